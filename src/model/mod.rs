@@ -1,0 +1,27 @@
+//! The words of the domain, shared by every layer above.
+//!
+//! Nothing here does anything: these are the nouns that messages, decisions and tables are made
+//! of. What was *observed* ([`Health`]) and what was *ordered* ([`Admin`]) are two types, so that an
+//! operator's override can never erase what the probes saw.
+
+mod address;
+mod health;
+mod identity;
+mod lookup;
+mod message;
+mod plan;
+mod printable;
+mod reject;
+mod resolved;
+mod time;
+
+pub use address::Address;
+pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
+pub use identity::{BackendKey, PoolName, ZoneKey};
+pub use lookup::{Lookup, LookupPlan, LookupSpec};
+pub use message::{Observation, ProbeKind, ProbePlan, ProbeSpec, Resolution, Traffic};
+pub use plan::{BackendPlan, Plan, PoolPlan, ZonePlan};
+pub use printable::{misleads, printable};
+pub use reject::{BadRequest, BadResponse, Ended};
+pub use resolved::Addresses;
+pub use time::UnixMillis;

@@ -1,0 +1,54 @@
+//! What was decided: which backend takes part, and which share of traffic each zone gets.
+
+use std::sync::Arc;
+
+use super::{Address, Admin, Health, PoolName, Reason};
+
+/// The outcome of one decision: everything `table::build` needs besides the config.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// One entry per pool of the config, in its order.
+    pub pools: Vec<PoolPlan>,
+}
+
+/// One pool's part of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolPlan {
+    /// The pool's name.
+    pub pool: PoolName,
+    /// One entry per zone, regions in config order, zones in config order within.
+    pub zones: Vec<ZonePlan>,
+}
+
+/// One zone's part of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZonePlan {
+    /// The region's name.
+    pub region: Arc<str>,
+    /// The zone's name.
+    pub zone: Arc<str>,
+    /// The part of the pool's traffic this zone gets, 0..=1. A pool's shares sum to 1, or to 0
+    /// when nothing can take traffic.
+    pub share: f64,
+    /// One entry per backend; a hostname with several addresses has one for each.
+    pub backends: Vec<BackendPlan>,
+}
+
+/// One backend's part of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendPlan {
+    /// The backend's name, unique in its pool (see [`BackendKey`](super::BackendKey)).
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub address: Address,
+    /// The weight it was configured with.
+    pub weight: u32,
+    /// The weight it has within its zone now; 0 = gets nothing new.
+    pub effective_weight: f64,
+    /// What was observed.
+    pub health: Health,
+    /// What was ordered.
+    pub admin: Admin,
+    /// Why it is not `Up`, when it is not.
+    pub reason: Option<Reason>,
+}

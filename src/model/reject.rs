@@ -1,0 +1,114 @@
+//! Why bytes from a peer were refused: closed sets, so that each can be a metric label.
+
+macro_rules! closed_set {
+    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$inner])* $variant,)+ }
+
+        impl $name {
+            /// Every member, in declaration order: `ALL[x as usize] == x`.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name used in metrics, logs and views.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+closed_set! {
+    /// Why a request was refused before it was routed.
+    BadRequest {
+        /// Not a request line, or a method or version out of grammar.
+        RequestLine = "request_line",
+        /// Control bytes, raw non-ASCII bytes, or a form of target that is not served.
+        Target = "target",
+        /// A bad escape, NUL, a climb above the root, or a form the listener refuses.
+        Path = "path",
+        /// A header line out of grammar: space before the colon, folding, control bytes.
+        Header = "header",
+        /// A CR or LF that is not part of CRLF.
+        BareNewline = "bare_newline",
+        /// `Host` missing, repeated or invalid.
+        Host = "host",
+        /// Both `Content-Length` and `Transfer-Encoding`.
+        LengthAndCoding = "length_and_coding",
+        /// `Content-Length` repeated or malformed.
+        ContentLength = "content_length",
+        /// A transfer coding other than one final `chunked`, or any on HTTP/1.0.
+        TransferEncoding = "transfer_encoding",
+        /// Chunk framing out of grammar or limits.
+        Chunk = "chunk",
+        /// Trailers out of grammar or limits.
+        Trailer = "trailer",
+        /// More head bytes than allowed.
+        HeadTooLarge = "head_too_large",
+        /// More header fields than allowed.
+        TooManyHeaders = "too_many_headers",
+        /// A body larger than allowed.
+        BodyTooLarge = "body_too_large",
+        /// `Expect` other than `100-continue`.
+        Expectation = "expectation",
+        /// CONNECT, or another method that is not served.
+        Method = "method",
+        /// HTTP/2 preface or another major version.
+        Version = "version",
+    }
+}
+
+closed_set! {
+    /// Why a backend's response was refused.
+    BadResponse {
+        /// Not a status line.
+        StatusLine = "status_line",
+        /// A header line out of grammar, or a bare CR or LF.
+        Header = "header",
+        /// Contradicting or malformed `Content-Length` or `Transfer-Encoding`.
+        Framing = "framing",
+        /// Chunk framing or trailers out of grammar or limits.
+        Chunk = "chunk",
+        /// More head bytes or header fields than allowed.
+        TooLarge = "too_large",
+        /// Closed before the whole response.
+        Truncated = "truncated",
+        /// `101` that was not asked for.
+        Upgrade = "upgrade",
+    }
+}
+
+closed_set! {
+    /// Why an exchange ended, for the access log and metrics.
+    Ended {
+        /// The whole response was delivered.
+        Done = "done",
+        /// Answered by the proxy itself because of the request (4xx, redirect, fixed).
+        Local = "local",
+        /// Refused as malformed.
+        BadRequest = "bad_request",
+        /// The client left.
+        ClientLeft = "client_left",
+        /// The client was too slow.
+        ClientTimeout = "client_timeout",
+        /// No backend could take it.
+        NoBackend = "no_backend",
+        /// Connecting to backends failed.
+        ConnectFailed = "connect_failed",
+        /// A backend closed or reset before its response.
+        UpstreamReset = "upstream_reset",
+        /// A backend did not answer in time.
+        UpstreamTimeout = "upstream_timeout",
+        /// A backend's response was malformed.
+        BadResponse = "bad_response",
+        /// A backend's response broke off after its head was delivered.
+        Truncated = "truncated",
+        /// An upgraded tunnel ended.
+        Tunnel = "tunnel",
+        /// The route's total deadline passed.
+        TotalTimeout = "total_timeout",
+        /// The proxy was shutting down.
+        Shutdown = "shutdown",
+    }
+}
