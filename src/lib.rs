@@ -31,4 +31,5 @@
 //! Each module may import only modules of a lower layer; `tests/tidy.rs` holds the list and fails
 //! when an import goes the other way.
 
+pub mod config;
 pub mod model;

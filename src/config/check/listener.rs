@@ -1,0 +1,211 @@
+//! A listener: addresses, log, limits and routes.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::defaults::{Inherited, LIMITS, LISTENER_TIMEOUTS};
+use super::{PATH, Pools, action, name, route};
+use crate::config::problem::shown;
+use crate::config::read::{Cursor, Fields, Named};
+use crate::config::shape::{Kind, OFF, Shape, key, required};
+use crate::config::{
+    AccessLog, Action, EscapedSlash, Listener, LogPath, PathOptions, Protocol, Route,
+};
+
+/// An entry of `listeners`.
+pub(super) static SHAPE: Shape = Shape {
+    name: "listener",
+    about: "Where clients connect; it needs `routes`, `pool`, or both.",
+    keys: &[
+        required(
+            "bind",
+            Kind::OneOrMany(&Kind::Text(BIND)),
+            "Addresses to listen on; port 0 takes a free port.",
+        ),
+        key("protocol", PROTOCOL, "What is spoken; default `http`."),
+        key(
+            "trusted_proxies",
+            Kind::OneOrMany(&Kind::Text(NET)),
+            "Peers whose forwarding headers are believed; default none.",
+        ),
+        key(
+            "access_log",
+            Kind::AnyOf(&[OFF, Kind::Shape(&ACCESS_LOG)]),
+            "Where access-log lines go; default `{ path: stdout }`.",
+        ),
+        key("timeouts", Kind::Shape(&LISTENER_TIMEOUTS), "Deadlines, also for its routes."),
+        key("limits", Kind::Shape(&LIMITS), "Limits, also for its routes."),
+        key("paths", Kind::Shape(&PATHS), "How paths are normalised."),
+        key("routes", Kind::List(&Kind::Shape(&route::SHAPE)), "The first match wins; none = 404."),
+        key("pool", Kind::Text("a pool's name"), "What no route matches goes to this pool."),
+    ],
+    later: &["tls", "proxy_protocol", "rate_limit", "allow", "deny", "sni", "http2", "retries"],
+};
+
+const PROTOCOL: Kind = Kind::Words { now: &["http"], later: &["tcp", "udp"] };
+
+static ACCESS_LOG: Shape = Shape {
+    name: "access_log",
+    about: "Where access-log lines go.",
+    keys: &[required("path", Kind::Text(LOG_PATH), "`stdout`, or a file to append to.")],
+    later: &["format", "sample", "fields"],
+};
+
+static PATHS: Shape = Shape {
+    name: "paths",
+    about: "What is done with the ambiguous parts of a path.",
+    keys: &[
+        key("escaped_slash", SLASHES, "`%2F` and `%5C`: default `keep`."),
+        key("merge_slashes", Kind::Boolean, "`//` becomes `/`; default `true`."),
+        key("reject_backslash", Kind::Boolean, "A raw `\\` is refused; default `true`."),
+    ],
+    later: &[],
+};
+
+const SLASHES: Kind = Kind::Words { now: &["keep", "reject", "decode"], later: &[] };
+
+const BIND: &str = "an IP address with port such as 0.0.0.0:8080 or [::]:8080";
+const NET: &str = "a network such as 10.0.0.0/8, or an address";
+const LOG_PATH: &str = "`stdout`, or a path";
+
+/// Reads one listener.
+pub(super) fn check(
+    named: &Named<'_>,
+    inherited: &Inherited,
+    pools: &Pools<'_>,
+) -> Option<Listener> {
+    let name = name::of_entry(named);
+    let fields = named.value.fields(&SHAPE)?;
+    let inherited = inherited.for_listener(&fields);
+    fields.word("protocol");
+    let trusted = fields.list("trusted_proxies").unwrap_or_default();
+    Some(Listener {
+        name,
+        bind: binds(&fields, "bind"),
+        protocol: Protocol::Http,
+        trusted_proxies: trusted.iter().filter_map(network).collect(),
+        access_log: access_log(&fields),
+        timeouts: inherited.listener,
+        limits: inherited.limits,
+        paths: paths(fields.fields("paths").as_ref()),
+        routes: routes(&fields, &inherited, pools),
+    })
+}
+
+/// The socket addresses of a `bind` key.
+pub(super) fn binds(fields: &Fields<'_>, key: &str) -> Vec<SocketAddr> {
+    let Some(cursors) = fields.list(key) else { return Vec::new() };
+    if let (true, Some(cursor)) = (cursors.is_empty(), fields.get(key)) {
+        cursor.problem(format!("the list is empty (expected {BIND})"));
+    }
+    cursors.iter().filter_map(bind).collect()
+}
+
+fn bind(cursor: &Cursor<'_>) -> Option<SocketAddr> {
+    let text = cursor.text(BIND)?;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let meant = match text.rsplit_once(':') {
+        Some(("" | "*", port)) => Some(format!("0.0.0.0:{port}")),
+        Some(("localhost", port)) => Some(format!("127.0.0.1:{port}")),
+        None => Some(format!("0.0.0.0:{text}")),
+        Some(_) => None,
+    };
+    match meant.filter(|meant| meant.parse::<SocketAddr>().is_ok()) {
+        Some(meant) => {
+            let found = shown(text);
+            cursor.problem(format!(
+                "{found} does not fit (expected {BIND}; did you mean `{meant}`?)"
+            ));
+        }
+        None => cursor.mismatch(BIND),
+    }
+    None
+}
+
+fn network(cursor: &Cursor<'_>) -> Option<IpNet> {
+    let text = cursor.text(NET)?;
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(IpNet::from(address));
+    }
+    let Ok(net) = text.parse::<IpNet>() else {
+        cursor.mismatch(NET);
+        return None;
+    };
+    if net.trunc() != net {
+        let meant = net.trunc();
+        cursor.problem(format!("{net} has bits set beyond its prefix (did you mean `{meant}`?)"));
+    }
+    Some(net)
+}
+
+fn access_log(fields: &Fields<'_>) -> Option<AccessLog> {
+    let Some(cursor) = fields.get("access_log") else {
+        return Some(AccessLog { path: LogPath::Stdout });
+    };
+    if cursor.is_word("off") {
+        return None;
+    }
+    if !cursor.is_mapping() {
+        cursor.mismatch("`off` or `{ path: stdout }`");
+        return None;
+    }
+    let (cursor, path) = cursor.fields(&ACCESS_LOG)?.text("path")?;
+    if path.ends_with('/') {
+        cursor.problem(format!("{} is a directory (expected {PATH})", shown(path)));
+    }
+    let path = match path {
+        "stdout" => LogPath::Stdout,
+        file => LogPath::File(PathBuf::from(file)),
+    };
+    Some(AccessLog { path })
+}
+
+fn paths(fields: Option<&Fields<'_>>) -> PathOptions {
+    let escaped_slash = match fields.and_then(|fields| fields.word("escaped_slash")) {
+        Some("reject") => EscapedSlash::Reject,
+        Some("decode") => EscapedSlash::Decode,
+        _ => EscapedSlash::Keep,
+    };
+    PathOptions {
+        escaped_slash,
+        merge_slashes: fields.and_then(|f| f.boolean("merge_slashes")).unwrap_or(true),
+        reject_backslash: fields.and_then(|f| f.boolean("reject_backslash")).unwrap_or(true),
+    }
+}
+
+fn routes(fields: &Fields<'_>, inherited: &Inherited, pools: &Pools<'_>) -> Vec<Route> {
+    let cursors = fields.list("routes").unwrap_or_default();
+    let mut routes = Vec::with_capacity(cursors.len());
+    let mut names: HashMap<_, u32> = HashMap::new();
+    let mut everything: Option<u32> = None;
+    for (i, cursor) in cursors.iter().enumerate() {
+        if let Some(line) = everything {
+            cursor.warning(format!("never reached: the route in line {line} matches everything"));
+        }
+        let Some(route) = route::check(cursor, i, inherited, pools) else { continue };
+        if let Some(line) = names.insert(route.name.clone(), cursor.line()) {
+            let name = &route.name;
+            cursor.problem(format!("the name `{name}` stands twice (first in line {line})"));
+        }
+        if route.matches.is_everything() {
+            everything.get_or_insert(cursor.line());
+        }
+        routes.push(route);
+    }
+    if let Some(cursor) = fields.get("pool") {
+        if let Some(line) = everything {
+            cursor.warning(format!("never used: the route in line {line} matches everything"));
+        }
+        let pool = action::pool(&cursor, pools);
+        routes.extend(pool.map(|pool| route::catch_all(pool, routes.len(), inherited)));
+    } else if cursors.is_empty() {
+        fields.cursor().problem("the listener leads nowhere (expected `routes` or `pool`)");
+    }
+    debug_assert!(routes.iter().all(|r| !matches!(&r.action, Action::Pools(p) if p.is_empty())));
+    routes
+}

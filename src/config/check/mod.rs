@@ -1,0 +1,201 @@
+//! From the tree to a [`Config`]: one crossing that finds every problem.
+//!
+//! Siblings have one shape: a `static` table of keys and a function that reads a mapping by it.
+//! Where a value is wrong the reading goes on with a stand-in; the stand-ins are never seen, since a
+//! single problem refuses the whole file.
+
+mod action;
+mod admin;
+mod backend;
+mod defaults;
+mod header;
+mod health;
+mod listener;
+mod matches;
+mod name;
+mod pool;
+mod regex;
+mod route;
+mod secret;
+
+#[cfg(test)]
+pub(super) use self::header::FORBIDDEN_EDITS;
+pub(super) use self::regex::pattern;
+pub(super) use self::route::auto_name;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use self::defaults::Inherited;
+use super::problem::{Report, nearest, shown};
+use super::raw::Node;
+use super::read::{Cursor, Fields, Named};
+use super::shape::{Kind, Shape, key, required};
+use super::{Config, Listener, Pool};
+
+/// The whole file.
+pub(super) static ROOT: Shape = Shape {
+    name: "config",
+    about: "A Pulsegate configuration. Keys that begin with `x-` are ignored in every mapping.",
+    keys: &[
+        required("version", Kind::Integer { min: 1, max: 1 }, "The version of the file's form."),
+        key("defaults", Kind::Shape(&defaults::SHAPE), "What listeners, routes and pools inherit."),
+        required(
+            "listeners",
+            Kind::Map { of: "listener", values: &Kind::Shape(&listener::SHAPE), x_keys: false },
+            "Where clients connect.",
+        ),
+        key(
+            "pools",
+            Kind::Map { of: "pool", values: &Kind::Shape(&pool::SHAPE), x_keys: false },
+            "The backends that routes lead to.",
+        ),
+        key("admin", Kind::Shape(&admin::SHAPE), "The admin API."),
+        key("state", Kind::Shape(&STATE), "Where state is kept across restarts."),
+        key("reload", Kind::Shape(&RELOAD), "When the file is read again."),
+        key(
+            "workers",
+            Kind::Integer { min: 1, max: 1024 },
+            "Data-plane threads; the default is one per core.",
+        ),
+    ],
+    later: &["cluster", "discovery", "dns", "alerts", "slo", "log", "tracing", "limits", "tls"],
+};
+
+static STATE: Shape = Shape {
+    name: "state",
+    about: "Where state is kept across restarts.",
+    keys: &[required("dir", Kind::Text(PATH), "A directory; relative to the current directory.")],
+    later: &[],
+};
+
+static RELOAD: Shape = Shape {
+    name: "reload",
+    about: "When the file is read again, besides on SIGHUP and on command.",
+    keys: &[key("watch", Kind::Boolean, "Reload when the file changes on disk; default `false`.")],
+    later: &["confirm"],
+};
+
+/// What is expected of a path in the file system.
+const PATH: &str = "a path, relative to the current directory or absolute";
+
+/// The pools of the file by name, and which of them some route leads to.
+struct Pools<'a> {
+    indices: HashMap<&'a str, usize>,
+    used: RefCell<Vec<bool>>,
+}
+
+impl<'a> Pools<'a> {
+    fn new(named: &[Named<'a>]) -> Self {
+        let indices = named.iter().enumerate().map(|(i, pool)| (pool.name, i)).collect();
+        Self { indices, used: RefCell::new(vec![false; named.len()]) }
+    }
+
+    /// The index of the pool of this name; a name that no pool has is reported by `problem`.
+    fn index(&self, name: &str, problem: impl FnOnce(String)) -> Option<usize> {
+        if let Some(index) = self.indices.get(name) {
+            if let Some(used) = self.used.borrow_mut().get_mut(*index) {
+                *used = true;
+            }
+            return Some(*index);
+        }
+        let mut names: Vec<&str> = self.indices.keys().copied().collect();
+        names.sort_unstable();
+        let cure = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => "the file has no `pools`".to_owned(),
+            None if names.len() > 8 => "expected the name of one under `pools`".to_owned(),
+            None => format!("expected one of: {}", names.join(", ")),
+        };
+        problem(format!("there is no pool {} ({cure})", shown(name)));
+        None
+    }
+}
+
+/// Reads the whole file.
+pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Option<Config> {
+    let fields = Cursor::root(root, report).fields(&ROOT)?;
+    fields.integer::<u32>("version");
+    let inherited = Inherited::read(fields.fields("defaults").as_ref());
+
+    let named_pools = fields.entries("pools").unwrap_or_default();
+    let names = Pools::new(&named_pools);
+    let pools: Vec<Pool> =
+        named_pools.iter().filter_map(|named| pool::check(named, &inherited)).collect();
+    let listeners = listeners(&fields, &inherited, &names);
+    warn_unused(&named_pools, &names);
+
+    let admin = admin::check(fields.fields("admin").as_ref());
+    unique_binds(&fields, &listeners, &admin.bind);
+    let state = fields.fields("state");
+    let state_dir = state.and_then(|state| state.text("dir").map(|(_, dir)| PathBuf::from(dir)));
+    let watch = fields.fields("reload").and_then(|reload| reload.boolean("watch"));
+    let workers = fields.integer::<usize>("workers").and_then(NonZeroUsize::new);
+    Some(Config {
+        path: origin.map(Path::to_owned),
+        watch: watch.unwrap_or(false),
+        listeners: listeners.into_iter().map(|(_, listener)| listener).collect(),
+        pools,
+        admin,
+        state_dir,
+        workers: workers.unwrap_or_else(one_per_core),
+    })
+}
+
+fn one_per_core() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+fn listeners<'a>(
+    fields: &Fields<'a>,
+    inherited: &Inherited,
+    pools: &Pools<'_>,
+) -> Vec<(Named<'a>, Listener)> {
+    let Some(named) = fields.entries("listeners") else { return Vec::new() };
+    if let (true, Some(cursor)) = (named.is_empty(), fields.get("listeners"))
+        && cursor.is_mapping()
+    {
+        cursor.problem("there is no listener here (expected at least one)");
+    }
+    named
+        .into_iter()
+        .filter_map(|named| listener::check(&named, inherited, pools).map(|l| (named, l)))
+        .collect()
+}
+
+fn warn_unused(named: &[Named<'_>], pools: &Pools<'_>) {
+    for (pool, used) in named.iter().zip(pools.used.borrow().iter()) {
+        if !used {
+            pool.warning("no route leads to this pool");
+        }
+    }
+}
+
+/// Two listeners on one address would share its connections at random: the kernel allows it,
+/// because every worker has a socket of its own on the same port.
+fn unique_binds(fields: &Fields<'_>, listeners: &[(Named<'_>, Listener)], admin: &[SocketAddr]) {
+    let mut taken: HashMap<SocketAddr, &str> = HashMap::new();
+    for (named, listener) in listeners {
+        for bind in listener.bind.iter().filter(|bind| bind.port() != 0) {
+            match taken.get(bind) {
+                Some(&other) if other == named.name => {
+                    named.problem(format!("{bind} is bound twice by this listener"));
+                }
+                Some(other) => {
+                    named.problem(format!("{bind} is already bound by listener `{other}`"));
+                }
+                None => {
+                    taken.insert(*bind, named.name);
+                }
+            }
+        }
+    }
+    for bind in admin.iter().filter(|bind| bind.port() != 0) {
+        if let (Some(other), Some(cursor)) = (taken.get(bind), fields.get("admin")) {
+            cursor.problem(format!("{bind} is already bound by listener `{other}`"));
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! A pool: its backends, short or by region and zone, and how they are used.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::defaults::{Inherited, POOL_TIMEOUTS};
+use super::{backend, header, health, name};
+use crate::config::problem::shown;
+use crate::config::read::{Cursor, Fields, Named};
+use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
+use crate::config::{Algorithm, Backend, HashKey, Pool, Region, Zone, defaults};
+
+/// An entry of `pools`.
+pub(super) static SHAPE: Shape = Shape {
+    name: "pool",
+    about: "A group of backends; either `backends` (one region, one zone) or `regions`.",
+    keys: &[
+        key("backends", Kind::List(&backend::BACKEND), "Backends of one region and zone."),
+        key(
+            "regions",
+            Kind::Map { of: "region", values: &Kind::Shape(&REGION), x_keys: false },
+            "Backends by region and zone.",
+        ),
+        key("algorithm", ALGORITHM, "How a backend is chosen; default `round-robin`."),
+        key("protocol", PROTOCOL, "What the backends speak; default `h1`."),
+        key("health", Kind::AnyOf(&[OFF, Kind::Shape(&health::SHAPE)]), "What is probed."),
+        key("timeouts", Kind::Shape(&POOL_TIMEOUTS), "Deadlines of connections to backends."),
+        key("abort_on_close", Kind::Boolean, "A client's half-close counts as leaving."),
+        key("unsafe_reuse_age", TIMEOUT, "Idle age up to which unsafe requests reuse; default 1s."),
+        key(
+            "idle_connections",
+            Kind::Integer { min: 0, max: 65_535 },
+            "Unused connections kept per backend and worker; default 256.",
+        ),
+    ],
+    later: &[
+        "tls",
+        "failover",
+        "restoration",
+        "drain",
+        "breaker",
+        "bulkhead",
+        "max_connections",
+        "outliers",
+        "limits",
+        "retries",
+        "capacity",
+        "priority",
+        "proxy_protocol",
+        "discovery",
+        "slow_start",
+    ],
+};
+
+static REGION: Shape = Shape {
+    name: "region",
+    about: "A region of a pool.",
+    keys: &[
+        required(
+            "zones",
+            Kind::Map { of: "zone", values: &Kind::Shape(&ZONE), x_keys: false },
+            "Its zones.",
+        ),
+        key("weight", WEIGHT, "Among the regions; in all of them or in none."),
+    ],
+    later: &["priority", "capacity"],
+};
+
+static ZONE: Shape = Shape {
+    name: "zone",
+    about: "A zone of a region.",
+    keys: &[
+        required("backends", Kind::List(&backend::BACKEND), "Its backends."),
+        key("weight", WEIGHT, "Among the region's zones; in all of them or in none."),
+    ],
+    later: &["priority", "capacity"],
+};
+
+static IP_HASH: Shape = Shape {
+    name: "ip_hash",
+    about: "A consistent hash.",
+    keys: &[required("ip-hash", Kind::Shape(&HASH_KEY), "What is hashed.")],
+    later: &[],
+};
+
+static HASH_KEY: Shape = Shape {
+    name: "hash_key",
+    about: "What is hashed instead of the client's address.",
+    keys: &[required("header", Kind::Text(header::NAME), "A header; where missing, the address.")],
+    later: &["cookie"],
+};
+
+const ALGORITHM: Kind = Kind::AnyOf(&[ALGORITHMS, Kind::Shape(&IP_HASH)]);
+const ALGORITHMS: Kind = Kind::Words {
+    now: &["round-robin", "least-connections", "ip-hash"],
+    later: &["p2c", "peak-ewma", "bounded-hash", "cookie", "random"],
+};
+const PROTOCOL: Kind = Kind::Words { now: &["h1"], later: &["h2", "grpc", "tcp"] };
+const WEIGHT: Kind = Kind::Integer { min: 0, max: 65_535 };
+
+/// The name of the one region, and its one zone, of a pool in the short form.
+const SHORT: &str = "default";
+
+/// Reads one pool.
+pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
+    let name = name::of_entry(named);
+    let fields = named.value.fields(&SHAPE)?;
+    let inherited = inherited.for_pool(&fields);
+    fields.word("protocol");
+    let mut members = Members::default();
+    let regions = regions(&fields, &mut members);
+    members.judge(&fields);
+    Some(Pool {
+        name,
+        algorithm: fields
+            .get("algorithm")
+            .and_then(|c| algorithm(&c))
+            .unwrap_or(Algorithm::RoundRobin),
+        regions,
+        health: health::check(fields.get("health").as_ref()),
+        timeouts: inherited.pool,
+        abort_on_close: fields.boolean("abort_on_close").unwrap_or(false),
+        unsafe_reuse_age: fields.duration("unsafe_reuse_age").unwrap_or(defaults::UNSAFE_REUSE_AGE),
+        idle_connections: fields
+            .integer("idle_connections")
+            .unwrap_or(defaults::POOL_IDLE_CONNECTIONS),
+    })
+}
+
+fn algorithm(cursor: &Cursor<'_>) -> Option<Algorithm> {
+    if cursor.is_mapping() {
+        let key = cursor.fields(&IP_HASH)?.fields("ip-hash")?;
+        let (cursor, text) = key.text("header")?;
+        let name = header::name(text);
+        if name.is_none() {
+            cursor.mismatch(header::NAME);
+        }
+        return Some(Algorithm::IpHash(HashKey::Header(name?)));
+    }
+    let Kind::Words { now, later } = ALGORITHMS else { return None };
+    Some(match cursor.word(now, later)? {
+        "least-connections" => Algorithm::LeastConnections,
+        "ip-hash" => Algorithm::IpHash(HashKey::Client),
+        _ => Algorithm::RoundRobin,
+    })
+}
+
+fn regions(fields: &Fields<'_>, members: &mut Members) -> Vec<Region> {
+    if fields.has("backends") && fields.has("regions") {
+        fields.cursor().problem("the pool has both `backends` and `regions` (expected only one)");
+    }
+    if fields.has("backends") {
+        let zone = Zone { name: Arc::from(SHORT), weight: None, backends: members.read(fields) };
+        return vec![Region { name: Arc::from(SHORT), weight: None, zones: vec![zone] }];
+    }
+    let Some(named) = fields.entries("regions") else { return Vec::new() };
+    let regions: Vec<(Cursor<'_>, Region)> = named
+        .iter()
+        .filter_map(|named| Some((named.value.clone(), region(named, members)?)))
+        .collect();
+    all_or_none("region", regions.iter().map(|(cursor, region)| (cursor, region.weight)));
+    regions.into_iter().map(|(_, region)| region).collect()
+}
+
+fn region(named: &Named<'_>, members: &mut Members) -> Option<Region> {
+    let name = name::of_entry(named);
+    let fields = named.value.fields(&REGION)?;
+    let zones: Vec<(Cursor<'_>, Zone)> = fields
+        .entries("zones")?
+        .iter()
+        .filter_map(|named| Some((named.value.clone(), zone(named, members)?)))
+        .collect();
+    if let (true, Some(cursor)) = (zones.is_empty(), fields.get("zones")) {
+        cursor.problem("there is no zone here (expected at least one)");
+    }
+    all_or_none("zone", zones.iter().map(|(cursor, zone)| (cursor, zone.weight)));
+    let zones = zones.into_iter().map(|(_, zone)| zone).collect();
+    Some(Region { name, weight: fields.integer("weight"), zones })
+}
+
+fn zone(named: &Named<'_>, members: &mut Members) -> Option<Zone> {
+    let name = name::of_entry(named);
+    let fields = named.value.fields(&ZONE)?;
+    Some(Zone { name, weight: fields.integer("weight"), backends: members.read(&fields) })
+}
+
+/// A sibling without a weight beside one with a weight has no meaning anybody would agree on.
+fn all_or_none<'c, 'a: 'c>(
+    what: &str,
+    siblings: impl Iterator<Item = (&'c Cursor<'a>, Option<u32>)> + Clone,
+) {
+    if siblings.clone().any(|(_, weight)| weight.is_some()) {
+        for (cursor, _) in siblings.clone().filter(|(_, weight)| weight.is_none()) {
+            cursor.problem(format!(
+                "this {what} has no `weight`, but another has (give all of them one, or none)"
+            ));
+        }
+    }
+    let mut weights = siblings.filter_map(|(cursor, weight)| Some((cursor, weight?))).peekable();
+    if let Some((first, _)) = weights.peek().cloned()
+        && weights.all(|(_, weight)| weight == 0)
+    {
+        first.warning(format!("every {what}'s weight here is 0: none of them gets traffic"));
+    }
+}
+
+/// The backends of a pool, over all its zones.
+#[derive(Default)]
+struct Members {
+    /// Lines by name.
+    lines: HashMap<Arc<str>, u32>,
+    typed: usize,
+    weight: u64,
+}
+
+impl Members {
+    fn read(&mut self, fields: &Fields<'_>) -> Vec<Backend> {
+        let cursors = fields.list("backends").unwrap_or_default();
+        self.typed += cursors.len();
+        cursors.iter().filter_map(|cursor| self.member(cursor)).collect()
+    }
+
+    fn member(&mut self, cursor: &Cursor<'_>) -> Option<Backend> {
+        let backend = backend::check(cursor)?;
+        self.weight += u64::from(backend.weight);
+        if let Some(line) = self.lines.insert(Arc::clone(&backend.name), cursor.line()) {
+            let name = shown(&backend.name);
+            cursor.problem(format!(
+                "the pool has a backend {name} already, in line {line} (give one another `name`)"
+            ));
+        }
+        Some(backend)
+    }
+
+    /// Judges the pool as a whole.
+    fn judge(&self, fields: &Fields<'_>) {
+        if self.typed == 0 {
+            fields.cursor().problem("the pool has no backend (expected `backends` or `regions`)");
+        } else if self.weight == 0 && !self.lines.is_empty() {
+            fields.cursor().warning("every backend's weight is 0: the pool gets no traffic");
+        }
+    }
+}

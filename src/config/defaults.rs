@@ -1,0 +1,49 @@
+//! Every default in one place, so that `check --print` and the documentation cannot drift apart.
+
+use std::time::Duration;
+
+/// Whole request head, from its first byte.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between requests on a kept-alive client connection.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Opening a connection to a backend.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// From the request sent to the response's first byte.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two reads of a body, either direction.
+pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an unused upstream connection is kept.
+pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a request or response head.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Header fields of a request or response.
+pub const HEADERS: usize = 100;
+/// Open client connections per listener, all workers together.
+pub const CONNECTIONS: u32 = 20_000;
+/// Tries of one request, the first included.
+pub const ATTEMPTS: u32 = 3;
+/// An upstream connection idle for longer than this is not used for a request that must not be
+/// sent twice.
+pub const UNSAFE_REUSE_AGE: Duration = Duration::from_secs(1);
+/// Idle upstream connections kept per backend and worker.
+pub const POOL_IDLE_CONNECTIONS: usize = 4096;
+/// How long a drain waits for what is in flight.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// From one network probe's start to the next's.
+pub const NETWORK_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a network probe may take.
+pub const NETWORK_TIMEOUT: Duration = Duration::from_millis(50);
+/// From one application probe's start to the next's.
+pub const APPLICATION_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an application probe may take.
+pub const APPLICATION_TIMEOUT: Duration = Duration::from_millis(500);
+/// Failures in a row until Down.
+pub const FALL: u32 = 3;
+/// Passes in a row until Up again.
+pub const RISE: u32 = 2;
+/// How much of the interval a probe may be early or late.
+pub const JITTER: f64 = 0.1;
+/// Statuses an endpoint is expected to answer with.
+pub const STATUS: (u16, u16) = (200, 399);
+/// The admin API's unix socket, relative to the current directory.
+pub const ADMIN_SOCKET: &str = "run/admin.sock";

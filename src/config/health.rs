@@ -1,0 +1,56 @@
+//! What each health layer asks, how often, and how many answers make a verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A pool's health checks. A layer that is `None` is not asked; with all `None` (`health: off`)
+/// every backend counts as up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HealthChecks {
+    /// L1: can the port be reached?
+    pub network: Option<NetworkCheck>,
+    /// L3: does the application say it is well?
+    pub application: Option<ApplicationCheck>,
+}
+
+/// How often a layer is asked, and how many answers in a row make a verdict.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cadence {
+    /// From one probe's start to the next's.
+    pub interval: Duration,
+    /// How long one probe may take.
+    pub timeout: Duration,
+    /// Failures in a row until Down, ≥ 1.
+    pub fall: u32,
+    /// Passes in a row until Up again after Down, ≥ 1. From Unknown one pass is enough.
+    pub rise: u32,
+    /// How much of the interval a probe may be early or late, 0..=1.
+    pub jitter: f64,
+}
+
+/// L1: a TCP connect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkCheck {
+    /// How often.
+    pub cadence: Cadence,
+}
+
+/// L3: HTTP endpoints, all of which must answer as expected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApplicationCheck {
+    /// How often each endpoint is asked.
+    pub cadence: Cadence,
+    /// The `Host` header; `None` = the backend's address.
+    pub host: Option<Arc<str>>,
+    /// At least one.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One HTTP endpoint to ask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Origin-form target, as `/health`.
+    pub path: Arc<str>,
+    /// Expected status codes, as inclusive ranges; the default is 200–399.
+    pub expect: Vec<(u16, u16)>,
+}

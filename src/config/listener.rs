@@ -1,0 +1,98 @@
+//! A listener: where clients connect, and what they may do there.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::Route;
+
+/// Where clients connect.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Unique in the config.
+    pub name: Arc<str>,
+    /// At least one address; port 0 = any free port, the same for all workers.
+    pub bind: Vec<SocketAddr>,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Peers whose identity headers (`X-Forwarded-*`, `Forwarded`, request id) are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `None` = off; the default is standard output.
+    pub access_log: Option<AccessLog>,
+    /// Deadlines of a client connection.
+    pub timeouts: ListenerTimeouts,
+    /// Limits of a client connection.
+    pub limits: ListenerLimits,
+    /// How paths are normalised before they are matched and forwarded.
+    pub paths: PathOptions,
+    /// First match wins; no match = 404.
+    pub routes: Vec<Route>,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1 and HTTP/1.0.
+    Http,
+}
+
+/// Where access-log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// The destination.
+    pub path: LogPath,
+}
+
+/// A log's destination.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LogPath {
+    /// Standard output.
+    Stdout,
+    /// A file, opened for appending and reopened on SIGUSR1.
+    File(PathBuf),
+}
+
+/// Deadlines of a client connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerTimeouts {
+    /// Whole request head, from its first byte.
+    pub head: Duration,
+    /// Between requests.
+    pub idle: Duration,
+}
+
+/// Limits of a client connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// Bytes of a request or response head, 1 KiB..=64 KiB.
+    pub head_bytes: usize,
+    /// Header fields of a head, ≤ 1000.
+    pub headers: usize,
+    /// Open connections, all workers together.
+    pub connections: u32,
+}
+
+/// What is done with the ambiguous parts of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathOptions {
+    /// `%2F` and `%5C`.
+    pub escaped_slash: EscapedSlash,
+    /// `//` becomes `/`.
+    pub merge_slashes: bool,
+    /// A raw `\` is refused with 400; `false` keeps it (as `%5C`).
+    pub reject_backslash: bool,
+}
+
+/// What is done with an escaped slash (`%2F`) or backslash (`%5C`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EscapedSlash {
+    /// Matched and forwarded as typed (the default).
+    Keep,
+    /// Refused with 400.
+    Reject,
+    /// Decoded to `/`, before dot segments are removed.
+    Decode,
+}

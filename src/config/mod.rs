@@ -1,0 +1,64 @@
+//! The configuration: from a file as typed to values that cannot be wrong.
+//!
+//! `raw` holds the file as a person typed it, with the line of every node; `check` crosses once
+//! from there to [`Config`], reporting every problem it finds instead of the first. What comes out
+//! needs no further validation: references are resolved to indices, durations are `Duration`s,
+//! regular expressions are compiled, and defaults are filled in.
+
+mod admin;
+mod check;
+pub mod defaults;
+mod expand;
+mod health;
+mod listener;
+mod load;
+mod pool;
+mod print;
+mod problem;
+mod raw;
+mod read;
+mod route;
+mod schema;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use admin::{AdminApi, Role, Secret, SecretSource, Token};
+pub use expand::{ResolvedBackend, expand};
+pub use health::{ApplicationCheck, Cadence, Endpoint, HealthChecks, NetworkCheck};
+pub use listener::{
+    AccessLog, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, LogPath, PathOptions,
+    Protocol,
+};
+pub use load::Loaded;
+pub use pool::{Algorithm, Backend, HashKey, Pool, PoolTimeouts, Region, Target, Zone};
+pub use print::print;
+pub use problem::{Problem, Problems};
+pub use route::{
+    Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
+    Redirect, RedirectTo, Retries, Route, RouteTimeouts,
+};
+pub use schema::schema;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from; `None` for the embedded demo.
+    pub path: Option<PathBuf>,
+    /// Reload when the file changes on disk (opt-in: `reload: { watch: true }`).
+    pub watch: bool,
+    /// In file order.
+    pub listeners: Vec<Listener>,
+    /// In file order.
+    pub pools: Vec<Pool>,
+    /// The admin API.
+    pub admin: AdminApi,
+    /// Where state is kept across restarts (directory mode 0700, files 0600); `None` = nowhere.
+    pub state_dir: Option<PathBuf>,
+    /// Data-plane workers; the default is one per core.
+    pub workers: NonZeroUsize,
+}

@@ -1,0 +1,133 @@
+//! Pools: the backends a route leads to, by region and zone.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::HealthChecks;
+
+/// A group of backends that serve the same thing.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Unique in the config.
+    pub name: Arc<str>,
+    /// How a backend is chosen within a zone.
+    pub algorithm: Algorithm,
+    /// At least one; the short form has one region `default` with one zone `default`.
+    pub regions: Vec<Region>,
+    /// What is probed.
+    pub health: HealthChecks,
+    /// Deadlines of upstream connections.
+    pub timeouts: PoolTimeouts,
+    /// A client that half-closes after its request was sent counts as gone.
+    pub abort_on_close: bool,
+    /// Idle upstream connections older than this are not used for unsafe requests.
+    pub unsafe_reuse_age: Duration,
+    /// Idle upstream connections kept per backend and worker.
+    pub idle_connections: usize,
+}
+
+/// How a backend is chosen within a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Weighted, smooth.
+    RoundRobin,
+    /// Weighted, over the counts of all workers.
+    LeastConnections,
+    /// Consistent by a key.
+    IpHash(HashKey),
+}
+
+impl Algorithm {
+    /// The name in config and views.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round-robin",
+            Self::LeastConnections => "least-connections",
+            Self::IpHash(_) => "ip-hash",
+        }
+    }
+}
+
+/// What ip-hash hashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashKey {
+    /// The client's address (behind trusted proxies, the one they name).
+    Client,
+    /// A header's value (lower-case name); the client's address where it is missing.
+    Header(Arc<str>),
+}
+
+/// A region of a pool.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Unique in the pool.
+    pub name: Arc<str>,
+    /// Its weight among the regions; `None` in all regions of a pool = the sum of its zones'.
+    pub weight: Option<u32>,
+    /// At least one.
+    pub zones: Vec<Zone>,
+}
+
+/// A zone of a region.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// Unique in the region.
+    pub name: Arc<str>,
+    /// Its weight among the region's zones; `None` in all zones of a region = the sum of its
+    /// backends'.
+    pub weight: Option<u32>,
+    /// May be empty only if another zone of the pool is not.
+    pub backends: Vec<Backend>,
+}
+
+/// A backend as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// Unique in the pool; an unnamed backend is named by its address.
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub target: Target,
+    /// 0 = gets nothing; at most 65,535.
+    pub weight: u32,
+    /// Takes traffic only while no other backend of the pool can.
+    pub backup: bool,
+}
+
+/// Where a backend listens, as configured.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// An address and port.
+    Inet(SocketAddr),
+    /// A unix socket's path (`unix:/run/app.sock`).
+    Unix(Arc<Path>),
+    /// A hostname, resolved at load and by TTL.
+    Host {
+        /// The name, in lower case, without trailing dot.
+        name: Arc<str>,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Host { name, port } => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+/// Deadlines of upstream connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolTimeouts {
+    /// Opening a connection.
+    pub connect: Duration,
+    /// How long an unused connection is kept.
+    pub idle: Duration,
+}

@@ -1,0 +1,55 @@
+//! The config in effect, as YAML: every default filled in, every inherited value where it is used.
+//!
+//! What is printed here is a config file again and reads back as an equal config, so it can be
+//! compared, kept and run. Secrets appear as the file or variable they come from.
+
+mod listener;
+mod pool;
+mod route;
+mod yaml;
+
+use self::yaml::{Tree, list, map, text, word};
+use super::{AdminApi, Config, Role, SecretSource, Token};
+
+/// Writes the config in effect.
+#[must_use]
+pub fn print(config: &Config) -> String {
+    let listeners =
+        config.listeners.iter().map(|l| (l.name.to_string(), listener::tree(config, l)));
+    let pools = config.pools.iter().map(|p| (p.name.to_string(), pool::tree(p)));
+    let mut keys = vec![
+        ("version", word(1)),
+        ("listeners", Tree::Map(listeners.collect())),
+        ("pools", Tree::Map(pools.collect())),
+        ("admin", admin(&config.admin)),
+    ];
+    if let Some(dir) = &config.state_dir {
+        keys.push(("state", map([("dir", text(dir.display()))])));
+    }
+    keys.push(("reload", map([("watch", word(config.watch))])));
+    keys.push(("workers", word(config.workers)));
+    map(keys).to_string()
+}
+
+fn admin(admin: &AdminApi) -> Tree {
+    let socket = admin.socket.as_ref().map_or(word("off"), |path| text(path.display()));
+    let mut keys = vec![("socket", socket)];
+    if !admin.bind.is_empty() {
+        keys.insert(0, ("bind", list(&admin.bind, text)));
+    }
+    keys.push(("tokens", list(&admin.tokens, token)));
+    keys.push(("allowed_hosts", list(&admin.allowed_hosts, text)));
+    map(keys)
+}
+
+fn token(token: &Token) -> Tree {
+    let role = match token.role {
+        Role::Viewer => "viewer",
+        Role::Operator => "operator",
+    };
+    let source = match &token.source {
+        SecretSource::File(path) => ("file", text(path.display())),
+        SecretSource::Env(variable) => ("env", text(variable)),
+    };
+    map([("role", word(role)), source])
+}

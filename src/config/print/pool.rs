@@ -1,0 +1,89 @@
+//! A pool, printed.
+
+use super::yaml::{Tree, list, map, text, word};
+use crate::config::value;
+use crate::config::{
+    Algorithm, ApplicationCheck, Backend, Cadence, Endpoint, HashKey, HealthChecks, Pool, Region,
+    Zone,
+};
+
+/// A pool with every default, by regions and zones.
+pub(super) fn tree(pool: &Pool) -> Tree {
+    let algorithm = match &pool.algorithm {
+        Algorithm::IpHash(HashKey::Header(name)) => {
+            map([("ip-hash", map([("header", text(name))]))])
+        }
+        other => word(other.name()),
+    };
+    let regions = pool.regions.iter().map(|region| (region.name.to_string(), region_tree(region)));
+    map([
+        ("algorithm", algorithm),
+        ("protocol", word("h1")),
+        ("regions", Tree::Map(regions.collect())),
+        ("health", health(&pool.health)),
+        (
+            "timeouts",
+            map([
+                ("connect", word(value::duration(pool.timeouts.connect))),
+                ("pool_idle", word(value::duration(pool.timeouts.idle))),
+            ]),
+        ),
+        ("abort_on_close", word(pool.abort_on_close)),
+        ("unsafe_reuse_age", word(value::duration(pool.unsafe_reuse_age))),
+        ("idle_connections", word(pool.idle_connections)),
+    ])
+}
+
+fn region_tree(region: &Region) -> Tree {
+    let zones = region.zones.iter().map(|zone| (zone.name.to_string(), zone_tree(zone)));
+    let zones = ("zones", Tree::Map(zones.collect()));
+    map(weight(region.weight).into_iter().chain([zones]))
+}
+
+fn zone_tree(zone: &Zone) -> Tree {
+    map(weight(zone.weight).into_iter().chain([("backends", list(&zone.backends, backend))]))
+}
+
+fn weight(weight: Option<u32>) -> Option<(&'static str, Tree)> {
+    weight.map(|weight| ("weight", word(weight)))
+}
+
+fn backend(backend: &Backend) -> Tree {
+    let address = backend.target.to_string();
+    let name = (*backend.name != *address).then(|| ("name", text(&backend.name)));
+    map(name.into_iter().chain([
+        ("address", text(address)),
+        ("weight", word(backend.weight)),
+        ("backup", word(backend.backup)),
+    ]))
+}
+
+fn health(health: &HealthChecks) -> Tree {
+    let network = health.network.as_ref().map(|check| ("network", map(cadence(&check.cadence))));
+    let application = health.application.as_ref().map(|check| ("application", application(check)));
+    let layers: Vec<_> = network.into_iter().chain(application).collect();
+    if layers.is_empty() { word("off") } else { map(layers) }
+}
+
+fn application(check: &ApplicationCheck) -> Tree {
+    let host = check.host.as_ref().map(|host| ("host", text(host)));
+    let endpoints = ("endpoints", list(&check.endpoints, endpoint));
+    map(cadence(&check.cadence).into_iter().chain(host).chain([endpoints]))
+}
+
+fn cadence(cadence: &Cadence) -> [(&'static str, Tree); 5] {
+    [
+        ("interval", word(value::duration(cadence.interval))),
+        ("timeout", word(value::duration(cadence.timeout))),
+        ("fall", word(cadence.fall)),
+        ("rise", word(cadence.rise)),
+        ("jitter", word(value::ratio(cadence.jitter))),
+    ]
+}
+
+fn endpoint(endpoint: &Endpoint) -> Tree {
+    let status = list(&endpoint.expect, |(first, last)| {
+        word(if first == last { first.to_string() } else { format!("{first}-{last}") })
+    });
+    map([("path", text(&endpoint.path)), ("expect", map([("status", status)]))])
+}

@@ -1,0 +1,127 @@
+//! A route, printed.
+
+use std::sync::Arc;
+
+use super::yaml::{Tree, list, map, text, word};
+use crate::config::check::{auto_name, pattern};
+use crate::config::value;
+use crate::config::{
+    Action, Config, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
+    Redirect, RedirectTo, Route,
+};
+
+/// A route with every default; what is empty (match, edits) is left out.
+pub(super) fn tree(config: &Config, index: usize, route: &Route) -> Tree {
+    let mut keys = Vec::new();
+    if route.name != auto_name(index) {
+        keys.push(("name", text(&route.name)));
+    }
+    keys.extend(matches(&route.matches).map(|tree| ("match", tree)));
+    keys.push(action(config, &route.action));
+    if let Some(prefix) = &route.rewrite_prefix {
+        keys.push(("rewrite", map([("prefix", text(prefix))])));
+    }
+    keys.push(("raw_path", word(route.raw_path)));
+    keys.extend(edits(&route.request_headers).map(|tree| ("request_headers", tree)));
+    keys.extend(edits(&route.response_headers).map(|tree| ("response_headers", tree)));
+    let timeouts = &route.timeouts;
+    keys.push((
+        "timeouts",
+        map([
+            ("first_byte", word(value::duration(timeouts.first_byte))),
+            ("body_idle", word(value::duration(timeouts.body_idle))),
+            ("total", timeouts.total.map_or(word("off"), |total| word(value::duration(total)))),
+        ]),
+    ));
+    let body_bytes = route.body_bytes.map_or(word("off"), |bytes| word(value::size(bytes)));
+    keys.push(("limits", map([("body_bytes", body_bytes)])));
+    keys.push((
+        "retries",
+        map([
+            ("attempts", word(route.retries.attempts)),
+            ("idempotent", word(route.retries.idempotent)),
+        ]),
+    ));
+    keys.push(("upgrades", list(&route.upgrades, text)));
+    map(keys)
+}
+
+fn matches(matches: &Match) -> Option<Tree> {
+    let Match { hosts, path, methods, headers } = matches;
+    let mut keys = Vec::new();
+    if !hosts.is_empty() {
+        keys.push(("host", list(hosts, host)));
+    }
+    keys.extend(path.as_ref().map(|pattern| ("path", path_match(pattern))));
+    if !methods.is_empty() {
+        keys.push(("methods", list(methods, text)));
+    }
+    if !headers.is_empty() {
+        keys.push(("headers", Tree::Map(headers.iter().map(header).collect())));
+    }
+    (!keys.is_empty()).then(|| map(keys))
+}
+
+fn host(host: &HostMatch) -> Tree {
+    match host {
+        HostMatch::Exact(name) => text(name),
+        HostMatch::Wildcard(suffix) => text(format!("*{suffix}")),
+    }
+}
+
+fn path_match(path: &PathMatch) -> Tree {
+    match path {
+        PathMatch::Exact(path) => text(path),
+        PathMatch::Prefix(prefix) => map([("prefix", text(prefix))]),
+        PathMatch::Regex(regex) => map([("regex", text(pattern(regex)))]),
+    }
+}
+
+fn header(header: &HeaderMatch) -> (String, Tree) {
+    let condition = match &header.condition {
+        HeaderCondition::Equal(value) => text(value),
+        HeaderCondition::Present(present) => map([("present", word(present))]),
+        HeaderCondition::Regex(regex) => map([("regex", text(pattern(regex)))]),
+    };
+    (header.name.to_string(), condition)
+}
+
+fn action(config: &Config, action: &Action) -> (&'static str, Tree) {
+    let name = |index: usize| config.pools.get(index).map(|pool| &*pool.name).unwrap_or_default();
+    match action {
+        Action::Pools(pools) => match pools.as_slice() {
+            [(index, 1)] => ("pool", text(name(*index))),
+            _ => {
+                let shares = pools.iter().map(|(i, weight)| (name(*i).to_owned(), word(weight)));
+                ("pools", Tree::Map(shares.collect()))
+            }
+        },
+        Action::Redirect(redirect) => ("redirect", redirect_tree(redirect)),
+        Action::Fixed(fixed) => {
+            ("respond", map([("status", word(fixed.status)), ("body", text(&fixed.body))]))
+        }
+        Action::Ready => ("respond", word("ready")),
+    }
+}
+
+fn redirect_tree(redirect: &Redirect) -> Tree {
+    let to = match &redirect.to {
+        RedirectTo::Https => word("https"),
+        RedirectTo::Location(location) => text(location),
+    };
+    map([("to", to), ("status", word(redirect.status))])
+}
+
+fn edits(edits: &HeaderEdits) -> Option<Tree> {
+    let values = |pairs: &[(Arc<str>, Arc<str>)]| {
+        Tree::Map(pairs.iter().map(|(name, value)| (name.to_string(), text(value))).collect())
+    };
+    let tree = || {
+        map([
+            ("remove", list(&edits.remove, text)),
+            ("set", values(&edits.set)),
+            ("add", values(&edits.add)),
+        ])
+    };
+    (*edits != HeaderEdits::default()).then(tree)
+}

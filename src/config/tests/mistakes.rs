@@ -1,0 +1,244 @@
+//! The report as its reader sees it: everything at once, in the order of lines, with the cure.
+
+use super::{problems, valid, with_pool, with_route};
+
+#[test]
+fn a_file_full_of_mistakes_is_reported_in_one_run() {
+    insta::assert_snapshot!(problems(include_str!("mistakes.yaml")));
+}
+
+#[test]
+fn what_belongs_to_later_versions_is_known_but_not_available() {
+    let text = "version: 1
+listeners:
+  db: { bind: 127.0.0.1:5432, protocol: tcp, pool: api }
+  tls: { bind: 127.0.0.1:443, tls: { certificates: [] }, pool: api }
+pools:
+  api:
+    protocol: h2
+    tls: {}
+    backends: [ { address: 1.2.3.4:5, max_connections: 3 } ]
+    health: { process: {}, business: {}, network: {} }
+    failover: {}
+    restoration: {}
+    drain: {}
+";
+    insta::assert_snapshot!(problems(text));
+}
+
+#[test]
+fn what_is_allowed_but_doubtful_is_a_warning() {
+    let text = "version: 1
+listeners:
+  web:
+    bind: 127.0.0.1:80
+    routes:
+      - { pool: a, match: { path: { prefix: / } } }
+      - { respond: ready, match: { path: /ready } }
+    pool: a
+pools:
+  a:
+    backends: [ { address: 1.2.3.4:5, weight: 0 } ]
+    health: { network: { interval: 10ms } }
+  b: { backends: [ 1.2.3.4:5 ] }
+";
+    let warnings: Vec<String> = valid(text).warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"));
+}
+
+#[test]
+fn a_syntax_error_is_one_problem_with_its_line() {
+    assert_eq!(
+        problems("version: 1\nlisteners: {\n  web: [\n"),
+        "config:4:1: this is not valid YAML: while parsing a node, did not find expected node content"
+    );
+}
+
+#[test]
+fn what_yaml_makes_of_common_text_is_told_with_the_cure() {
+    for (text, cure) in [
+        ("version: 1\n\tlisteners: {}\n", "(indent with spaces)"),
+        ("host: *.example.com\n", "needs quotes, as \"*.example.com\")"),
+        ("host: @home\n", "(text that begins with a sign needs quotes)"),
+        ("version: 1\nbind: [ [::1]:80 ]\n", "text that begins with `[` or `{` needs quotes)"),
+    ] {
+        let problems = problems(text);
+        assert!(problems.lines().any(|line| line.ends_with(cure)), "{problems}");
+    }
+}
+
+#[test]
+fn an_empty_file_and_a_second_document_are_told() {
+    assert_eq!(
+        problems("# nothing\n"),
+        "config:1:1: the file is empty (expected `version: 1` and `listeners`)"
+    );
+    assert!(problems("version: 1\n---\nversion: 1\n").contains("a second document begins here"));
+    assert_eq!(
+        problems("[ 1 ]"),
+        "config:1:1: a list does not fit here (expected a mapping with `version`, `defaults` and more)"
+    );
+}
+
+#[test]
+fn a_secret_typed_into_the_file_is_refused_and_never_repeated() {
+    for token in
+        ["hunter2", "{ role: operator, token: hunter2 }", "{ role: operator, secret: hunter2 }"]
+    {
+        let text = format!("{}admin: {{ tokens: [ {token} ] }}\n", with_route("pool: site"));
+        let problems = problems(&text);
+        assert!(
+            problems.contains("a secret never stands in this file (expected `{ file: path }`"),
+            "{problems}"
+        );
+        assert!(!problems.contains("hunter2"), "{problems}");
+    }
+    for token in [
+        "{ role: viewer, env: hunter2 }",
+        "{ role: viewer, file: hunter2 }",
+        "{ role: viewer, env: [ hunter2 ] }",
+    ] {
+        let text = format!("{}admin: {{ tokens: [ {token} ] }}\n", with_route("pool: site"));
+        assert!(!problems(&text).contains("hunter2"));
+    }
+}
+
+#[test]
+fn an_empty_secret_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "\n").unwrap();
+    let token = format!("{{ role: viewer, file: {:?} }}", file.path());
+    let text = format!("{}admin: {{ tokens: [ {token} ] }}\n", with_route("pool: site"));
+    assert!(problems(&text).ends_with("the secret is empty"));
+}
+
+#[test]
+fn an_admin_address_others_can_reach_needs_a_token() {
+    let text =
+        format!("{}admin: {{ bind: [ 127.0.0.1:1, 0.0.0.0:9900 ] }}\n", with_route("pool: site"));
+    assert!(problems(&text).contains("0.0.0.0:9900 can be reached from other machines"));
+}
+
+#[test]
+fn one_address_is_bound_once() {
+    let text = "version: 1
+listeners:
+  a: { bind: [ 127.0.0.1:80, 127.0.0.1:80, 127.0.0.1:0, 127.0.0.1:0 ], pool: p }
+  b: { bind: 127.0.0.1:80, pool: p }
+pools: { p: { backends: [ 1.2.3.4:5 ] } }
+admin: { bind: 127.0.0.1:80 }
+";
+    assert_eq!(
+        problems(text),
+        "config:3:3: listeners.a: 127.0.0.1:80 is bound twice by this listener\n\
+         config:4:3: listeners.b: 127.0.0.1:80 is already bound by listener `a`\n\
+         config:6:8: admin: 127.0.0.1:80 is already bound by listener `a`"
+    );
+}
+
+#[test]
+fn a_redirect_cannot_leave_for_a_host_the_client_names() {
+    for to in [
+        "/{path}",
+        "//{host}",
+        "{path}",
+        "{host}",
+        "https:///x",
+        "javascript:x",
+        "https://{path}",
+        "/{x}",
+        "/a b",
+        "/\\x",
+    ] {
+        let text = with_route(&format!("redirect: {{ to: '{to}' }}"));
+        assert!(problems(&text).contains(".redirect.to: "), "{to}");
+    }
+}
+
+#[test]
+fn framing_headers_cannot_be_edited() {
+    for name in crate::config::check::FORBIDDEN_EDITS {
+        for edit in [
+            format!("set: {{ {name}: x }}"),
+            format!("add: {{ {name}: x }}"),
+            format!("remove: [ {name} ]"),
+        ] {
+            let text = with_route(&format!("pool: site, request_headers: {{ {edit} }}"));
+            assert!(problems(&text).contains("cannot be edited"), "{edit}");
+        }
+    }
+    for edit in ["remove: host", "add: { host: x }"] {
+        let text = with_route(&format!("pool: site, request_headers: {{ {edit} }}"));
+        assert!(problems(&text).contains("`host` can be replaced only"), "{edit}");
+    }
+    for edit in
+        ["set: { 'x y': z }", "set: { x: \"a\\r\\nb\" }", "add: { x: ' a' }", "remove: [ '' ]"]
+    {
+        let text = with_route(&format!("pool: site, response_headers: {{ {edit} }}"));
+        problems(&text);
+    }
+}
+
+#[test]
+fn a_regular_expression_is_bounded_and_whole_before_it_is_anchored() {
+    for (regex, why) in [
+        ("a)|(b", "this is not a regular expression"),
+        ("[", "unclosed character class"),
+        ("(a{1000}){1000}", "compiles to more than"),
+        ("(?x) a # b", "this is not a regular expression"),
+    ] {
+        let text = with_route(&format!("pool: site, match: {{ path: {{ regex: '{regex}' }} }}"));
+        let problems = problems(&text);
+        assert!(problems.contains(why), "{problems}");
+        assert_eq!(problems.lines().count(), 1, "{problems}");
+    }
+}
+
+#[test]
+fn weights_are_for_all_siblings_or_for_none() {
+    let zones = "a: { weight: 1, backends: [ 1.2.3.4:1 ] }, b: { backends: [ 1.2.3.4:2 ] }";
+    let text = with_pool(&format!("regions: {{ r: {{ zones: {{ {zones} }} }} }}"));
+    assert!(
+        problems(&text)
+            .contains("site.regions.r.zones.b: this zone has no `weight`, but another has")
+    );
+    let regions = "r: { zones: { a: { backends: [ 1.2.3.4:1 ] } } }, s: { weight: 1, zones: { a: { backends: [ 1.2.3.4:2 ] } } }";
+    let text = with_pool(&format!("regions: {{ {regions} }}"));
+    assert!(
+        problems(&text).contains("site.regions.r: this region has no `weight`, but another has")
+    );
+}
+
+#[test]
+fn a_backend_stands_once_in_its_pool() {
+    let text = with_pool(
+        "backends: [ 'APP:80', { name: x, address: a:1 }, 'app.:80', { name: x, address: b:1 } ]",
+    );
+    let problems = problems(&text);
+    assert!(
+        problems.contains("backends[2]: the pool has a backend \"app:80\" already"),
+        "{problems}"
+    );
+    assert!(problems.contains("backends[3]: the pool has a backend \"x\" already"), "{problems}");
+}
+
+#[test]
+fn an_address_out_of_form_is_told_with_the_forms() {
+    for (address, why) in [
+        ("app", "has no port"),
+        ("http://app:80", "has a scheme"),
+        ("app:0", "has no valid port"),
+        ("app:65536", "has no valid port"),
+        ("1.2.3.4:0", "port cannot be 0"),
+        ("0.0.0.0:80", "to listen on, not to connect to"),
+        ("1.2.3:80", "does not fit"),
+        ("300.1.1.1:80", "does not fit"),
+        ("a_b-.c:80", "does not fit"),
+        ("::1:80", "does not fit"),
+        ("unix:", "a unix socket's path has"),
+        ("", "the text is empty"),
+    ] {
+        let problems = problems(&with_pool(&format!("backends: [ '{address}' ]")));
+        assert!(problems.contains(why), "{address}: {problems}");
+    }
+}

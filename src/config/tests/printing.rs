@@ -1,0 +1,103 @@
+//! The config in effect, as text.
+
+use super::{valid, with_pool, with_route};
+use crate::config::print;
+
+fn round_trip(text: &str) -> String {
+    let config = valid(text).config;
+    let printed = print(&config);
+    assert_eq!(format!("{config:#?}"), format!("{:#?}", valid(&printed).config), "{printed}");
+    printed
+}
+
+#[test]
+fn every_default_is_shown() {
+    let printed = round_trip(
+        "{ version: 1, workers: 2, listeners: { web: { bind: 127.0.0.1:80, pool: site } }, \
+         pools: { site: { backends: [ 'app:80' ] } } }",
+    );
+    insta::assert_snapshot!(printed);
+}
+
+#[test]
+fn text_that_looks_like_something_else_reads_back_as_typed() {
+    for body in [
+        "",
+        "true",
+        "null",
+        "1",
+        "~",
+        "- x",
+        "a: b",
+        "#",
+        "'",
+        "\\",
+        "\u{1}\u{7f}\u{85}",
+        "\u{2028}",
+        "\u{feff}",
+        "é🦀",
+        " x ",
+        "a\nb\n",
+        "\t",
+        "x:",
+        "[",
+        "*a",
+        "!x",
+        "%x",
+        "@",
+    ] {
+        let body = serde_json::to_string(body).unwrap();
+        round_trip(&with_route(&format!("respond: {{ body: {body} }}")));
+    }
+}
+
+#[test]
+fn names_that_are_words_elsewhere_read_back() {
+    let text = "version: 1\nlisteners: { 'true': { bind: 127.0.0.1:80, pool: 'off' } }\npools:\n  'off': { backends: [ '[::1]:80' ] }\nadmin: { socket: 'off' }\n";
+    let printed = round_trip(text);
+    assert!(printed.contains("socket: \"off\""), "{printed}");
+}
+
+#[test]
+fn the_choices_of_a_route_read_back() {
+    for route in [
+        "pools: { site: 3 }",
+        "pool: site, name: a, upgrades: [], rewrite: { prefix: / }",
+        "redirect: { to: https }",
+        "redirect: { to: '/new?x={host}', status: 302 }",
+        "respond: ready, match: { host: ['[::1]', '*.B.example.com', A.Example.com., 10.0.0.1] }",
+        "pool: site, match: { path: { regex: 'a|b' }, headers: { A: { regex: '\\d+ \"x\"' }, b: { present: true } } }",
+        "pool: site, limits: { body_bytes: 0 }, timeouts: { total: 90s }, retries: { attempts: 1, idempotent: true }",
+        "pool: site, request_headers: { set: { Host: x, x-a: 'a \"b\": {c}' } }, response_headers: { remove: [A, b], add: { a: '1' } }",
+    ] {
+        round_trip(&with_route(route));
+    }
+}
+
+#[test]
+fn the_choices_of_a_pool_read_back() {
+    for pool in [
+        "backends: ['APP.internal.:80', 'unix:/tmp/a b.sock', '[0:0::1]:80'], health: off",
+        "backends: [{ address: 1.2.3.4:5, name: a, weight: 0, backup: true }], algorithm: ip-hash",
+        "backends: [ 1.2.3.4:5 ], algorithm: { ip-hash: { header: X-User } }",
+        "backends: [ 1.2.3.4:5 ], health: { network: { jitter: 12.5%, interval: 90s, timeout: 1500ms } }",
+        "backends: [ 1.2.3.4:5 ], health: { application: { host: 'a:1', endpoints: [ '/?a=1&b={c}', { path: /b, expect: { status: [ 200, 300-399 ] } } ] } }",
+        "regions: { a: { weight: 0, zones: { z: { backends: [] }, y: { backends: [ 1.2.3.4:5 ] } } }, b: { weight: 2, zones: { z: { weight: 1, backends: [ 'u:1' ] } } } }",
+    ] {
+        round_trip(&with_pool(pool));
+    }
+}
+
+#[test]
+fn a_secret_is_printed_as_its_source() {
+    let text = format!(
+        "{}admin: {{ tokens: [ {{ role: viewer, env: CARGO_PKG_NAME }} ] }}\n",
+        with_route("pool: site")
+    );
+    let config = valid(&text).config;
+    assert_eq!(config.admin.tokens[0].secret.expose(), "pulsegate");
+    let printed = round_trip(&text);
+    assert!(printed.contains("- { role: viewer, env: CARGO_PKG_NAME }"), "{printed}");
+    assert!(!printed.contains("pulsegate"), "{printed}");
+    assert!(!format!("{config:?}").contains("\"pulsegate\""));
+}
