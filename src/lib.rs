@@ -31,5 +31,7 @@
 //! Each module may import only modules of a lower layer; `tests/tidy.rs` holds the list and fails
 //! when an import goes the other way.
 
+pub mod balance;
 pub mod config;
+pub mod metrics;
 pub mod model;

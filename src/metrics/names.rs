@@ -1,0 +1,121 @@
+//! Every metric family, once.
+
+use super::{Family, Kind};
+
+/// One line per family: its constant, kind, name, labels, and the one sentence that is both its
+/// help text and its documentation.
+macro_rules! families {
+    ($($constant:ident = $kind:ident $name:literal $labels:tt $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Family =
+                Family { name: $name, help: $help, kind: Kind::$kind, labels: &$labels };
+        )+
+
+        /// All of them.
+        pub const ALL: &[Family] = &[$($constant,)+];
+    };
+}
+
+families! {
+    BUILD_INFO = Gauge "pulsegate_build_info" ["version"]
+        "Always 1; the label tells which version runs.";
+    START_TIME = Gauge "pulsegate_start_time_seconds" []
+        "When the process began to serve, in seconds since 1970.";
+    READY = Gauge "pulsegate_ready" []
+        "1 while the process should be sent traffic, 0 while it drains.";
+
+    TABLE_GENERATION = Gauge "pulsegate_table_generation" []
+        "Generation of the published table.";
+    TABLE_SWAPS = Counter "pulsegate_table_swaps_total" []
+        "Tables published after the first.";
+    TABLES_HELD = Gauge "pulsegate_tables_held" []
+        "Old tables that something still holds.";
+    RELOADS = Counter "pulsegate_reloads_total" ["result"]
+        "Configuration reloads, by result: ok or failed.";
+    LOOKUPS = Counter "pulsegate_lookups_total" ["result"]
+        "Hostname lookups, by result: ok or failed.";
+
+    CONNECTIONS = Gauge "pulsegate_connections" ["listener", "address"]
+        "Open client connections.";
+    ACCEPTED = Counter "pulsegate_connections_accepted_total" ["listener", "address"]
+        "Client connections accepted.";
+    REQUESTS = Counter "pulsegate_requests_total" ["listener", "address", "class"]
+        "Requests, by the class of the final status; none = ended without any response.";
+    ENDED = Counter "pulsegate_exchanges_total" ["ended"]
+        "Exchanges, by how they ended.";
+    BAD_REQUESTS = Counter "pulsegate_bad_requests_total" ["reason"]
+        "Requests refused as malformed, by reason.";
+    BAD_RESPONSES = Counter "pulsegate_bad_responses_total" ["reason"]
+        "Responses of backends refused as malformed, by reason.";
+    CLIENT_TIMEOUTS = Counter "pulsegate_client_timeouts_total" []
+        "Client connections closed at a deadline before a request.";
+    ACCEPT_PAUSES = Counter "pulsegate_accept_pauses_total" []
+        "Times accepting paused for lack of file descriptors or memory.";
+
+    ZONE_SHARE = Gauge "pulsegate_zone_share" ["pool", "region", "zone"]
+        "Part of the pool's traffic the zone gets, 0 to 1.";
+    UPSTREAM_LATENCY = Histogram "pulsegate_upstream_latency_seconds" ["pool"]
+        "From the request sent to a backend to its response head.";
+    UPSTREAM_IDLE = Gauge "pulsegate_upstream_idle_connections" []
+        "Idle connections to backends kept for reuse.";
+    UPSTREAM_STALE = Counter "pulsegate_upstream_stale_connections_total" []
+        "Kept connections that the backend closed or sent surplus bytes on.";
+
+    BACKEND_HEALTH = Gauge "pulsegate_backend_health" ["pool", "backend", "state"]
+        "1 for the state the backend was observed in, 0 for the others.";
+    BACKEND_ADMIN = Gauge "pulsegate_backend_admin" ["pool", "backend", "state"]
+        "1 for the state the operator ordered, 0 for the others.";
+    BACKEND_WEIGHT = Gauge "pulsegate_backend_effective_weight" ["pool", "backend"]
+        "Weight within its zone now; 0 = gets nothing new.";
+    BACKEND_IN_FLIGHT = Gauge "pulsegate_backend_in_flight" ["pool", "backend"]
+        "Requests in flight.";
+    BACKEND_REQUESTS = Counter "pulsegate_backend_requests_total" ["pool", "backend"]
+        "Tries sent.";
+    BACKEND_RESPONSES = Counter "pulsegate_backend_responses_total" ["pool", "backend", "class"]
+        "Final responses, by status class.";
+    BACKEND_CONNECTS = Counter "pulsegate_backend_connects_total" ["pool", "backend"]
+        "Connections opened.";
+    BACKEND_CONNECT_FAILURES = Counter "pulsegate_backend_connect_failures_total" ["pool", "backend"]
+        "Connections that could not be opened.";
+    BACKEND_REUSED = Counter "pulsegate_backend_reused_total" ["pool", "backend"]
+        "Tries on a kept connection.";
+    BACKEND_RESETS = Counter "pulsegate_backend_resets_total" ["pool", "backend"]
+        "Connections that closed or reset before a response.";
+    BACKEND_TIMEOUTS = Counter "pulsegate_backend_timeouts_total" ["pool", "backend"]
+        "Responses that did not begin in time.";
+    BACKEND_BAD_RESPONSES = Counter "pulsegate_backend_bad_responses_total" ["pool", "backend"]
+        "Responses refused as malformed or truncated.";
+    BACKEND_RETRIES = Counter "pulsegate_backend_retries_total" ["pool", "backend"]
+        "Tries that were followed by another try.";
+    BACKEND_SENT = Counter "pulsegate_backend_sent_bytes_total" ["pool", "backend"]
+        "Body bytes sent.";
+    BACKEND_RECEIVED = Counter "pulsegate_backend_received_bytes_total" ["pool", "backend"]
+        "Body bytes received.";
+
+    PROBES = Counter "pulsegate_probes_total" ["layer", "result"]
+        "Probes, by layer and result: pass, fail, or void where the prober could not judge.";
+    LOG_LOST = Counter "pulsegate_access_log_lost_lines_total" ["cause"]
+        "Access-log lines lost: behind = the writer could not keep up, write = it could not write.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions() {
+        let mut seen = HashSet::new();
+        for family in ALL {
+            let name = family.name;
+            assert!(seen.insert(name), "{name} twice");
+            assert!(name.starts_with("pulsegate_"), "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), family.kind == Kind::Counter, "{name}");
+            assert!(family.help.ends_with('.'), "{name}");
+            assert!(!family.labels.contains(&"le"), "{name}");
+        }
+    }
+}
