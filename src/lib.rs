@@ -31,7 +31,11 @@
 //! Each module may import only modules of a lower layer; `tests/tidy.rs` holds the list and fails
 //! when an import goes the other way.
 
+pub mod access_log;
 pub mod balance;
 pub mod config;
+pub mod health;
+pub mod live;
 pub mod metrics;
 pub mod model;
+pub mod net;

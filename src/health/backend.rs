@@ -1,0 +1,194 @@
+//! One backend's health: takes facts in, says when the verdict changes.
+
+use std::time::Instant;
+
+use super::combine::{Cause, combine};
+use super::detector::Verdict;
+use super::ejection::Ejection;
+use super::evidence::Evidence;
+use super::layer::{Asked, LayerState};
+use crate::config::HealthChecks;
+use crate::model::{Failure, Health, Observation, Reason, Traffic};
+
+/// The verdict changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The verdict before.
+    pub from: Health,
+    /// The verdict now.
+    pub to: Health,
+    /// Who decided, when it is not up now; who had decided, when it is.
+    pub cause: Option<Cause>,
+    /// What was seen, by the same rule.
+    pub reason: Option<Reason>,
+    /// When.
+    pub at: Instant,
+}
+
+/// The state of one backend's health. See the module's documentation for the rules.
+#[derive(Clone, Debug)]
+pub struct BackendHealth {
+    /// The layers asked, lowest first.
+    layers: Vec<LayerState>,
+    ejection: Option<Ejection>,
+    health: Health,
+    cause: Option<Cause>,
+    reason: Option<Reason>,
+    since: Instant,
+    flips: u64,
+}
+
+impl BackendHealth {
+    /// A backend nothing is known about yet; up at once where no layer is asked.
+    #[must_use]
+    pub fn new(checks: &HealthChecks, now: Instant) -> Self {
+        let mut fresh = Self {
+            layers: Vec::new(),
+            ejection: None,
+            health: Health::Unknown,
+            cause: None,
+            reason: None,
+            since: now,
+            flips: 0,
+        };
+        fresh.ask(checks, Verdict::Unknown, now);
+        fresh.settle(now);
+        fresh
+    }
+
+    /// The verdict, and why it is not up when it is not.
+    ///
+    /// While Unknown, the reason is the last failure seen, if there was one.
+    #[must_use]
+    pub fn health(&self) -> (Health, Option<Reason>) {
+        (self.health, self.reason.clone())
+    }
+
+    /// Since when the verdict holds.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Takes over one probe's result. A result of a check that is no longer asked is dropped.
+    pub fn observe(&mut self, seen: &Observation) -> Option<Change> {
+        let index = self.layers.iter().position(|state| state.layer() == seen.layer)?;
+        let state = &mut self.layers[index];
+        if !state.record(seen) {
+            return None;
+        }
+        let thresholds = state.thresholds();
+        if index == 0 {
+            self.ejection.take_if(|ejection| ejection.proven(seen, thresholds));
+        }
+        self.settle(seen.at)
+    }
+
+    /// Takes over what live traffic showed in one sample: connections that failed while none
+    /// succeeded eject the backend at once, if there is a layer that can readmit it.
+    pub fn traffic(&mut self, sample: &Traffic, now: Instant) -> Option<Change> {
+        let proving = self.layers.first()?;
+        if sample.connect_failures == 0 || sample.connects > 0 {
+            return None;
+        }
+        let detail = match sample.connect_failures {
+            1 => "1 connect failed".into(),
+            n => format!("{n} connects failed").into(),
+        };
+        let reason = Reason { failure: Failure::Traffic, detail };
+        match &mut self.ejection {
+            Some(ejection) => ejection.renew(reason, now),
+            None => self.ejection = Some(Ejection::new(reason, proving.len(), now)),
+        }
+        self.settle(now)
+    }
+
+    /// Takes over what shall be asked from now on, and keeps the state of all that is unchanged.
+    ///
+    /// New thresholds count from the next result on. A new check is presumed up if the backend is
+    /// up, so that a reload alone never takes it out; a check that is no longer asked no longer
+    /// counts, which may bring the backend in.
+    pub fn reconfigure(&mut self, checks: &HealthChecks, now: Instant) -> Option<Change> {
+        let proved_by = self.layers.first().map(LayerState::questions);
+        self.ask(checks, self.start(), now);
+        match (self.layers.first(), &mut self.ejection) {
+            (None, ejection) => *ejection = None,
+            (Some(proving), Some(ejection)) if proved_by != Some(proving.questions()) => {
+                ejection.restart(proving.len());
+            }
+            (Some(_), _) => {}
+        }
+        self.settle(now)
+    }
+
+    /// The backend listens at another address now: what was seen at the old one no longer counts.
+    ///
+    /// If it was up it stays so, on trial: every check is presumed up, and live traffic that
+    /// cannot connect ejects it at once. A hostname whose address changes at every look-up would
+    /// otherwise be out at every look-up.
+    pub fn moved(&mut self, now: Instant) -> Option<Change> {
+        let start = self.start();
+        self.layers.iter_mut().for_each(|state| state.forget(start, now));
+        self.ejection = None;
+        self.settle(now)
+    }
+
+    /// Everything known, for views.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let ejected = |ejection: &Ejection| (ejection.since(), ejection.reason().clone());
+        Evidence {
+            health: self.health,
+            cause: self.cause,
+            reason: self.reason.clone(),
+            since: self.since,
+            flips: self.flips,
+            ejected: self.ejection.as_ref().map(ejected),
+            layers: self.layers.iter().map(LayerState::evidence).collect(),
+        }
+    }
+
+    /// What a check without any result counts as.
+    fn start(&self) -> Verdict {
+        match self.health {
+            Health::Up | Health::Degraded(_) => Verdict::Presumed,
+            Health::Unknown | Health::Down => Verdict::Unknown,
+        }
+    }
+
+    fn ask(&mut self, checks: &HealthChecks, start: Verdict, now: Instant) {
+        let mut old = std::mem::take(&mut self.layers);
+        for asked in Asked::all(checks) {
+            let found = old.iter().position(|state| state.layer() == asked.layer());
+            let before = found.map(|index| old.swap_remove(index));
+            self.layers.push(LayerState::new(asked, before, start, now));
+        }
+    }
+
+    /// Combines all evidence anew.
+    fn settle(&mut self, now: Instant) -> Option<Change> {
+        let said = self.layers.iter().map(|state| (state.layer(), state.verdict()));
+        let (to, cause) = combine(&said, self.ejection.is_some());
+        let reason = cause.and_then(|cause| self.reason_of(cause));
+        let from = std::mem::replace(&mut self.health, to);
+        let was = (self.cause, self.reason.take());
+        (self.cause, self.reason) = (cause, reason.clone());
+        if from == to {
+            return None;
+        }
+        self.since = now;
+        self.flips += u64::from(from != Health::Unknown);
+        let (cause, reason) = if cause.is_some() { (cause, reason) } else { was };
+        Some(Change { from, to, cause, reason, at: now })
+    }
+
+    fn reason_of(&self, cause: Cause) -> Option<Reason> {
+        match cause {
+            Cause::Traffic => self.ejection.as_ref().map(|ejection| ejection.reason().clone()),
+            Cause::Layer(layer) => {
+                let state = self.layers.iter().find(|state| state.layer() == layer)?;
+                state.reason().cloned()
+            }
+        }
+    }
+}

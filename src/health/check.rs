@@ -1,0 +1,100 @@
+//! One question asked again and again: its detector, its last results, its last failure.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::detector::{RiseFall, Thresholds, Verdict};
+use super::evidence::CheckEvidence;
+use super::history::{History, Sample};
+use crate::config::Endpoint;
+use crate::model::{Observation, Outcome, Reason};
+
+/// What a check asks. A check whose question a reload does not change keeps its state.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Question {
+    /// Can a connection be opened?
+    Connect,
+    /// Does `GET` answer as expected?
+    Http {
+        /// The `Host` header, if one is configured.
+        host: Option<Arc<str>>,
+        /// Path and expected statuses.
+        endpoint: Endpoint,
+    },
+}
+
+impl Question {
+    fn name(&self) -> Arc<str> {
+        match self {
+            Self::Connect => "connect".into(),
+            Self::Http { endpoint, .. } => format!("GET {}", endpoint.path).into(),
+        }
+    }
+}
+
+/// One check of one layer.
+#[derive(Clone, Debug)]
+pub(super) struct Check {
+    question: Question,
+    detector: RiseFall,
+    since: Instant,
+    last_failure: Option<Reason>,
+    history: History,
+}
+
+impl Check {
+    /// A check without a verdict: `start` is [`Verdict::Unknown`] or [`Verdict::Presumed`].
+    pub(super) fn new(question: Question, start: Verdict, now: Instant) -> Self {
+        let detector = RiseFall::new(start);
+        Self { question, detector, since: now, last_failure: None, history: History::default() }
+    }
+
+    pub(super) fn question(&self) -> &Question {
+        &self.question
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        self.detector.verdict()
+    }
+
+    /// The failure the verdict rests on: the last one, unless a pass has settled the matter since.
+    pub(super) fn reason(&self) -> Option<&Reason> {
+        self.last_failure.as_ref().filter(|_| self.verdict() != Verdict::Up)
+    }
+
+    /// Takes over one result.
+    pub(super) fn record(&mut self, seen: &Observation, thresholds: Thresholds) {
+        let turned = match &seen.outcome {
+            Outcome::Pass => self.detector.pass(thresholds),
+            Outcome::Fail(reason) => {
+                self.last_failure = Some(reason.clone());
+                self.detector.fail(thresholds)
+            }
+            Outcome::Void(_) => false,
+        };
+        if turned {
+            self.since = seen.at;
+        }
+        let Observation { at, latency, .. } = *seen;
+        self.history.push(Sample { at, latency, outcome: seen.outcome.clone() });
+    }
+
+    /// Forgets the verdict but keeps the results: the backend is elsewhere now.
+    pub(super) fn forget(&mut self, start: Verdict, now: Instant) {
+        self.detector = RiseFall::new(start);
+        self.since = now;
+        self.last_failure = None;
+    }
+
+    pub(super) fn evidence(&self) -> CheckEvidence {
+        CheckEvidence {
+            name: self.question.name(),
+            verdict: self.verdict(),
+            since: self.since,
+            passes: self.detector.passes(),
+            fails: self.detector.fails(),
+            last_failure: self.last_failure.clone(),
+            results: self.history.to_vec(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Everything known about a backend's health, as plain data for views and logs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::combine::Cause;
+use super::detector::Verdict;
+use super::history::Sample;
+use crate::model::{Health, Layer, Reason};
+
+/// One backend's verdict and all that led to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The verdict.
+    pub health: Health,
+    /// Who decided, when it is not up.
+    pub cause: Option<Cause>,
+    /// What was seen, when it is not up and something was.
+    pub reason: Option<Reason>,
+    /// Since when the verdict holds.
+    pub since: Instant,
+    /// How often it has changed, the first one from Unknown not counted.
+    pub flips: u64,
+    /// Since when live traffic keeps the backend out, and why.
+    pub ejected: Option<(Instant, Reason)>,
+    /// The layers asked, lowest first.
+    pub layers: Vec<LayerEvidence>,
+}
+
+/// One layer's verdict and its checks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerEvidence {
+    /// Which layer.
+    pub layer: Layer,
+    /// The worst of its checks' verdicts.
+    pub verdict: Verdict,
+    /// Since when the verdict holds.
+    pub since: Instant,
+    /// What was seen, when it is not up and something was.
+    pub reason: Option<Reason>,
+    /// Its checks, in config order.
+    pub checks: Vec<CheckEvidence>,
+}
+
+/// One check's verdict and its last results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckEvidence {
+    /// What it asks: `connect`, `GET /health`.
+    pub name: Arc<str>,
+    /// What it says.
+    pub verdict: Verdict,
+    /// Since when the verdict holds.
+    pub since: Instant,
+    /// Passes in a row, up to now.
+    pub passes: u32,
+    /// Failures in a row, up to now.
+    pub fails: u32,
+    /// The last failure seen, however long ago.
+    pub last_failure: Option<Reason>,
+    /// The last [`HISTORY`](super::HISTORY) results, oldest first.
+    pub results: Vec<Sample>,
+}

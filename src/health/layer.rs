@@ -1,0 +1,140 @@
+//! One layer of one backend: its checks, and the one verdict they add up to.
+
+use std::time::Instant;
+
+use super::check::{Check, Question};
+use super::detector::{Thresholds, Verdict};
+use super::evidence::LayerEvidence;
+use crate::config::{ApplicationCheck, Cadence, HealthChecks};
+use crate::model::{Layer, Observation, Reason};
+
+/// What a layer shall ask, from the config.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    layer: Layer,
+    thresholds: Thresholds,
+    questions: Vec<Question>,
+}
+
+impl Asked {
+    /// Every layer that is asked, lowest first.
+    pub(super) fn all(checks: &HealthChecks) -> Vec<Self> {
+        let network = checks
+            .network
+            .as_ref()
+            .map(|check| Self::new(Layer::Network, &check.cadence, vec![Question::Connect]));
+        let application = checks
+            .application
+            .as_ref()
+            .map(|check| Self::new(Layer::Application, &check.cadence, endpoints(check)));
+        [network, application].into_iter().flatten().collect()
+    }
+
+    fn new(layer: Layer, cadence: &Cadence, questions: Vec<Question>) -> Self {
+        let thresholds = Thresholds { rise: cadence.rise, fall: cadence.fall };
+        Self { layer, thresholds, questions }
+    }
+
+    pub(super) fn layer(&self) -> Layer {
+        self.layer
+    }
+}
+
+fn endpoints(check: &ApplicationCheck) -> Vec<Question> {
+    let question = |endpoint: &_| Question::Http {
+        host: check.host.clone(),
+        endpoint: Clone::clone(endpoint),
+    };
+    check.endpoints.iter().map(question).collect()
+}
+
+/// The state of one layer.
+#[derive(Clone, Debug)]
+pub(super) struct LayerState {
+    layer: Layer,
+    thresholds: Thresholds,
+    checks: Vec<Check>,
+    since: Instant,
+}
+
+impl LayerState {
+    /// A layer as asked; a question that `before` asked too keeps its check.
+    pub(super) fn new(asked: Asked, before: Option<Self>, start: Verdict, now: Instant) -> Self {
+        let Asked { layer, thresholds, questions } = asked;
+        let since = before.as_ref().map_or(now, |state| state.since);
+        let verdict = before.as_ref().map(Self::verdict);
+        let mut old = before.map(|state| state.checks).unwrap_or_default();
+        let checks = questions
+            .into_iter()
+            .map(|question| match old.iter().position(|check| *check.question() == question) {
+                Some(found) => old.swap_remove(found),
+                None => Check::new(question, start, now),
+            })
+            .collect();
+        let mut state = Self { layer, thresholds, checks, since };
+        if verdict != Some(state.verdict()) {
+            state.since = now;
+        }
+        state
+    }
+
+    pub(super) fn layer(&self) -> Layer {
+        self.layer
+    }
+
+    pub(super) fn thresholds(&self) -> Thresholds {
+        self.thresholds
+    }
+
+    /// What its checks ask, in their order.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        self.checks.iter().map(|check| check.question().clone()).collect()
+    }
+
+    /// Number of checks.
+    pub(super) fn len(&self) -> usize {
+        self.checks.len()
+    }
+
+    /// The worst of the checks' verdicts.
+    pub(super) fn verdict(&self) -> Verdict {
+        let any = |verdict| self.checks.iter().any(|check| check.verdict() == verdict);
+        [Verdict::Down, Verdict::Unknown, Verdict::Presumed]
+            .into_iter()
+            .find(|verdict| any(*verdict))
+            .unwrap_or(Verdict::Up)
+    }
+
+    /// The failure behind the verdict, if it is not up and one was seen.
+    pub(super) fn reason(&self) -> Option<&Reason> {
+        let verdict = self.verdict();
+        self.checks.iter().filter(|check| check.verdict() == verdict).find_map(Check::reason)
+    }
+
+    /// Takes over one result; false if the layer has no such check (it was removed meanwhile).
+    pub(super) fn record(&mut self, seen: &Observation) -> bool {
+        let before = self.verdict();
+        let Some(check) = self.checks.get_mut(seen.check) else { return false };
+        check.record(seen, self.thresholds);
+        if self.verdict() != before {
+            self.since = seen.at;
+        }
+        true
+    }
+
+    /// Forgets all verdicts but keeps the results: the backend is elsewhere now.
+    pub(super) fn forget(&mut self, start: Verdict, now: Instant) {
+        self.checks.iter_mut().for_each(|check| check.forget(start, now));
+        self.since = now;
+    }
+
+    pub(super) fn evidence(&self) -> LayerEvidence {
+        LayerEvidence {
+            layer: self.layer,
+            verdict: self.verdict(),
+            since: self.since,
+            reason: self.reason().cloned(),
+            checks: self.checks.iter().map(Check::evidence).collect(),
+        }
+    }
+}

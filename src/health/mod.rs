@@ -1,0 +1,61 @@
+//! What the evidence says about one backend: a verdict, its reason, and since when.
+//!
+//! A single boolean from a single probe cannot tell a dead host from a slow page, and forgets why
+//! it flipped. So each backend has *layers*, each layer has one *check* per question it asks, and
+//! each check has its own rise/fall detector and its own last results. Live traffic is a further
+//! witness. [`BackendHealth`] keeps them all and combines them; it is told what time it is and
+//! does nothing by itself.
+//!
+//! # Checks
+//!
+//! A check is `unknown` until its first verdict. One pass makes it `up`; `fall` failures in a row
+//! make it `down`; from `down`, `rise` passes in a row make it `up` again. A void result (the
+//! prober could not judge) is shown among the results and changes nothing.
+//!
+//! A check that a reload adds to a backend which is up starts `presumed`: it counts as up until it
+//! has failed `fall` times in a row, so that a reload alone never takes a backend out.
+//!
+//! A layer is `down` when any of its checks is, else `unknown` or `presumed` when any of them is,
+//! else `up`.
+//!
+//! # Live traffic
+//!
+//! A sample in which connections failed and none succeeded *ejects* the backend at once. Traffic
+//! cannot readmit it, because it no longer gets any; the lowest layer that is asked must: each of
+//! its checks passes `rise` times in a row, by probes begun after the ejection. Where no layer is
+//! asked (`health: off`) nothing could ever readmit, so traffic ejects nobody.
+//!
+//! # The backend: truth table
+//!
+//! The first line that fits decides. `·` = any.
+//!
+//! | network | application | traffic | verdict | decided by |
+//! | --- | --- | --- | --- | --- |
+//! | not asked | not asked | · | Up | - |
+//! | down | · | · | Down | network |
+//! | · | · | ejected | Down | traffic |
+//! | · | down | · | Down | application |
+//! | unknown | · | · | Unknown | network |
+//! | · | unknown | · | Unknown | application |
+//! | up, presumed or not asked | up, presumed or not asked | · | Up | - |
+//!
+//! The lowest cause is the one shown: a host that cannot be reached fails every layer above too.
+
+mod backend;
+mod check;
+mod combine;
+mod detector;
+mod ejection;
+mod evidence;
+mod history;
+mod layer;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+pub use backend::{BackendHealth, Change};
+pub use combine::Cause;
+pub use detector::Verdict;
+pub use evidence::{CheckEvidence, Evidence, LayerEvidence};
+pub use history::{HISTORY, Sample};
+pub use plan::probe_plan;

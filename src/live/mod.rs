@@ -1,0 +1,22 @@
+//! What outlives a table: counters, in-flight counts and listening sockets, kept by identity.
+//!
+//! A table is replaced many times a minute; a backend's counters must not start again each time.
+//! So tables only point into this module, and [`Live`] hands out the same entry for the same
+//! identity as long as any table refers to it.
+//!
+//! Each counter has one writer, its worker, so adding is a plain load and store; readers sum over
+//! the workers. Only what all workers must agree on (in-flight, open connections) is shared.
+
+mod backend;
+mod counter;
+mod listener;
+mod load;
+mod registry;
+mod worker;
+
+pub use backend::{Backend, BackendCounters};
+pub use counter::{Counter, Gauge, Histogram, LATENCY_BOUNDS_US};
+pub use listener::{Listener, ListenerCounters};
+pub use load::{LoadSummary, Seat};
+pub use registry::{Live, PoolId, ZoneId};
+pub use worker::WorkerCounters;

@@ -1,0 +1,124 @@
+//! Finds the entry of an identity, or makes it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crossbeam_utils::CachePadded;
+
+use super::{Backend, Listener, WorkerCounters};
+use crate::model::{BackendKey, PoolName, ZoneKey};
+
+/// A pool's number: dense, so that workers keep state in plain vectors; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolId(pub u32);
+
+/// A zone's number: dense, over all pools; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ZoneId(pub u32);
+
+/// All that outlives a table.
+#[derive(Debug)]
+pub struct Live {
+    workers: Box<[CachePadded<WorkerCounters>]>,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    next_backend: u64,
+    backends: HashMap<BackendKey, Weak<Backend>>,
+    listeners: HashMap<(Arc<str>, SocketAddr), Weak<Listener>>,
+    pools: HashMap<PoolName, PoolId>,
+    zones: HashMap<ZoneKey, ZoneId>,
+}
+
+impl Live {
+    /// Empty, for this many workers.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        let workers = (0..workers).map(|_| CachePadded::default()).collect();
+        Self { workers, entries: Mutex::default() }
+    }
+
+    /// Number of workers.
+    #[must_use]
+    pub fn worker_count(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// The counters that worker `index` writes.
+    #[must_use]
+    pub fn worker(&self, index: usize) -> &WorkerCounters {
+        &self.workers[index]
+    }
+
+    /// All workers' counters, to be summed by a reader.
+    pub fn workers(&self) -> impl Iterator<Item = &WorkerCounters> {
+        self.workers.iter().map(|padded| &**padded)
+    }
+
+    /// The backend of this identity; made if no table refers to it yet.
+    pub fn backend(&self, key: &BackendKey) -> Arc<Backend> {
+        let mut entries = self.lock();
+        if let Some(backend) = entries.backends.get(key).and_then(Weak::upgrade) {
+            return backend;
+        }
+        entries.next_backend += 1;
+        let backend = Arc::new(Backend::new(key.clone(), entries.next_backend, self.workers.len()));
+        entries.backends.insert(key.clone(), Arc::downgrade(&backend));
+        backend
+    }
+
+    /// The backend of this identity, if a table refers to it.
+    #[must_use]
+    pub fn find_backend(&self, key: &BackendKey) -> Option<Arc<Backend>> {
+        self.lock().backends.get(key).and_then(Weak::upgrade)
+    }
+
+    /// The open listener of this name and configured address, if there is one.
+    #[must_use]
+    pub fn listener(&self, name: &Arc<str>, bind: SocketAddr) -> Option<Arc<Listener>> {
+        self.lock().listeners.get(&(Arc::clone(name), bind)).and_then(Weak::upgrade)
+    }
+
+    /// Every open listening address, also one that no table names any more and that only waits
+    /// for its queue to empty; by name, then address.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Arc<Listener>> {
+        let mut open: Vec<_> = self.lock().listeners.values().filter_map(Weak::upgrade).collect();
+        open.sort_by(|a, b| (&a.name, a.bind).cmp(&(&b.name, b.bind)));
+        open
+    }
+
+    /// Remembers a newly bound listener.
+    pub fn add_listener(&self, listener: &Arc<Listener>) {
+        let key = (Arc::clone(&listener.name), listener.bind);
+        self.lock().listeners.insert(key, Arc::downgrade(listener));
+    }
+
+    /// The number of the pool of this name.
+    pub fn pool_id(&self, name: &PoolName) -> PoolId {
+        let mut entries = self.lock();
+        let next = PoolId(entries.pools.len() as u32);
+        *entries.pools.entry(Arc::clone(name)).or_insert(next)
+    }
+
+    /// The number of the zone of this identity.
+    pub fn zone_id(&self, key: &ZoneKey) -> ZoneId {
+        let mut entries = self.lock();
+        let next = ZoneId(entries.zones.len() as u32);
+        *entries.zones.entry(key.clone()).or_insert(next)
+    }
+
+    /// Forgets identities no table refers to any more.
+    pub fn prune(&self) {
+        let mut entries = self.lock();
+        entries.backends.retain(|_, entry| entry.strong_count() > 0);
+        entries.listeners.retain(|_, entry| entry.strong_count() > 0);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

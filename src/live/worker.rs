@@ -1,0 +1,41 @@
+//! What is counted per worker and belongs to no backend or listener.
+
+use super::{Counter, Gauge};
+use crate::model::{BadRequest, BadResponse, Ended};
+
+/// A worker's own counters.
+#[derive(Debug)]
+pub struct WorkerCounters {
+    /// Requests refused, indexed by [`BadRequest`].
+    pub bad_requests: Box<[Counter]>,
+    /// Responses refused, indexed by [`BadResponse`].
+    pub bad_responses: Box<[Counter]>,
+    /// Exchanges by how they ended, indexed by [`Ended`].
+    pub ended: Box<[Counter]>,
+    /// Idle upstream connections kept.
+    pub pooled: Gauge,
+    /// Kept upstream connections that were closed by the backend or sent surplus bytes.
+    pub pooled_stale: Counter,
+    /// Times accepting paused because the process ran out of file descriptors or memory.
+    pub accept_paused: Counter,
+    /// Client connections closed at a deadline before a request (idle or slow head).
+    pub clients_timed_out: Counter,
+    /// Access-log lines dropped because the writer could not keep up.
+    pub log_dropped: Counter,
+}
+
+impl Default for WorkerCounters {
+    fn default() -> Self {
+        let counters = |n: usize| (0..n).map(|_| Counter::default()).collect();
+        Self {
+            bad_requests: counters(BadRequest::ALL.len()),
+            bad_responses: counters(BadResponse::ALL.len()),
+            ended: counters(Ended::ALL.len()),
+            pooled: Gauge::default(),
+            pooled_stale: Counter::default(),
+            accept_paused: Counter::default(),
+            clients_timed_out: Counter::default(),
+            log_dropped: Counter::default(),
+        }
+    }
+}

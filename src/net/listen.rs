@@ -1,0 +1,94 @@
+//! Opens listening sockets, one per worker on the same address.
+//!
+//! `SO_REUSEPORT` lets the kernel spread connections over the workers' sockets, but it would also
+//! let a second instance bind the same port and silently take half of the traffic. So the first
+//! socket binds and listens *without* it, which fails if anyone listens there, and only then is
+//! marked, which lets the other workers' sockets join. There is no moment at which two instances both succeed.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// The accept queue asked for; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// Opens `count` listening sockets on `address`; with port 0, all on the same free port.
+///
+/// Accepted connections inherit `TCP_NODELAY` from the listener, which saves a system call each.
+///
+/// # Errors
+/// The address is in use (also by another instance of this program) or may not be bound.
+pub fn listen(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    let first = open(address)?;
+    first.bind(&address.into())?;
+    claim(&first)?;
+    let bound = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        let socket = open(address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&bound)?;
+        sockets.push(socket);
+    }
+    for socket in &sockets[1..] {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(sockets.into_iter().map(TcpListener::from).collect())
+}
+
+/// Takes the address for this instance alone, then lets others of ours join. Two that only *bound*
+/// it, which `SO_REUSEADDR` allows, meet here, and one fails.
+fn claim(socket: &Socket) -> io::Result<()> {
+    socket.listen(BACKLOG)?;
+    socket.set_reuse_port(true)
+}
+
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking().cloexec(),
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Without it a restart would have to wait for TIME_WAIT; it does not allow a second listener.
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_workers_share_one_free_port() {
+        let sockets = listen("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let ports: Vec<u16> = sockets.iter().map(|s| s.local_addr().unwrap().port()).collect();
+        assert_eq!(ports.len(), 3);
+        assert!(ports.iter().all(|port| *port == ports[0] && *port != 0));
+    }
+
+    #[test]
+    fn a_second_instance_fails_although_reuse_port_would_let_it_bind() {
+        let first = listen("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+        let address = first[0].local_addr().unwrap();
+        let error = listen(address, 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        listen(address, 2).unwrap();
+    }
+
+    #[test]
+    fn of_two_instances_that_start_at_once_one_fails() {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let one = open(address).unwrap();
+        one.bind(&address.into()).unwrap();
+        let other = open(address).unwrap();
+        other.bind(&one.local_addr().unwrap()).unwrap();
+        claim(&one).unwrap();
+        assert_eq!(claim(&other).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -1,0 +1,18 @@
+//! Sockets, buffers and timers: what the data plane does with bytes before they mean anything.
+//!
+//! Three ideas keep a connection cheap. It waits for readability *before* it takes a [`Buffer`], so
+//! an idle connection holds none. Its deadlines share one coarse wheel per worker ([`Timers`]), so
+//! moving a deadline is a store and not a timer. And a partial read tells that the socket is
+//! drained, so no extra system call is spent on hearing "would block".
+
+mod buffer;
+mod fault;
+mod listen;
+mod stream;
+mod timer;
+
+pub use buffer::{Buffer, Buffers};
+pub use fault::{is_lack, is_local};
+pub use listen::listen;
+pub use stream::{ReadHalf, Stream, WriteHalf};
+pub use timer::{Timer, Timers};
