@@ -34,6 +34,7 @@
 pub mod access_log;
 pub mod balance;
 pub mod config;
+pub mod decision;
 pub mod health;
 pub mod live;
 pub mod metrics;

@@ -1,0 +1,130 @@
+//! Steps 3 and 4: which part of the pool's traffic each region and zone gets.
+
+use std::collections::HashMap;
+
+use super::Candidate;
+use super::report::{PoolReport, Stage, Why};
+use crate::config::{self, Pool, Region};
+use crate::model::{PoolPlan, ZonePlan};
+
+/// A zone with what is eligible in it.
+#[derive(Debug)]
+pub(super) struct Zone<'a> {
+    pub(super) region: &'a Region,
+    pub(super) zone: &'a config::Zone,
+    /// Its backends, as places in the pool's list.
+    pub(super) members: Vec<usize>,
+    /// Its weight among the region's zones; 0 = nothing in it can take traffic.
+    weight: f64,
+    /// The part of the pool's traffic it gets, 0..=1.
+    pub(super) share: f64,
+}
+
+/// The pool's zones, regions in config order, with their weights and no share yet.
+pub(super) fn zones<'a>(
+    pool: &'a Pool,
+    candidates: &[Candidate<'_>],
+    weights: &[f64],
+) -> Vec<Zone<'a>> {
+    let mut places: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    for (place, Candidate { backend, .. }) in candidates.iter().enumerate() {
+        places.entry((&backend.region, &backend.zone)).or_default().push(place);
+    }
+    let mut zones = Vec::new();
+    for region in &pool.regions {
+        for zone in &region.zones {
+            let members = places.remove(&(&*region.name, &*zone.name)).unwrap_or_default();
+            let eligible = members.iter().map(|&place| weights[place]).sum::<f64>();
+            let weight = match zone.weight {
+                Some(weight) if eligible > 0.0 => f64::from(weight),
+                Some(_) => 0.0,
+                None => eligible,
+            };
+            zones.push(Zone { region, zone, members, weight, share: 0.0 });
+        }
+    }
+    zones
+}
+
+/// Each region's part of the pool's traffic and the weight of its zones, in config order.
+pub(super) fn of_regions(
+    pool: &Pool,
+    zones: &[Zone<'_>],
+    report: &mut PoolReport,
+) -> Vec<RegionShare> {
+    let mut rest = zones;
+    let mut regions = Vec::new();
+    for region in &pool.regions {
+        let (own, others) = rest.split_at(region.zones.len());
+        rest = others;
+        let zones = own.iter().map(|zone| zone.weight).sum::<f64>();
+        let weight = match region.weight {
+            Some(weight) if zones > 0.0 => f64::from(weight),
+            Some(_) => 0.0,
+            None => zones,
+        };
+        regions.push(RegionShare { zones, share: weight });
+    }
+    let total = regions.iter().map(|region| region.share).sum::<f64>();
+    for region in &mut regions {
+        region.share = part(region.share, total);
+    }
+    if total <= 0.0 {
+        let waits =
+            Why::WaitsFor("an eligible backend in a region and zone with weight".to_owned());
+        report.add(Stage::Regions, "gave nothing to anybody".to_owned(), waits);
+        return regions;
+    }
+    for (region, part) in pool.regions.iter().zip(&regions).filter(|(_, part)| part.share <= 0.0) {
+        let none_eligible = part.zones <= 0.0 && region.weight != Some(0);
+        let why = if none_eligible { "nothing in it is eligible" } else { "its weight is 0" };
+        let what = format!("gave nothing to {}", region.name);
+        report.add(Stage::Regions, what, Why::Because(why.to_owned()));
+    }
+    regions
+}
+
+/// A region's part.
+#[derive(Debug)]
+pub(super) struct RegionShare {
+    /// The weights of its zones, summed.
+    zones: f64,
+    /// The part of the pool's traffic it gets, 0..=1.
+    share: f64,
+}
+
+/// Hands each region's part down to its zones.
+pub(super) fn of_zones(zones: &mut [Zone<'_>], regions: &[RegionShare], report: &mut PoolReport) {
+    let mut rest = zones;
+    for region in regions {
+        let Some(first) = rest.first() else { return };
+        let (own, others) = rest.split_at_mut(first.region.zones.len());
+        rest = others;
+        for zone in own {
+            zone.share = region.share * part(zone.weight, region.zones);
+            if region.share > 0.0 && zone.share <= 0.0 {
+                let zero = zone.zone.weight == Some(0);
+                let why = if zero { "its weight is 0" } else { "nothing in it is eligible" };
+                let what = format!("gave nothing to {}/{}", zone.region.name, zone.zone.name);
+                report.add(Stage::Zones, what, Why::Because(why.to_owned()));
+            }
+        }
+    }
+}
+
+/// Says which zones' shares are not what they were.
+pub(super) fn tell_moves(zones: &[Zone<'_>], previous: Option<&PoolPlan>, report: &mut PoolReport) {
+    for zone in zones {
+        let same_zone =
+            |before: &&ZonePlan| before.region == zone.region.name && before.zone == zone.zone.name;
+        let before = previous.and_then(|plan| plan.zones.iter().find(same_zone));
+        let before = before.map_or(0.0, |before| before.share);
+        if (before - zone.share).abs() > 1e-9 {
+            report.moved(zone.region, zone.zone, before, zone.share);
+        }
+    }
+}
+
+fn part(weight: f64, total: f64) -> f64 {
+    if total > 0.0 { weight / total } else { 0.0 }
+}
