@@ -40,3 +40,4 @@ pub mod live;
 pub mod metrics;
 pub mod model;
 pub mod net;
+pub mod table;

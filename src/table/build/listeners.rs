@@ -1,0 +1,64 @@
+//! Listeners with their open sockets, and routes with their pools' numbers.
+
+use std::sync::Arc;
+
+use super::Inputs;
+use crate::balance::ip_hash;
+use crate::config;
+use crate::live;
+use crate::table::{Action, Listener, Pool, Route, Split};
+
+pub(super) fn build(inputs: &Inputs<'_>, pools: &[Arc<Pool>]) -> Vec<Arc<Listener>> {
+    let settings = inputs.config.listeners.iter();
+    settings.enumerate().map(|(at, settings)| listener(inputs, pools, at, settings)).collect()
+}
+
+fn listener(
+    inputs: &Inputs<'_>,
+    pools: &[Arc<Pool>],
+    at: usize,
+    settings: &config::Listener,
+) -> Arc<Listener> {
+    let sockets = sockets(inputs.listeners, settings);
+    // Pools keep their numbers, so the same config makes the same routes.
+    let before = inputs
+        .previous
+        .filter(|previous| Arc::ptr_eq(&previous.config, inputs.config))
+        .and_then(|previous| previous.listeners.get(at));
+    match before {
+        Some(before) if same_sockets(&before.sockets, &sockets) => Arc::clone(before),
+        Some(before) => {
+            let settings = Arc::clone(&before.settings);
+            Arc::new(Listener::new(settings, sockets, before.routes.clone()))
+        }
+        None => {
+            let routes = settings.routes.iter().map(|policy| route(settings, policy, pools));
+            Arc::new(Listener::new(Arc::new(settings.clone()), sockets, routes.collect()))
+        }
+    }
+}
+
+/// The listener's open sockets, in the order of its addresses.
+fn sockets(open: &[Arc<live::Listener>], settings: &config::Listener) -> Vec<Arc<live::Listener>> {
+    let of = |bind| open.iter().find(|open| open.name == settings.name && open.bind == bind);
+    settings.bind.iter().filter_map(|bind| of(*bind)).map(Arc::clone).collect()
+}
+
+fn same_sockets(a: &[Arc<live::Listener>], b: &[Arc<live::Listener>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+}
+
+fn route(listener: &config::Listener, policy: &config::Route, pools: &[Arc<Pool>]) -> Arc<Route> {
+    let action = match &policy.action {
+        config::Action::Pools(split) => {
+            let split: Vec<_> =
+                split.iter().map(|(index, weight)| (pools[*index].id, *weight)).collect();
+            let identity = ip_hash::key(format!("{}/{}", listener.name, policy.name).as_bytes());
+            Action::Pools(Split::new(&split, identity))
+        }
+        config::Action::Redirect(redirect) => Action::Redirect(redirect.clone()),
+        config::Action::Fixed(fixed) => Action::Fixed(fixed.clone()),
+        config::Action::Ready => Action::Ready,
+    };
+    Arc::new(Route { policy: policy.clone(), action })
+}

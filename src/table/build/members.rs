@@ -1,0 +1,112 @@
+//! A zone's backends, and what its algorithm needs to choose one of them.
+
+use std::sync::Arc;
+
+use crate::balance::ip_hash::{Member, Ring};
+use crate::balance::round_robin::Schedule;
+use crate::balance::weight_parts;
+use crate::config::{self, Algorithm};
+use crate::live::{Live, LoadSummary};
+use crate::model::{BackendKey, BackendPlan, ZonePlan};
+use crate::table::Backend;
+use crate::table::chooser::{ByKey, Chooser, InTurn, LeastLoaded};
+use crate::table::zone::Members;
+
+/// The members by the plan; those of the table before if nothing about them differs.
+pub(super) fn build(
+    live: &Live,
+    settings: &config::Pool,
+    plan: &ZonePlan,
+    before: Option<&Arc<Members>>,
+) -> Arc<Members> {
+    if let Some(before) = before.filter(|before| unchanged(before, settings, plan)) {
+        return Arc::clone(before);
+    }
+    let backends = backends(live, settings, plan, before.map_or(&[], |before| &before.backends));
+    let weights: Vec<f64> = plan.backends.iter().map(|backend| backend.effective_weight).collect();
+    let chooser = match settings.algorithm {
+        Algorithm::RoundRobin => {
+            let parts: Vec<u32> = weights.iter().map(|weight| weight_parts(*weight)).collect();
+            Chooser::RoundRobin(InTurn(Schedule::new(&parts)))
+        }
+        Algorithm::LeastConnections => Chooser::LeastConnections(least_loaded(&backends, &weights)),
+        Algorithm::IpHash(_) => Chooser::IpHash(by_key(&backends, &weights, before)),
+    };
+    Arc::new(Members { backends, weights, chooser })
+}
+
+fn unchanged(before: &Members, settings: &config::Pool, plan: &ZonePlan) -> bool {
+    let same_algorithm = matches!(
+        (&before.chooser, &settings.algorithm),
+        (Chooser::RoundRobin(_), Algorithm::RoundRobin)
+            | (Chooser::LeastConnections(_), Algorithm::LeastConnections)
+            | (Chooser::IpHash(_), Algorithm::IpHash(_))
+    );
+    let weights = plan.backends.iter().map(|backend| &backend.effective_weight);
+    same_algorithm
+        && before.backends.len() == plan.backends.len()
+        && before.weights.iter().eq(weights)
+        && before.backends.iter().zip(&plan.backends).all(|(before, plan)| is_as_in(before, plan))
+}
+
+/// Whether the backend is as the plan has it, but for its effective weight.
+fn is_as_in(backend: &Backend, plan: &BackendPlan) -> bool {
+    backend.weight == plan.weight && backend.address == plan.address && backend.name == plan.name
+}
+
+fn backends(
+    live: &Live,
+    settings: &config::Pool,
+    zone: &ZonePlan,
+    before: &[Arc<Backend>],
+) -> Vec<Arc<Backend>> {
+    let backends = zone.backends.iter().enumerate();
+    backends
+        .map(|(at, plan)| match before.get(at).filter(|before| is_as_in(before, plan)) {
+            Some(before) => Arc::clone(before),
+            None => Arc::new(backend(live, settings, zone, plan)),
+        })
+        .collect()
+}
+
+fn backend(live: &Live, settings: &config::Pool, zone: &ZonePlan, plan: &BackendPlan) -> Backend {
+    let key = BackendKey { pool: Arc::clone(&settings.name), name: Arc::clone(&plan.name) };
+    Backend {
+        live: live.backend(&key),
+        address: plan.address.clone(),
+        name: Arc::clone(&plan.name),
+        region: Arc::clone(&zone.region),
+        zone: Arc::clone(&zone.zone),
+        weight: plan.weight,
+    }
+}
+
+fn least_loaded(backends: &[Arc<Backend>], weights: &[f64]) -> LeastLoaded {
+    let members = backends.iter().zip(weights).enumerate();
+    let (members, loads): (Vec<u32>, Vec<_>) = members
+        .map(|(member, (backend, weight))| (member as u32, (backend, weight_parts(*weight))))
+        .filter(|(_, (_, parts))| *parts > 0)
+        .map(|(member, (backend, parts))| (member, (Arc::clone(&backend.live), parts)))
+        .unzip();
+    LeastLoaded { members, loads: LoadSummary::new(&loads) }
+}
+
+fn by_key(backends: &[Arc<Backend>], weights: &[f64], before: Option<&Arc<Members>>) -> ByKey {
+    let members: Vec<Member> = backends
+        .iter()
+        .map(|backend| Member { name: Arc::clone(&backend.name), weight: backend.weight })
+        .collect();
+    let ring = match before.map(|before| &before.chooser) {
+        Some(Chooser::IpHash(before)) if before.ring.members() == members => {
+            Arc::clone(&before.ring)
+        }
+        _ => Arc::new(Ring::new(members)),
+    };
+    let part = |(backend, weight): (&Arc<Backend>, &f64)| match backend.weight {
+        0 => 0.0,
+        configured => weight / f64::from(configured),
+    };
+    let parts: Vec<f64> = backends.iter().zip(weights).map(part).collect();
+    let taking = parts.iter().filter(|part| **part > 0.0).count();
+    ByKey { ring, parts, taking }
+}

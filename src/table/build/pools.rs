@@ -1,0 +1,83 @@
+//! Pools and their zones, by the plan.
+
+use std::sync::Arc;
+
+use super::{Inputs, members};
+use crate::balance::round_robin::Schedule;
+use crate::balance::{ip_hash, share_parts};
+use crate::config;
+use crate::model::{PoolPlan, ZoneKey, ZonePlan};
+use crate::table::{Pool, Zone};
+
+pub(super) fn build(inputs: &Inputs<'_>) -> Vec<Arc<Pool>> {
+    let settings = inputs.config.pools.iter().enumerate();
+    settings.map(|(at, settings)| pool(inputs, settings, plan_of(inputs, at, settings))).collect()
+}
+
+/// The pool's part of the plan: at the same place, by the plan's contract.
+fn plan_of<'a>(inputs: &Inputs<'a>, at: usize, settings: &config::Pool) -> Option<&'a PoolPlan> {
+    inputs.plan.pools.get(at).filter(|plan| plan.pool == settings.name)
+}
+
+fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&PoolPlan>) -> Arc<Pool> {
+    let id = inputs.live.pool_id(&settings.name);
+    let before = inputs.previous.and_then(|previous| previous.shared_pool(id));
+    let plans = plan.map_or(&[][..], |plan| &plan.zones);
+    let before_zones = before.map_or(&[][..], |pool| &pool.zones);
+    let zones: Vec<Zone> =
+        plans.iter().map(|plan| zone(inputs, settings, plan, before_zones)).collect();
+    if let Some(before) = before
+        && same_settings(before, settings)
+        && same_zones(&before.zones, &zones)
+    {
+        return Arc::clone(before);
+    }
+    let shares: Vec<u32> = zones.iter().map(|zone| share_parts(zone.share)).collect();
+    Arc::new(Pool {
+        id,
+        name: Arc::clone(&settings.name),
+        algorithm: settings.algorithm.clone(),
+        timeouts: settings.timeouts,
+        abort_on_close: settings.abort_on_close,
+        unsafe_reuse_age: settings.unsafe_reuse_age,
+        idle_connections: settings.idle_connections,
+        turns: Schedule::new(&shares),
+        zones,
+    })
+}
+
+fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
+    before.algorithm == settings.algorithm
+        && before.timeouts == settings.timeouts
+        && before.abort_on_close == settings.abort_on_close
+        && before.unsafe_reuse_age == settings.unsafe_reuse_age
+        && before.idle_connections == settings.idle_connections
+}
+
+fn same_zones(before: &[Zone], zones: &[Zone]) -> bool {
+    let same = |(before, zone): (&Zone, &Zone)| {
+        before.id == zone.id
+            && before.share == zone.share
+            && Arc::ptr_eq(&before.members, &zone.members)
+    };
+    before.len() == zones.len() && before.iter().zip(zones).all(same)
+}
+
+fn zone(inputs: &Inputs<'_>, settings: &config::Pool, plan: &ZonePlan, before: &[Zone]) -> Zone {
+    let key = ZoneKey {
+        pool: Arc::clone(&settings.name),
+        region: Arc::clone(&plan.region),
+        zone: Arc::clone(&plan.zone),
+    };
+    let id = inputs.live.zone_id(&key);
+    let before = before.iter().find(|zone| zone.id == id);
+    Zone {
+        id,
+        region: Arc::clone(&plan.region),
+        name: Arc::clone(&plan.zone),
+        share: plan.share,
+        identity: before
+            .map_or_else(|| ip_hash::key(key.to_string().as_bytes()), |zone| zone.identity),
+        members: members::build(inputs.live, settings, plan, before.map(|zone| &zone.members)),
+    }
+}

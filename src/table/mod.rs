@@ -1,0 +1,77 @@
+//! The routing table: one immutable snapshot of all that a request needs.
+//!
+//! A request must never see half a change. So whatever two readers must agree on (listeners,
+//! routes, pools, zones, shares, backends) is inside one [`Table`], built off the hot path by
+//! [`build()`], a pure function, and swapped in whole by the [`Publisher`]. Readers load it once and use
+//! plain references after that. What must outlive a table (counters, in-flight) is in
+//! [`live`](crate::live), and the table only points there.
+//!
+//! Reading downwards is following a request: [`Listener::route`] finds the [`Route`], its
+//! [`Split`] the pool, [`Pool::choose`] the zone and in it the backend, and the [`Lease`] counts
+//! the request in flight there.
+
+mod backend;
+mod build;
+mod chooser;
+mod handle;
+mod hosts;
+mod listener;
+mod picker;
+mod pool;
+mod route;
+mod zone;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use backend::{Backend, Lease};
+pub use build::{Inputs, build};
+pub use handle::{CachedReader, Publisher, Reader};
+pub use listener::Listener;
+pub use picker::Picker;
+pub use pool::Pool;
+pub use route::{Action, Headers, RequestView, Route, Split};
+pub use zone::Zone;
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::live::PoolId;
+use crate::model::Plan;
+
+/// An immutable snapshot of listeners, routes, pools and backends.
+#[derive(Debug)]
+pub struct Table {
+    /// Counts the tables of this process; a later table has a higher one.
+    pub generation: u64,
+    /// The configuration it was built from.
+    pub config: Arc<Config>,
+    /// The decision it was built from.
+    pub plan: Arc<Plan>,
+    /// In config order.
+    pub listeners: Vec<Arc<Listener>>,
+    /// In config order.
+    pools: Vec<Arc<Pool>>,
+    /// Where a pool is in `pools`, by its id.
+    pool_index: Vec<Option<u32>>,
+}
+
+impl Table {
+    /// The pool of this id, if this table has it.
+    #[must_use]
+    pub fn pool(&self, id: PoolId) -> Option<&Pool> {
+        self.shared_pool(id).map(|pool| &**pool)
+    }
+
+    /// All pools, in config order.
+    pub fn pools(&self) -> impl Iterator<Item = &Pool> {
+        self.pools.iter().map(|pool| &**pool)
+    }
+
+    fn shared_pool(&self, id: PoolId) -> Option<&Arc<Pool>> {
+        let index = (*self.pool_index.get(id.0 as usize)?)?;
+        self.pools.get(index as usize)
+    }
+}

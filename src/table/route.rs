@@ -1,0 +1,113 @@
+//! Routes: whether a request matches, and where it goes then.
+
+use super::Picker;
+use crate::balance::round_robin::Schedule;
+use crate::config::{self, FixedResponse, HeaderCondition, HeaderMatch, HostMatch, PathMatch};
+use crate::live::PoolId;
+
+/// What of a request its route depends on.
+#[derive(Debug)]
+pub struct RequestView<'a, H> {
+    /// As sent; methods are case-sensitive.
+    pub method: &'a str,
+    /// In lower case, without port and trailing dot.
+    pub host: &'a str,
+    /// Normalised, without query.
+    pub path: &'a str,
+    /// All its header fields.
+    pub headers: &'a H,
+}
+
+/// The header fields of a request, in whatever form its reader keeps them.
+pub trait Headers {
+    /// Whether some value of the header of this name (in lower case) passes the test.
+    fn any(&self, name: &str, test: impl FnMut(&[u8]) -> bool) -> bool;
+}
+
+/// A route of a listener.
+#[derive(Debug)]
+pub struct Route {
+    /// As configured.
+    pub policy: config::Route,
+    /// What is done with a request that matches.
+    pub action: Action,
+}
+
+/// What is done with a request that matches.
+#[derive(Debug)]
+pub enum Action {
+    /// It is sent to one of these pools.
+    Pools(Split),
+    /// It is redirected.
+    Redirect(config::Redirect),
+    /// It gets a fixed response.
+    Fixed(FixedResponse),
+    /// It is answered 200 or 503 by this node's readiness.
+    Ready,
+}
+
+/// One or several pools, by weight.
+#[derive(Debug)]
+pub struct Split {
+    pools: Vec<PoolId>,
+    turns: Schedule,
+    /// Under which a worker keeps its place; the same in every table.
+    identity: u64,
+}
+
+impl Split {
+    pub(super) fn new(pools: &[(PoolId, u32)], identity: u64) -> Self {
+        let weights: Vec<u32> = pools.iter().map(|(_, weight)| *weight).collect();
+        let pools = pools.iter().map(|(id, _)| *id).collect();
+        Self { pools, turns: Schedule::new(&weights), identity }
+    }
+
+    /// The pool whose turn it is. The config guarantees at least one, of weight above 0.
+    pub fn choose(&self, picker: &mut Picker) -> PoolId {
+        match self.pools[..] {
+            [only] => only,
+            ref pools => {
+                let turn = self.turns.next(picker.split(self.identity));
+                pools[turn.unwrap_or_default()]
+            }
+        }
+    }
+}
+
+impl Route {
+    pub(super) fn matches<H: Headers>(&self, request: &RequestView<'_, H>) -> bool {
+        let config::Match { hosts, path, methods, headers } = &self.policy.matches;
+        (hosts.is_empty() || hosts.iter().any(|host| host_matches(host, request.host)))
+            && path.as_ref().is_none_or(|path| path_matches(path, request.path))
+            && (methods.is_empty() || methods.iter().any(|method| **method == *request.method))
+            && headers.iter().all(|header| header_matches(header, request.headers))
+    }
+}
+
+fn host_matches(pattern: &HostMatch, host: &str) -> bool {
+    match pattern {
+        HostMatch::Exact(name) => **name == *host,
+        HostMatch::Wildcard(suffix) => host.len() > suffix.len() && host.ends_with(&**suffix),
+    }
+}
+
+fn path_matches(pattern: &PathMatch, path: &str) -> bool {
+    match pattern {
+        PathMatch::Exact(exact) => **exact == *path,
+        PathMatch::Prefix(prefix) => path
+            .strip_prefix(&**prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/')),
+        // The config compiles its patterns to match as a whole.
+        PathMatch::Regex(regex) => regex.is_match(path.as_bytes()),
+    }
+}
+
+fn header_matches<H: Headers>(pattern: &HeaderMatch, headers: &H) -> bool {
+    match &pattern.condition {
+        HeaderCondition::Equal(wanted) => {
+            headers.any(&pattern.name, |value| value == wanted.as_bytes())
+        }
+        HeaderCondition::Present(wanted) => headers.any(&pattern.name, |_| true) == *wanted,
+        HeaderCondition::Regex(regex) => headers.any(&pattern.name, |value| regex.is_match(value)),
+    }
+}

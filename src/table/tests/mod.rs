@@ -1,0 +1,6 @@
+//! What a request sees of a table.
+
+mod building;
+mod choosing;
+mod publishing;
+mod routing;

@@ -1,0 +1,57 @@
+//! A zone of a pool, and its members.
+
+use std::sync::Arc;
+
+use super::chooser::Chooser;
+use super::{Backend, Lease, Picker};
+use crate::live::ZoneId;
+
+/// A zone of a pool.
+#[derive(Debug)]
+pub struct Zone {
+    /// Its number, the same in every table.
+    pub id: ZoneId,
+    /// The region it is in.
+    pub region: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The part of the pool's traffic it gets, 0..=1.
+    pub share: f64,
+    /// Its identity as a hash, for ip-hash.
+    pub(super) identity: u64,
+    pub(super) members: Arc<Members>,
+}
+
+/// A zone's backends; the same from table to table while nothing about them changes.
+#[derive(Debug)]
+pub(super) struct Members {
+    /// In plan order, also those that get no traffic.
+    pub(super) backends: Vec<Arc<Backend>>,
+    /// The weight each has now, in the same order.
+    pub(super) weights: Vec<f64>,
+    pub(super) chooser: Chooser,
+}
+
+impl Zone {
+    /// All its backends in plan order, also those that get no traffic now.
+    #[must_use]
+    pub fn backends(&self) -> &[Arc<Backend>] {
+        &self.members.backends
+    }
+
+    /// The backends that get traffic now.
+    pub fn taking(&self) -> impl Iterator<Item = &Arc<Backend>> {
+        let weighed = self.members.backends.iter().zip(&self.members.weights);
+        weighed.filter(|(_, weight)| self.share > 0.0 && **weight > 0.0).map(|(backend, _)| backend)
+    }
+
+    /// Leases one of its backends that is not in `tried`.
+    pub(super) fn choose(&self, picker: &mut Picker, key: u64, tried: &[u64]) -> Option<Lease> {
+        let backends = &self.members.backends;
+        match &self.members.chooser {
+            Chooser::RoundRobin(turns) => turns.choose(backends, picker.zone(self.id), tried),
+            Chooser::LeastConnections(loads) => loads.choose(backends, picker.zone(self.id), tried),
+            Chooser::IpHash(ring) => ring.choose(backends, key, tried),
+        }
+    }
+}
