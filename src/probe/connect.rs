@@ -1,0 +1,55 @@
+//! L1: can a connection be opened?
+//!
+//! The connection is closed by RST, so that no port stays behind in TIME_WAIT. The kernel is asked
+//! to hold its last ACK of the handshake back: the RST then arrives first, and the backend's
+//! process never sees a connection that nobody wants. (A close that takes longer than a delayed
+//! ACK may only costs the backend one accept.)
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rustix::io::Errno;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+
+use super::fault::Fault;
+use crate::model::{Address, Failure};
+
+/// Opens a connection and drops it.
+pub(super) async fn probe(address: &Address) -> Result<(), Fault> {
+    match address {
+        Address::Inet(address) => {
+            let socket = socket(*address)?;
+            socket.set_zero_linger()?;
+            SockRef::from(&socket).set_tcp_quickack(false)?;
+            socket.connect(*address).await?;
+        }
+        Address::Unix(path) => drop(unix(path).await?),
+    }
+    Ok(())
+}
+
+/// Opens a connection to talk over.
+pub(super) async fn tcp(address: SocketAddr) -> Result<TcpStream, Fault> {
+    let stream = socket(address)?.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Opens a connection to a unix socket.
+pub(super) async fn unix(path: &Path) -> Result<UnixStream, Fault> {
+    match UnixStream::connect(path).await {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => {
+            Err(Fault::seen(Failure::Refused, "accept queue is full"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(Fault::seen(Failure::Missing, "permission denied"))
+        }
+        connected => Ok(connected?),
+    }
+}
+
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
