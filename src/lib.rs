@@ -34,6 +34,7 @@
 pub mod access_log;
 pub mod balance;
 pub mod config;
+pub mod control;
 pub mod decision;
 pub mod discovery;
 pub mod health;

@@ -1,0 +1,106 @@
+//! The one door to control, for everything outside it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::command::Command;
+use super::{Actor, BackendEvidence, Counters, Event, ReloadError, ReloadReport, Reloaded, Status};
+use crate::table::{Reader, Table};
+
+/// Asks and orders; cheap to clone. Control ends when the last client is dropped.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) reader: Reader,
+}
+
+/// What can be read without asking the task.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) counters: Counters,
+    pub(super) draining: AtomicBool,
+    pub(super) suspects: Arc<Notify>,
+}
+
+impl Shared {
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+}
+
+impl Client {
+    /// Loads the configuration file again and publishes what follows from it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`] lists every problem of the file, or names the listener and address that
+    /// could not be opened; the running table is untouched then.
+    pub async fn reload(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
+        let answer = self.ask(|answer| Command::Reload { actor, answer }).await;
+        answer.unwrap_or_else(|| Err(ReloadError { problems: vec!["shutting down".to_owned()] }))
+    }
+
+    /// Everything that is known, as of one moment; `None` once control has ended.
+    pub async fn status(&self) -> Option<Status> {
+        self.ask(|answer| Command::Status { answer }).await
+    }
+
+    /// Every backend of every pool, in config order; empty once control has ended.
+    pub async fn evidence(&self) -> Vec<BackendEvidence> {
+        let status = self.status().await;
+        let pools = status.into_iter().flat_map(|status| status.pools);
+        let zones = pools.flat_map(|pool| pool.regions).flat_map(|region| region.zones);
+        zones.flat_map(|zone| zone.backends).collect()
+    }
+
+    /// How the last reload went; `None` before the first.
+    pub async fn last_reload(&self) -> Option<ReloadReport> {
+        self.ask(|answer| Command::LastReload { answer }).await.flatten()
+    }
+
+    /// The newest `limit` events, oldest first. The last 1,000 are kept.
+    pub async fn events(&self, limit: usize) -> Vec<Event> {
+        self.ask(|answer| Command::Events { limit, answer }).await.unwrap_or_default()
+    }
+
+    /// The newest table.
+    #[must_use]
+    pub fn table(&self) -> Arc<Table> {
+        self.reader.load()
+    }
+
+    /// Control's own counters.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Whether this process should be sent traffic: a table is published (there is no client
+    /// before that) and no drain has begun.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        !self.shared.is_draining()
+    }
+
+    /// From now on [`ready`](Self::ready) is false, for good.
+    pub fn start_drain(&self) {
+        self.shared.draining.store(true, Relaxed);
+    }
+
+    /// Notified by the data plane when a connection to a backend failed, so that control looks at
+    /// the traffic counters before its next tick. The data plane keeps this handle, not a client.
+    #[must_use]
+    pub fn suspects(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.suspects)
+    }
+
+    /// Sends a command and waits for its answer; `None` once control has ended.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (answer, asked) = oneshot::channel();
+        self.commands.send(command(answer)).await.ok()?;
+        asked.await.ok()
+    }
+}

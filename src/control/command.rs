@@ -1,0 +1,48 @@
+//! What can be asked of control, and by whom.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{Event, ReloadError, ReloadReport, Reloaded, Status};
+
+/// Who asked for a change; kept with the change so that it can be told later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The process itself, when it started.
+    Start,
+    /// SIGHUP.
+    Signal,
+    /// The configuration file changed on disk.
+    File,
+    /// Somebody at the admin API: its listener and what is known of the peer, made fit for a log
+    /// line by the caller (at most 200 characters, no control characters).
+    Admin(Arc<str>),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("start"),
+            Self::Signal => f.write_str("signal"),
+            Self::File => f.write_str("file"),
+            Self::Admin(who) => write!(f, "admin {who}"),
+        }
+    }
+}
+
+/// One question or order, with the way back for its answer.
+///
+/// An asker that left is no error: the answer is dropped.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Load the file again and publish what follows from it.
+    Reload { actor: Actor, answer: oneshot::Sender<Result<Reloaded, ReloadError>> },
+    /// Everything that is known, as of one moment.
+    Status { answer: oneshot::Sender<Status> },
+    /// How the last reload went.
+    LastReload { answer: oneshot::Sender<Option<ReloadReport>> },
+    /// The newest events, oldest first.
+    Events { limit: usize, answer: oneshot::Sender<Vec<Event>> },
+}

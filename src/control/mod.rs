@@ -1,0 +1,36 @@
+//! The one writer: everything that happens is folded into state here, and nowhere else.
+//!
+//! Probes, live traffic, DNS, operators and files all want to change what the data plane does. If
+//! each of them could, no order of events could be told afterwards and no request could be sure of
+//! seeing a consistent table. So they all send to one task. It feeds the pure core
+//! ([`decision`](crate::decision)), builds one table from its plan, publishes it, and tells
+//! everybody who asks what it did and why, through [`Client`].
+
+mod client;
+mod clock;
+mod command;
+mod counters;
+mod event;
+mod journal;
+mod listeners;
+mod outcome;
+mod reload;
+mod sample;
+mod start;
+mod status;
+mod task;
+#[cfg(test)]
+mod tests;
+mod view;
+mod watch;
+
+pub use client::Client;
+pub use clock::WallClock;
+pub use command::Actor;
+pub use counters::{Counters, ProbeCounters};
+pub use event::{Event, EventKind};
+pub use listeners::Open;
+pub use outcome::{ReloadError, ReloadReport, Reloaded};
+pub use reload::{Fresh, Load};
+pub use start::{Control, Ports, StartError, Started};
+pub use status::{BackendEvidence, CheckEvidence, PoolStatus, RegionStatus, Status, ZoneStatus};

@@ -1,0 +1,124 @@
+//! Reloading, as far as it happens beside the control loop: reading the file and opening sockets
+//! may block, and nothing else may wait for it.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::listeners::{Open, open_all};
+use super::{Actor, ReloadError, Reloaded};
+use crate::config::{Config, Token};
+use crate::live;
+
+/// Loads the configuration again: the new one, or every problem, one line of text each.
+pub type Load = dyn Fn() -> Result<Fresh, Vec<String>> + Send + Sync;
+
+/// A configuration newly loaded.
+#[derive(Debug)]
+pub struct Fresh {
+    /// It.
+    pub config: Config,
+    /// What its author should know, one line of text each.
+    pub warnings: Vec<String>,
+}
+
+/// All that a reload needs before it can be published.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) config: Arc<Config>,
+    /// Every listening address of the config; some were open before.
+    pub(super) listeners: Vec<Arc<live::Listener>>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Somebody who asked for a reload, and the way back.
+pub(super) type Asker = (Actor, oneshot::Sender<Result<Reloaded, ReloadError>>);
+
+/// Prepares one reload at a time. Whoever asks while one is under way shares the next, because
+/// the file may have changed since it was read.
+pub(super) struct Reloads {
+    load: Arc<Load>,
+    open: Arc<Open>,
+    workers: usize,
+    /// The config the process started with: some of it holds until the process ends.
+    first: Arc<Config>,
+    waiting: Vec<Asker>,
+    asked: Vec<Asker>,
+    running: JoinSet<Result<Prepared, Vec<String>>>,
+}
+
+impl Reloads {
+    pub(super) fn new(
+        load: Arc<Load>,
+        open: Arc<Open>,
+        workers: usize,
+        first: Arc<Config>,
+    ) -> Self {
+        let (waiting, asked, running) = (Vec::new(), Vec::new(), JoinSet::new());
+        Self { load, open, workers, first, waiting, asked, running }
+    }
+
+    pub(super) fn ask(&mut self, asker: Asker, current: &[Arc<live::Listener>]) {
+        self.waiting.push(asker);
+        self.begin(current);
+    }
+
+    /// Begins the next reload if one is waited for and none is under way.
+    pub(super) fn begin(&mut self, current: &[Arc<live::Listener>]) {
+        if self.waiting.is_empty() || !self.running.is_empty() {
+            return;
+        }
+        self.asked = std::mem::take(&mut self.waiting);
+        let (load, open) = (Arc::clone(&self.load), Arc::clone(&self.open));
+        let (first, current) = (Arc::clone(&self.first), current.to_vec());
+        let workers = self.workers;
+        self.running.spawn_blocking(move || prepare(&*load, &*open, workers, &first, &current));
+    }
+
+    /// Waits until the reload under way is prepared; for ever while there is none. May be dropped
+    /// and called again.
+    pub(super) async fn prepared(&mut self) -> Result<Prepared, Vec<String>> {
+        match self.running.join_next().await {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(vec!["loading the configuration broke off".to_owned()]),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Those who asked for the reload that was prepared.
+    pub(super) fn take_askers(&mut self) -> Vec<Asker> {
+        std::mem::take(&mut self.asked)
+    }
+}
+
+fn prepare(
+    load: &Load,
+    open: &Open,
+    workers: usize,
+    first: &Config,
+    current: &[Arc<live::Listener>],
+) -> Result<Prepared, Vec<String>> {
+    let Fresh { config, mut warnings } = load()?;
+    warnings.extend(needs_restart(first, &config));
+    let listeners = open_all(&config, current, workers, open)?;
+    Ok(Prepared { config: Arc::new(config), listeners, warnings })
+}
+
+/// One line for each setting that is not what the process started with and only takes effect when
+/// it starts again.
+fn needs_restart(first: &Config, new: &Config) -> impl Iterator<Item = String> {
+    let token = |token: &Token| (token.role, token.secret.clone());
+    let tokens = |config: &Config| config.admin.tokens.iter().map(token).collect::<Vec<_>>();
+    let admin = first.admin.bind != new.admin.bind
+        || first.admin.socket != new.admin.socket
+        || first.admin.allowed_hosts != new.admin.allowed_hosts
+        || tokens(first) != tokens(new);
+    let differs = [
+        ("workers", first.workers != new.workers),
+        ("admin", admin),
+        ("state.dir", first.state_dir != new.state_dir),
+    ];
+    let changed = differs.into_iter().filter(|(_, differs)| *differs);
+    changed.map(|(key, _)| format!("{key}: the change takes effect after a restart"))
+}

@@ -1,0 +1,149 @@
+//! Puts control together and sets it going.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::client::{Client, Shared};
+use super::clock::WallClock;
+use super::journal::Journal;
+use super::listeners::{Open, open_all};
+use super::reload::{Load, Reloads};
+use super::sample::Sampler;
+use super::task::{Inbox, Outbox, Task, Times};
+use super::watch::watch;
+use crate::config::Config;
+use crate::decision::State;
+use crate::live::{self, Live};
+use crate::model::{Lookup, LookupPlan, Observation, ProbePlan};
+use crate::table::{self, Publisher, Reader};
+
+/// Commands and questions that may wait.
+const COMMANDS: usize = 64;
+/// Observations that may wait; a prober that is ahead of control waits.
+const OBSERVATIONS: usize = 4_096;
+/// Ends of lookups that may wait.
+const LOOKUPS: usize = 256;
+
+/// What control is made of.
+pub struct Control {
+    /// The configuration to start with.
+    pub config: Config,
+    /// What outlives tables; decides the number of workers.
+    pub live: Arc<Live>,
+    /// Opens listeners.
+    pub open: Arc<Open>,
+    /// Loads the configuration again.
+    pub load: Arc<Load>,
+    /// Tells the time.
+    pub clock: WallClock,
+}
+
+/// Control, running.
+pub struct Started {
+    /// Reads the published table; the first one is published.
+    pub reader: Reader,
+    /// Asks and orders. Control ends when the last one is dropped.
+    pub client: Client,
+    /// What its helpers at the network are to be connected to.
+    pub ports: Ports,
+    /// The task itself.
+    pub task: JoinHandle<()>,
+}
+
+/// The ends that probes and discovery hold. Both plans end when control does.
+pub struct Ports {
+    /// What shall be probed.
+    pub probe_plan: watch::Receiver<Arc<ProbePlan>>,
+    /// Takes what the probes saw.
+    pub observations: mpsc::Sender<Observation>,
+    /// Which hostnames shall be followed.
+    pub lookup_plan: watch::Receiver<Arc<LookupPlan>>,
+    /// Takes how the lookups ended.
+    pub lookups: mpsc::Sender<Lookup>,
+}
+
+/// Nothing was started: some listeners could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+pub struct StartError {
+    /// One line for each, naming the listener and the address.
+    pub problems: Vec<String>,
+}
+
+impl Control {
+    /// Opens the listeners, publishes the first table and starts the task, on the runtime this is
+    /// called in. Backends that are to be checked get no traffic before their first passing check.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if a listener cannot be opened; nothing is left open then.
+    pub fn start(self) -> Result<Started, StartError> {
+        let Self { config, live, open, load, clock } = self;
+        let config = Arc::new(config);
+        let workers = live.worker_count();
+        let opened = open_all(&config, &[], workers, &*open);
+        let listeners = opened.map_err(|problems| StartError { problems })?;
+        listeners.iter().for_each(|listener| live.add_listener(listener));
+
+        let now = Instant::now();
+        let state = State::new(Arc::clone(&config), now.into_std());
+        let (publisher, reader) = Publisher::new(first_table(&state, &live, &listeners));
+        let shared = Arc::<Shared>::default();
+        shared.counters.generation.add(1);
+
+        let (commands, asked) = mpsc::channel(COMMANDS);
+        let (outbox, ports, observations, lookups) = connect();
+        let started = clock();
+        let mut task = Task {
+            state,
+            publisher,
+            live,
+            listeners,
+            shared: Arc::clone(&shared),
+            clock,
+            journal: Journal::new(clock),
+            sampler: Sampler::default(),
+            reloads: Reloads::new(load, open, workers, Arc::clone(&config)),
+            outbox,
+            times: Times {
+                started,
+                configured: started,
+                published: started,
+                sampled: now,
+                sample_at: None,
+            },
+            last_reload: None,
+            unpruned: false,
+        };
+        task.follow_members();
+        if let Some(path) = &config.path {
+            tokio::spawn(watch(path.clone(), reader.clone(), commands.downgrade()));
+        }
+        let task = tokio::spawn(task.run(Inbox { commands: asked, observations, lookups }));
+        let client = Client { commands, shared, reader: reader.clone() };
+        Ok(Started { reader, client, ports, task })
+    }
+}
+
+fn first_table(state: &State, live: &Live, listeners: &[Arc<live::Listener>]) -> table::Table {
+    table::build(&table::Inputs {
+        config: state.config(),
+        plan: state.plan(),
+        live,
+        listeners,
+        previous: None,
+        generation: 1,
+    })
+}
+
+fn connect() -> (Outbox, Ports, mpsc::Receiver<Observation>, mpsc::Receiver<Lookup>) {
+    let (probes, probe_plan) = watch::channel(Arc::<ProbePlan>::default());
+    let (lookups, lookup_plan) = watch::channel(Arc::<LookupPlan>::default());
+    let (observations, observed) = mpsc::channel(OBSERVATIONS);
+    let (looked_up, ended) = mpsc::channel(LOOKUPS);
+    let ports = Ports { probe_plan, observations, lookup_plan, lookups: looked_up };
+    (Outbox { probes, lookups }, ports, observed, ended)
+}

@@ -1,0 +1,108 @@
+//! What control knows, in the shape an operator asks for it.
+//!
+//! All of one [`Status`] is of one moment and one generation. Traffic counters are not in it: who
+//! shows them reads them from [`live`](crate::live) by the backend's key.
+
+use std::sync::Arc;
+
+use super::ReloadReport;
+use crate::model::{Address, Admin, BackendKey, Health, Layer, UnixMillis};
+
+/// Everything that is known, as of one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// The published table's generation.
+    pub generation: u64,
+    /// When the table was published.
+    pub published: UnixMillis,
+    /// When this process began to serve.
+    pub started: UnixMillis,
+    /// Whether the process is draining before it stops.
+    pub draining: bool,
+    /// In config order.
+    pub pools: Vec<PoolStatus>,
+    /// What the last decision did and what it waits for: one line of text each.
+    pub report: Vec<String>,
+    /// How the last reload went; `None` before the first.
+    pub last_reload: Option<ReloadReport>,
+}
+
+/// One pool.
+#[derive(Clone, Debug)]
+pub struct PoolStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How a backend is chosen within a zone.
+    pub algorithm: &'static str,
+    /// In config order.
+    pub regions: Vec<RegionStatus>,
+}
+
+/// One region of a pool.
+#[derive(Clone, Debug)]
+pub struct RegionStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The part of the pool's traffic it gets, 0..=1.
+    pub share: f64,
+    /// In config order.
+    pub zones: Vec<ZoneStatus>,
+}
+
+/// One zone of a region.
+#[derive(Clone, Debug)]
+pub struct ZoneStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The part of the pool's traffic it gets, 0..=1.
+    pub share: f64,
+    /// In config order; a hostname has one entry per address, or one without address while it has
+    /// none.
+    pub backends: Vec<BackendEvidence>,
+}
+
+/// One backend: what was observed, what was ordered, what follows.
+#[derive(Clone, Debug)]
+pub struct BackendEvidence {
+    /// Its identity, under which its counters are kept.
+    pub key: BackendKey,
+    /// The region it is in.
+    pub region: Arc<str>,
+    /// The zone it is in.
+    pub zone: Arc<str>,
+    /// Where it listens; `None` while its hostname has no address.
+    pub address: Option<Address>,
+    /// The weight it was configured with.
+    pub weight: u32,
+    /// The weight it has within its zone now; 0 = gets nothing new.
+    pub effective_weight: f64,
+    /// Takes traffic only while no other backend of the pool can.
+    pub backup: bool,
+    /// What was observed.
+    pub health: Health,
+    /// What was ordered.
+    pub admin: Admin,
+    /// Why it is not up, when it is not: one line, capped and escaped.
+    pub reason: Option<Arc<str>>,
+    /// Since when its health is what it is.
+    pub since: UnixMillis,
+    /// Each check asked of it, lowest layer first.
+    pub checks: Vec<CheckEvidence>,
+    /// The last failure to resolve its hostname, while that is not mended: capped and escaped.
+    pub lookup_failure: Option<Arc<str>>,
+}
+
+/// What one check of a backend showed.
+#[derive(Clone, Debug)]
+pub struct CheckEvidence {
+    /// The layer it asks.
+    pub layer: Layer,
+    /// Which of the layer's checks it is.
+    pub check: usize,
+    /// Its verdict.
+    pub health: Health,
+    /// The newest results, oldest first; `true` = passed.
+    pub results: Vec<bool>,
+    /// Why the newest failure failed: one line, capped and escaped.
+    pub reason: Option<Arc<str>>,
+}

@@ -1,0 +1,273 @@
+//! The loop: waits for whatever happens first, folds it into the state, publishes what follows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::client::Shared;
+use super::clock::WallClock;
+use super::command::Command;
+use super::journal::Journal;
+use super::reload::{Prepared, Reloads};
+use super::sample::Sampler;
+use super::{EventKind, ReloadError, ReloadReport, Reloaded, Status, view};
+use crate::decision::{Change, Input, State};
+use crate::health::probe_plan;
+use crate::live::{self, Live};
+use crate::model::{Health, Lookup, LookupPlan, Observation, ProbePlan, UnixMillis};
+use crate::table::{self, Publisher};
+
+/// How often traffic counters are sampled and old tables are freed.
+const TICK: Duration = Duration::from_millis(100);
+/// The shortest time between two samples, however many connections fail.
+const SAMPLE_GAP: Duration = Duration::from_millis(10);
+/// Observations taken in one step.
+const BATCH: usize = 1_024;
+
+/// What comes in.
+pub(super) struct Inbox {
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) observations: mpsc::Receiver<Observation>,
+    pub(super) lookups: mpsc::Receiver<Lookup>,
+}
+
+/// What goes out, besides tables.
+pub(super) struct Outbox {
+    pub(super) probes: watch::Sender<Arc<ProbePlan>>,
+    pub(super) lookups: watch::Sender<Arc<LookupPlan>>,
+}
+
+/// Everything the one writer owns.
+pub(super) struct Task {
+    pub(super) state: State,
+    pub(super) publisher: Publisher,
+    pub(super) live: Arc<Live>,
+    /// The open listeners of the current table.
+    pub(super) listeners: Vec<Arc<live::Listener>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: WallClock,
+    pub(super) journal: Journal,
+    pub(super) sampler: Sampler,
+    pub(super) reloads: Reloads,
+    pub(super) outbox: Outbox,
+    pub(super) times: Times,
+    pub(super) last_reload: Option<ReloadReport>,
+    /// Something has left the table since identities were last pruned.
+    pub(super) unpruned: bool,
+}
+
+/// When things happened.
+pub(super) struct Times {
+    pub(super) started: UnixMillis,
+    pub(super) configured: UnixMillis,
+    pub(super) published: UnixMillis,
+    pub(super) sampled: Instant,
+    /// When to sample before the next tick, because a connection failed.
+    pub(super) sample_at: Option<Instant>,
+}
+
+impl Task {
+    /// Runs until the last client is dropped.
+    pub(super) async fn run(mut self, mut inbox: Inbox) {
+        let suspects = Arc::clone(&self.shared.suspects);
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = Vec::with_capacity(BATCH);
+        loop {
+            let wake = self.wake();
+            tokio::select! {
+                command = inbox.commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => return,
+                },
+                1.. = inbox.observations.recv_many(&mut seen, BATCH) => self.observed(&mut seen),
+                Some(lookup) = inbox.lookups.recv() => self.looked_up(lookup),
+                prepared = self.reloads.prepared() => self.reloaded(prepared),
+                () = suspects.notified() => self.suspected(),
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    self.woken();
+                }
+                _ = tick.tick() => self.ticked(),
+            }
+        }
+    }
+
+    /// When something is due although nothing happens.
+    fn wake(&self) -> Option<Instant> {
+        let due = self.state.due().map(Instant::from_std);
+        due.into_iter().chain(self.times.sample_at).min()
+    }
+
+    fn command(&mut self, command: Command) {
+        // An asker that has left misses nothing it still wants: its answer is dropped.
+        match command {
+            Command::Reload { actor, answer } => {
+                self.reloads.ask((actor, answer), &self.listeners);
+            }
+            Command::Status { answer } => drop(answer.send(self.status())),
+            Command::LastReload { answer } => drop(answer.send(self.last_reload.clone())),
+            Command::Events { limit, answer } => drop(answer.send(self.journal.newest(limit))),
+        }
+    }
+
+    fn observed(&mut self, seen: &mut Vec<Observation>) {
+        for one in &*seen {
+            self.shared.counters.count_probe(one.layer, &one.outcome);
+        }
+        self.step(seen.drain(..).map(Input::Observed));
+    }
+
+    fn looked_up(&mut self, lookup: Lookup) {
+        let counters = &self.shared.counters;
+        let ended =
+            if lookup.outcome.is_ok() { &counters.lookups_ok } else { &counters.lookups_failed };
+        ended.add(1);
+        self.step([Input::LookedUp(lookup)]);
+    }
+
+    fn suspected(&mut self) {
+        self.times.sample_at = Some(self.times.sampled + SAMPLE_GAP);
+    }
+
+    fn woken(&mut self) {
+        if self.times.sample_at.is_some_and(|at| at <= Instant::now()) {
+            self.sample();
+        } else {
+            self.step([]);
+        }
+    }
+
+    fn ticked(&mut self) {
+        self.sample();
+        let held = self.publisher.reap();
+        let gauge = &self.shared.counters.tables_held;
+        gauge.add(i64::try_from(held).unwrap_or(i64::MAX) - gauge.get());
+        if self.unpruned && held == 0 {
+            self.live.prune();
+            self.unpruned = false;
+        }
+    }
+
+    fn sample(&mut self) {
+        self.times.sample_at = None;
+        self.times.sampled = Instant::now();
+        let samples = self.sampler.sample();
+        self.step(samples.into_iter().map(Input::Sampled));
+    }
+
+    /// Takes facts in; publishes if the plan changes.
+    fn step(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        let step = self.state.step(inputs, Instant::now().into_std());
+        let members = self.note(step.changes);
+        if step.plan.is_some() {
+            self.publish();
+        }
+        if members {
+            self.follow_members();
+        }
+    }
+
+    /// Writes changes down; true if the members are among them.
+    fn note(&mut self, changes: Vec<Change>) -> bool {
+        let mut members = false;
+        for change in changes {
+            match change {
+                Change::Members => members = true,
+                Change::Health(backend, change) => {
+                    let (from, to) = (change.from, change.to);
+                    let reason = change.reason.filter(|_| to != Health::Up);
+                    let reason = reason.map(|reason| reason.to_string().into());
+                    self.journal.record(EventKind::Health { backend, from, to, reason });
+                }
+                Change::Resolved(spec, addresses) => {
+                    let (pool, backend) = (spec.pool, spec.backend);
+                    self.journal.record(EventKind::Resolved { pool, backend, addresses });
+                }
+                Change::Unresolved(spec, detail) => {
+                    let (pool, backend) = (spec.pool, spec.backend);
+                    self.journal.record(EventKind::Unresolved { pool, backend, detail });
+                }
+            }
+        }
+        members
+    }
+
+    /// Lets probes, lookups and samples follow the members there are now.
+    pub(super) fn follow_members(&mut self) {
+        let probes = probe_plan(self.state.config(), self.state.addresses());
+        self.outbox.probes.send_replace(Arc::new(probes));
+        let lookups = self.state.lookup_plan();
+        self.outbox.lookups.send_if_modified(|before| {
+            let differs = **before != lookups;
+            if differs {
+                *before = Arc::new(lookups);
+            }
+            differs
+        });
+        let members = self.state.pools().flat_map(|(_, members)| members);
+        self.sampler.watch(&self.live, members.map(|member| &member.backend.key));
+        self.unpruned = true;
+    }
+
+    fn publish(&mut self) {
+        let previous = Arc::clone(self.publisher.current());
+        let generation = previous.generation + 1;
+        self.publisher.publish(table::build(&table::Inputs {
+            config: self.state.config(),
+            plan: self.state.plan(),
+            live: &self.live,
+            listeners: &self.listeners,
+            previous: Some(&previous),
+            generation,
+        }));
+        self.shared.counters.generation.add(1);
+        self.shared.counters.swaps.add(1);
+        self.times.published = (self.clock)();
+        self.journal.record(EventKind::Published { generation });
+    }
+
+    fn reloaded(&mut self, prepared: Result<Prepared, Vec<String>>) {
+        let result = match prepared {
+            Ok(prepared) => Ok(self.take_over(prepared)),
+            Err(problems) => Err(ReloadError { problems }),
+        };
+        let counters = &self.shared.counters;
+        let ended = if result.is_ok() { &counters.reloads_ok } else { &counters.reloads_failed };
+        ended.add(1);
+        for (actor, answer) in self.reloads.take_askers() {
+            let (at, result) = ((self.clock)(), result.clone());
+            self.last_reload =
+                Some(ReloadReport { at, actor: actor.clone(), result: result.clone() });
+            self.journal.record(EventKind::Reload { actor, result: result.clone() });
+            drop(answer.send(result));
+        }
+        self.reloads.begin(&self.listeners);
+    }
+
+    /// Publishes a new configuration, whether or not its plan differs: routes may.
+    fn take_over(&mut self, prepared: Prepared) -> Reloaded {
+        let Prepared { config, listeners, warnings } = prepared;
+        listeners.iter().for_each(|listener| self.live.add_listener(listener));
+        self.listeners = listeners;
+        self.times.configured = (self.clock)();
+        let step = self.state.step([Input::Configured(config)], Instant::now().into_std());
+        self.note(step.changes);
+        self.publish();
+        self.follow_members();
+        Reloaded { generation: self.publisher.current().generation, warnings }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            generation: self.publisher.current().generation,
+            published: self.times.published,
+            started: self.times.started,
+            draining: self.shared.is_draining(),
+            pools: view::pools(&self.state, self.clock, self.times.configured),
+            report: view::report(self.state.report()),
+            last_reload: self.last_reload.clone(),
+        }
+    }
+}
