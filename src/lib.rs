@@ -38,6 +38,7 @@ pub mod control;
 pub mod decision;
 pub mod discovery;
 pub mod health;
+pub mod l7;
 pub mod live;
 pub mod metrics;
 pub mod model;

@@ -1,0 +1,178 @@
+//! Accepts client connections, as fast as the limits let it.
+//!
+//! When the process runs out of file descriptors or memory, accepting again at once would spin
+//! forever on the same error; the loop pauses instead, and says so once per episode.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::live;
+use crate::net::is_lack;
+use crate::table::{Listener, Table};
+
+use super::http1::Connection;
+use super::worker::Worker;
+
+/// How long accepting pauses when the process lacks a resource or the listener is full.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Without a lack for this long, the next one is another episode.
+const EPISODE: Duration = Duration::from_secs(1);
+
+/// One worker's end of a listening address.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    /// What outlives tables.
+    pub(crate) live: Arc<live::Listener>,
+    current: RefCell<Current>,
+    /// No table names the listener any more: connections end after their current response.
+    pub(crate) removed: Cell<bool>,
+    stop: Notify,
+}
+
+#[derive(Debug)]
+struct Current {
+    generation: u64,
+    listener: Arc<Listener>,
+    /// Which of the listener's addresses this is.
+    socket: usize,
+}
+
+impl Acceptor {
+    /// For an address that a table names.
+    pub(crate) fn new(
+        live: Arc<live::Listener>,
+        listener: &Arc<Listener>,
+        socket: usize,
+        generation: u64,
+    ) -> Rc<Self> {
+        let current = Current { generation, listener: Arc::clone(listener), socket };
+        Rc::new(Self {
+            live,
+            current: RefCell::new(current),
+            removed: Cell::new(false),
+            stop: Notify::new(),
+        })
+    }
+
+    /// The listener as the newest table has it, and which of its addresses this is. A removed
+    /// listener stays as it was.
+    pub(crate) fn listener(&self, table: &Table) -> (Arc<Listener>, usize) {
+        let mut current = self.current.borrow_mut();
+        if current.generation != table.generation {
+            if let Some((listener, socket)) = find(table, &self.live) {
+                (current.listener, current.socket) = (Arc::clone(listener), socket);
+            }
+            current.generation = table.generation;
+        }
+        (Arc::clone(&current.listener), current.socket)
+    }
+
+    /// Accepts what is already waiting, then closes the address.
+    pub(crate) fn stop(&self) {
+        self.removed.set(true);
+        self.stop.notify_one();
+    }
+
+    /// Accepts on a task of its own until stopped.
+    pub(crate) fn start(self: Rc<Self>, worker: &Rc<Worker>, socket: std::net::TcpListener) {
+        let worker = Rc::clone(worker);
+        worker.accepting.set(worker.accepting.get() + 1);
+        tokio::task::spawn_local(async move {
+            match TcpListener::from_std(socket) {
+                Ok(socket) => self.run(&worker, socket).await,
+                Err(error) => {
+                    tracing::error!(listener = %self.live.name, %error, "cannot listen");
+                }
+            }
+            worker.accepting.set(worker.accepting.get() - 1);
+            worker.closed.notify_one();
+        });
+    }
+
+    async fn run(self: &Rc<Self>, worker: &Rc<Worker>, socket: TcpListener) {
+        let mut lacked: Option<Instant> = None;
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.accept(&socket, worker) => accepted,
+                () = self.stop.notified() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.serve(worker, stream, peer),
+                Err(error) if is_lack(&error) => {
+                    let now = Instant::now();
+                    if lacked.replace(now).is_none_or(|last| now - last > EPISODE) {
+                        worker.counters().accept_paused.add(1);
+                        tracing::warn!(listener = %self.live.name, %error,
+                            "accepting pauses: raise the limit on open files or lower limits.connections");
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                // The client was gone before we got to it.
+                Err(_) => {}
+            }
+        }
+        self.empty_queue(socket, worker);
+    }
+
+    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+        worker.seats.serve(Connection::new(worker, self, stream, peer));
+    }
+
+    async fn accept(
+        &self,
+        socket: &TcpListener,
+        worker: &Worker,
+    ) -> io::Result<(TcpStream, SocketAddr)> {
+        while self.live.open() >= self.connections_max(worker) {
+            tokio::time::sleep(PAUSE).await;
+        }
+        socket.accept().await
+    }
+
+    fn connections_max(&self, worker: &Worker) -> u32 {
+        let (listener, _) = worker.with_table(|table, _| self.listener(table));
+        listener.settings.limits.connections
+    }
+
+    /// Takes what the kernel has already completed: closing would reset those connections. A
+    /// handshake that completes between the last accept and the close is still lost; the kernel
+    /// offers no way to stop new ones alone.
+    fn empty_queue(self: &Rc<Self>, socket: TcpListener, worker: &Rc<Worker>) {
+        // The system is asked itself: the runtime may not have heard of the newest yet.
+        let Ok(socket) = socket.into_std() else { return };
+        loop {
+            match socket.accept() {
+                Ok((stream, peer)) => {
+                    if stream.set_nonblocking(true).is_ok()
+                        && let Ok(stream) = TcpStream::from_std(stream)
+                    {
+                        self.serve(worker, stream, peer);
+                    }
+                }
+                // The client was gone before we got to it.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// The listener of this address in a table.
+pub(crate) fn find<'t>(
+    table: &'t Table,
+    live: &Arc<live::Listener>,
+) -> Option<(&'t Arc<Listener>, usize)> {
+    table.listeners.iter().find_map(|listener| {
+        let socket = listener.sockets.iter().position(|socket| Arc::ptr_eq(socket, live))?;
+        Some((listener, socket))
+    })
+}

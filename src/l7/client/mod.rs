@@ -1,0 +1,10 @@
+//! The HTTP/1.1 client half: connections to backends, and responses read from them, strictly.
+//!
+//! A backend is trusted no further than a client: an ambiguous response could poison the next
+//! one on a shared connection, so it is refused and its connection closed.
+
+mod head;
+mod pool;
+
+pub use head::{Response, ResponseBody, parse_response};
+pub(crate) use pool::{IdlePool, Upstream};

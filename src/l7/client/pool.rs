@@ -1,0 +1,165 @@
+//! Idle connections to backends, kept per worker until they are wanted, stale or too old.
+//!
+//! The newest is used first: it is the least likely to be closed by the backend, and its buffers
+//! are warm. A connection on which anything arrived while it was idle (bytes nobody asked for, or
+//! its end) is never used again.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::Address;
+use crate::net::Stream;
+use crate::table::Backend;
+
+/// A connection to a backend, in use.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    /// The connection.
+    pub(crate) stream: Stream,
+    /// It was used before, so it may turn out to be stale.
+    pub(crate) reused: bool,
+    /// How long opening it took; zero for a kept one.
+    pub(crate) connect: Duration,
+}
+
+#[derive(Debug)]
+struct Idle {
+    stream: Stream,
+    since: Instant,
+    until: Instant,
+}
+
+/// What is kept for one backend.
+#[derive(Debug)]
+struct Kept {
+    /// Where the connections lead; a backend may keep its name and move.
+    address: Address,
+    idle: Vec<Idle>,
+}
+
+type ById = BuildHasherDefault<IdHasher>;
+
+/// A worker's idle upstream connections, by the backend's live id.
+#[derive(Debug, Default)]
+pub(crate) struct IdlePool {
+    backends: RefCell<HashMap<u64, Kept, ById>>,
+    /// The backends that take traffic.
+    usable: RefCell<HashSet<u64, ById>>,
+    stale: Cell<u64>,
+    len: Cell<usize>,
+}
+
+impl IdlePool {
+    /// The most recently used connection to this backend that is still good and has been idle for
+    /// at most `age`.
+    pub(crate) fn take(&self, to: &Backend, age: Option<Duration>, now: Instant) -> Option<Stream> {
+        let mut backends = self.backends.borrow_mut();
+        let kept = backends.get_mut(&to.live.id)?;
+        if kept.address != to.address {
+            return None;
+        }
+        while let Some(last) = kept.idle.last() {
+            if age.is_some_and(|age| now.duration_since(last.since) > age) {
+                return None;
+            }
+            let found = kept.idle.pop()?;
+            self.len.set(self.len.get() - 1);
+            if now >= found.until {
+                continue;
+            }
+            if !found.stream.is_quiet() {
+                self.stale.set(self.stale.get() + 1);
+                continue;
+            }
+            return Some(found.stream);
+        }
+        None
+    }
+
+    /// Keeps a connection for `keep`, unless `max` are kept for its backend already or the backend
+    /// takes no more traffic.
+    pub(crate) fn put(
+        &self,
+        to: &Backend,
+        stream: Stream,
+        keep: Duration,
+        max: usize,
+        now: Instant,
+    ) {
+        if !self.usable.borrow().contains(&to.live.id) {
+            return;
+        }
+        let mut backends = self.backends.borrow_mut();
+        let kept = backends
+            .entry(to.live.id)
+            .or_insert_with(|| Kept { address: to.address.clone(), idle: Vec::new() });
+        if kept.address != to.address {
+            self.len.set(self.len.get() - kept.idle.len());
+            *kept = Kept { address: to.address.clone(), idle: Vec::new() };
+        }
+        if kept.idle.len() < max && !keep.is_zero() {
+            kept.idle.push(Idle { stream, since: now, until: now + keep });
+            self.len.set(self.len.get() + 1);
+        }
+    }
+
+    /// Closes what is stale or too old.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let mut backends = self.backends.borrow_mut();
+        let (mut stale, mut len) = (0, 0);
+        for kept in backends.values_mut() {
+            kept.idle.retain(|idle| {
+                let gone = !idle.stream.is_quiet();
+                stale += u64::from(gone);
+                !gone && now < idle.until
+            });
+            len += kept.idle.len();
+        }
+        self.stale.set(self.stale.get() + stale);
+        self.len.set(len);
+    }
+
+    /// Closes all connections to backends other than these, and keeps none from now on.
+    pub(crate) fn retain(&self, ids: impl Iterator<Item = u64>) {
+        let mut usable = self.usable.borrow_mut();
+        usable.clear();
+        usable.extend(ids);
+        let mut backends = self.backends.borrow_mut();
+        backends.retain(|backend, _| usable.contains(backend));
+        self.len.set(backends.values().map(|kept| kept.idle.len()).sum());
+    }
+
+    /// Connections kept now.
+    pub(crate) fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// Connections found stale since the last call.
+    pub(crate) fn take_stale(&self) -> u64 {
+        self.stale.take()
+    }
+}
+
+/// Live ids are small distinct numbers: spreading them is hash enough.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

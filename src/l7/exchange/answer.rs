@@ -1,0 +1,127 @@
+//! The direction from backend to client: heads until the final one, then the body.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::l7::http1::HeadScan;
+use crate::l7::io::{read_lazily, write_all};
+use crate::live::BackendCounters;
+use crate::model::BadResponse;
+use crate::net::{Buffer, ReadHalf, WriteHalf};
+
+use super::inbound::Shared;
+use super::opened::{Kind, Opened, open};
+use super::relay::Relay;
+
+/// How a response ended.
+pub(super) enum AnswerEnd {
+    /// The whole of it was delivered.
+    Done {
+        /// The client's connection ends.
+        close: bool,
+        /// How long the backend's connection may be kept, if at all.
+        keep: Option<Duration>,
+    },
+    /// The protocol changed; these bytes of the new one are already there.
+    Upgraded(Vec<u8>),
+    /// The backend closed or reset before the final head was whole.
+    Closed,
+    /// The backend's bytes are refused.
+    Refused(BadResponse),
+    /// The backend broke off within the body.
+    Truncated,
+    /// The client takes no more.
+    ClientGone,
+}
+
+/// Relays a response.
+pub(super) async fn answer(
+    shared: &Shared<'_>,
+    counters: &BackendCounters,
+    idle: Duration,
+    backend: &mut ReadHalf<'_>,
+    client: &mut WriteHalf<'_>,
+) -> AnswerEnd {
+    let stock = &shared.worker.buffers;
+    let mut input = None;
+    let mut out = stock.take_vec();
+    let end = match final_head(shared, idle, backend, client, &mut input, &mut out).await {
+        Ok(opened) => {
+            count(shared, counters, &opened);
+            let (input, out) = (&mut input, &mut out);
+            let (bulk, waited, fragile) = (false, false, false);
+            let relay = Relay { shared, backend, client, input, out, bulk, waited, fragile };
+            relay.body(opened).await
+        }
+        Err(end) => Err(end),
+    };
+    if let Some(input) = input {
+        stock.put(input);
+    }
+    stock.put_vec(out);
+    end.unwrap_or_else(|end| end)
+}
+
+fn count(shared: &Shared<'_>, counters: &BackendCounters, opened: &Opened) {
+    let now = Instant::now();
+    shared.answered_at.set(now);
+    let us = now.duration_since(shared.sent_at.get()).as_micros() as u64;
+    shared.first_byte_us.set(Some(us));
+    counters.latency.record_us(us);
+    counters.responses[usize::from(opened.status / 100) - 1].add(1);
+    shared.status.set(opened.status);
+}
+
+/// Reads heads until the final one, passing interim ones on; leaves the final one in `out`.
+async fn final_head(
+    shared: &Shared<'_>,
+    idle: Duration,
+    backend: &mut ReadHalf<'_>,
+    client: &mut WriteHalf<'_>,
+    input: &mut Option<Buffer>,
+    out: &mut Vec<u8>,
+) -> Result<Opened, AnswerEnd> {
+    let bytes_max = shared.terms.head_bytes;
+    let mut scan = HeadScan::default();
+    loop {
+        match read_lazily(backend, input, &shared.worker.buffers, |stock| stock.take(bytes_max))
+            .await
+        {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return Err(AnswerEnd::Closed),
+        }
+        while let Some(buffer) = input.as_mut() {
+            let end = scan.find_end(buffer.filled());
+            match end.map_err(|_| AnswerEnd::Refused(BadResponse::Header))? {
+                Some(end) if end <= bytes_max => {
+                    let kind = open(shared, idle, &buffer.filled()[..end], out);
+                    buffer.consume(end);
+                    if let Kind::Final(opened) = kind.map_err(AnswerEnd::Refused)? {
+                        return Ok(opened);
+                    }
+                    scan = HeadScan::default();
+                    pass_interim(shared, client, out).await?;
+                }
+                None if buffer.filled().len() < bytes_max => break,
+                _ => return Err(AnswerEnd::Refused(BadResponse::TooLarge)),
+            }
+        }
+    }
+}
+
+async fn pass_interim(
+    shared: &Shared<'_>,
+    client: &mut WriteHalf<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), AnswerEnd> {
+    if !out.is_empty() {
+        shared.interim.set(true);
+        // Cut short, it cannot be followed by anything.
+        shared.begun.set(true);
+        write_all(client, out).await.map_err(|_| AnswerEnd::ClientGone)?;
+        shared.begun.set(false);
+        out.clear();
+    }
+    Ok(())
+}

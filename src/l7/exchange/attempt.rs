@@ -1,0 +1,171 @@
+//! One request on one connection: both directions at once, until one of them ends it.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::l7::client::Upstream;
+use crate::l7::error::Failure;
+use crate::l7::record::Record;
+use crate::l7::worker::Worker;
+use crate::live::BackendCounters;
+use crate::model::{BadRequest, BadResponse, Ended};
+use crate::table::Lease;
+
+use super::answer::{AnswerEnd, answer};
+use super::deadline::Deadline;
+use super::inbound::{InboundEnd, Shared, inbound};
+use super::{After, Job, Parties};
+
+/// What came of an attempt.
+pub(super) enum Attempted {
+    /// The whole response was delivered; the connection, idle since then, may be kept for
+    /// so long.
+    Done { after: After, keep: Option<Duration>, at: Instant },
+    /// The backend changed the protocol; these bytes of the new one came with its answer.
+    Upgraded(Vec<u8>),
+    /// The backend closed or reset before its response.
+    Early { repeatable: bool },
+    /// The backend's response is refused.
+    Refused,
+    /// The request's body is refused.
+    BadBody(BadRequest),
+    /// A deadline passed before the response.
+    Late(Failure),
+    /// It ended after a part of the response, or because the client left.
+    Broken(After, Ended),
+}
+
+enum First {
+    Inbound(InboundEnd),
+    Answer(AnswerEnd),
+    Deadline,
+}
+
+/// Sends the request and relays the response.
+pub(super) async fn attempt(
+    parties: &mut Parties<'_>,
+    job: &mut Job,
+    lease: &Lease,
+    upstream: &mut Upstream,
+    deadline: &Deadline<'_>,
+    record: &mut Record,
+) -> Attempted {
+    let counters = lease.live.worker(parties.worker.index);
+    let shared = Shared {
+        worker: parties.worker,
+        terms: &job.terms,
+        removed: parties.removed,
+        deadline: *deadline,
+        sent: Cell::new(false),
+        streamed: Cell::new(false),
+        uploaded: Cell::new(false),
+        sent_at: Cell::new(record.started),
+        answered_at: Cell::new(record.started),
+        interim: Cell::new(false),
+        begun: Cell::new(false),
+        on_client: Cell::new(false),
+        status: Cell::new(0),
+        bytes_in: Cell::new(0),
+        bytes_out: Cell::new(0),
+        first_byte_us: Cell::new(None),
+    };
+    let (mut client_read, mut client_write) = parties.client.split();
+    let (mut backend_read, mut backend_write) = upstream.stream.split();
+    let first = {
+        let mut inbound = pin!(inbound(
+            &shared,
+            &mut client_read,
+            &mut backend_write,
+            parties.input,
+            &job.head,
+            &mut job.upload,
+            job.policy.abort_on_close,
+        ));
+        let mut answer =
+            pin!(answer(&shared, counters, job.policy.idle, &mut backend_read, &mut client_write));
+        poll_fn(|cx| {
+            if let Poll::Ready(end) = inbound.as_mut().poll(cx) {
+                return Poll::Ready(First::Inbound(end));
+            }
+            if let Poll::Ready(end) = answer.as_mut().poll(cx) {
+                return Poll::Ready(First::Answer(end));
+            }
+            shared.deadline.timer.poll_expired(cx).map(|()| First::Deadline)
+        })
+        .await
+    };
+    record.bytes_in += shared.bytes_in.get();
+    record.bytes_out += shared.bytes_out.get();
+    if shared.sent.get() {
+        // All of it: what was held is sent at each try, and what is streamed is tried once.
+        counters.bytes_sent.add(record.bytes_in);
+    }
+    counters.bytes_received.add(shared.bytes_out.get());
+    record.first_byte_us = shared.first_byte_us.get();
+    record.status = shared.status.get();
+    count_refusal(parties.worker, counters, &first, shared.begun.get());
+    judge(&shared, first)
+}
+
+/// Counts what was refused. A request that is still answered is counted with its answer.
+fn count_refusal(worker: &Worker, counters: &BackendCounters, first: &First, begun: bool) {
+    let reason = match first {
+        First::Answer(AnswerEnd::Refused(reason)) => *reason,
+        First::Answer(AnswerEnd::Truncated) => BadResponse::Truncated,
+        First::Inbound(InboundEnd::Refused(reason)) if begun => {
+            worker.counters().bad_requests[*reason as usize].add(1);
+            return;
+        }
+        _ => return,
+    };
+    worker.counters().bad_responses[reason as usize].add(1);
+    counters.bad_responses.add(1);
+}
+
+fn judge(shared: &Shared<'_>, first: First) -> Attempted {
+    let begun = shared.begun.get();
+    match first {
+        First::Answer(AnswerEnd::Done { close, keep }) => {
+            let after = match (shared.uploaded.get(), close) {
+                // The client may still be sending a body that nobody reads any more.
+                (false, _) => After::Linger,
+                (true, true) => After::Close,
+                (true, false) => After::KeepAlive,
+            };
+            Attempted::Done { after, keep, at: shared.answered_at.get() }
+        }
+        First::Answer(AnswerEnd::Upgraded(leftover)) => Attempted::Upgraded(leftover),
+        First::Answer(AnswerEnd::Closed) => {
+            let held = !shared.streamed.get() && !shared.interim.get();
+            let harmless = shared.terms.idempotent || !shared.sent.get();
+            Attempted::Early { repeatable: !begun && held && harmless }
+        }
+        First::Answer(AnswerEnd::Refused(_)) if begun => {
+            Attempted::Broken(After::Reset, Ended::BadResponse)
+        }
+        First::Answer(AnswerEnd::Refused(_)) => Attempted::Refused,
+        First::Answer(AnswerEnd::Truncated) => Attempted::Broken(After::Reset, Ended::Truncated),
+        First::Answer(AnswerEnd::ClientGone) | First::Inbound(InboundEnd::Left) => {
+            Attempted::Broken(After::Close, Ended::ClientLeft)
+        }
+        First::Inbound(InboundEnd::Refused(_)) if begun => {
+            Attempted::Broken(After::Reset, Ended::BadRequest)
+        }
+        First::Inbound(InboundEnd::Refused(reason)) => Attempted::BadBody(reason),
+        First::Deadline => late(shared, begun),
+    }
+}
+
+fn late(shared: &Shared<'_>, begun: bool) -> Attempted {
+    let failure = match (shared.deadline.is_over(), shared.on_client.get()) {
+        (true, _) => Failure::Total,
+        (false, true) => Failure::SlowBody,
+        (false, false) => Failure::Timeout,
+    };
+    if begun { Attempted::Broken(After::Reset, failure.ended()) } else { Attempted::Late(failure) }
+}

@@ -1,0 +1,257 @@
+//! One request, from its first backend to its last byte.
+//!
+//! ```text
+//! run ── for each backend tried ──> obtain (a kept or new connection) ──> attempt
+//!                                                                          ├── inbound: head, body, then watch the client
+//!                                                                          └── answer: head, relay the body
+//! ```
+//!
+//! Both directions of an attempt run at once in one task: a response may begin, and even end,
+//! while the request's body is still on its way.
+//!
+//! A request is tried again only if nobody can tell the difference: no byte of a response has been
+//! sent, all of the request is still held, and either its method may be repeated or not one byte
+//! of it ever left (RFC 9110 §9.2.2).
+
+mod answer;
+mod attempt;
+mod deadline;
+mod inbound;
+mod job;
+mod obtain;
+mod opened;
+mod relay;
+mod tunnel;
+mod upload;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::l7::client::Upstream;
+use crate::l7::error::Failure;
+use crate::l7::http1::Local;
+use crate::l7::io::give_back;
+use crate::l7::record::Record;
+use crate::l7::worker::Worker;
+use crate::model::{BadRequest, Ended};
+use crate::net::{Buffer, Stream, Timer};
+use crate::table::Lease;
+
+use attempt::{Attempted, attempt};
+use deadline::Deadline;
+use obtain::{Obtained, obtain};
+
+pub(crate) use job::{Job, Terms};
+pub(crate) use upload::Upload;
+
+/// The client's side of an exchange.
+pub(crate) struct Parties<'c> {
+    /// The worker it runs on.
+    pub(crate) worker: &'c Rc<Worker>,
+    /// The client's connection.
+    pub(crate) client: &'c mut Stream,
+    /// The connection's timer.
+    pub(crate) timer: &'c Timer,
+    /// Its listener was removed: it ends after this exchange.
+    pub(crate) removed: &'c Cell<bool>,
+    /// What was read from the client beyond the request's head.
+    pub(crate) input: &'c mut Option<Buffer>,
+}
+
+/// What becomes of the client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It takes the next request.
+    KeepAlive,
+    /// It is closed.
+    Close,
+    /// It is closed gently: the client may still be sending.
+    Linger,
+    /// It is reset: what the client got is not the whole.
+    Reset,
+}
+
+/// What came of one backend.
+enum Next {
+    /// The exchange is over.
+    Over(After, Ended),
+    /// No response; another backend may be tried, or not.
+    Failed(Failure, bool),
+}
+
+/// Backends tried so far; bounded by the attempts a route may configure.
+#[derive(Default)]
+struct Tried {
+    ids: [u64; 10],
+    len: usize,
+}
+
+impl Tried {
+    fn push(&mut self, id: u64) {
+        if let Some(slot) = self.ids.get_mut(self.len) {
+            *slot = id;
+            self.len += 1;
+        }
+    }
+
+    fn ids(&self) -> &[u64] {
+        &self.ids[..self.len]
+    }
+}
+
+/// Runs a request to its end.
+pub(crate) async fn run(
+    mut parties: Parties<'_>,
+    job: &mut Job,
+    record: &mut Record,
+) -> (After, Ended) {
+    let total = job.terms.route.policy.timeouts.total;
+    let deadline = Deadline::new(parties.timer, total.map(|total| record.started + total));
+    let next = match job.upload.absorb(parties.input, &mut job.head) {
+        Ok(absorbed) => {
+            record.bytes_in += absorbed;
+            give_back(parties.input, &parties.worker.buffers);
+            try_backends(&mut parties, job, &deadline, record).await
+        }
+        Err(reason) => Next::Failed(Failure::Request(reason), false),
+    };
+    let (after, ended) = match next {
+        Next::Over(after, ended) => (after, ended),
+        Next::Failed(failure, _) => refuse(&mut parties, job, failure, record).await,
+    };
+    parties.worker.buffers.put_vec(std::mem::take(&mut job.head));
+    (after, ended)
+}
+
+async fn try_backends(
+    parties: &mut Parties<'_>,
+    job: &mut Job,
+    deadline: &Deadline<'_>,
+    record: &mut Record,
+) -> Next {
+    let mut tried = Tried::default();
+    let mut failure = Failure::NoBackend;
+    while record.attempts < job.terms.route.policy.retries.attempts {
+        let lease = job.lease.take().or_else(|| choose(parties.worker, job, tried.ids()));
+        let Some(lease) = lease else { break };
+        if record.attempts > 0
+            && let Some(last) = &record.backend
+        {
+            last.live.worker(parties.worker.index).retries.add(1);
+        }
+        tried.push(lease.live.id);
+        record.attempts += 1;
+        record.backend = Some(Arc::clone(lease.backend()));
+        match on_backend(parties, job, &lease, deadline, record).await {
+            Next::Failed(why, true) => failure = why,
+            next => return next,
+        }
+    }
+    Next::Failed(failure, false)
+}
+
+/// Chooses from the newest table, which may know more than the one the request began with.
+fn choose(worker: &Worker, job: &Job, tried: &[u64]) -> Option<Lease> {
+    worker.with_table(|table, picker| table.pool(job.pool)?.choose(picker, job.key, tried))
+}
+
+async fn on_backend(
+    parties: &mut Parties<'_>,
+    job: &mut Job,
+    lease: &Lease,
+    deadline: &Deadline<'_>,
+    record: &mut Record,
+) -> Next {
+    let mut fresh = false;
+    loop {
+        // The request's start is as good as now, but not after another backend was waited for.
+        let now = if record.attempts > 1 { Instant::now() } else { record.started };
+        let upstream = match obtain(parties, job, lease, deadline, now, fresh).await {
+            Obtained::Connection(upstream) => upstream,
+            Obtained::Failed(failure) => return Next::Failed(failure, !deadline.is_over()),
+            Obtained::ClientLeft => return Next::Over(After::Close, Ended::ClientLeft),
+        };
+        record.connect_us = (!upstream.reused).then_some(upstream.connect.as_micros() as u64);
+        match on_connection(parties, job, lease, upstream, deadline, record).await {
+            // A kept connection that the backend had closed says nothing about the backend: the
+            // same one is asked at once, on a connection that cannot be stale.
+            Used::Stale => {
+                parties.worker.counters().pooled_stale.add(1);
+                fresh = true;
+            }
+            Used::Next(next) => return next,
+        }
+    }
+}
+
+/// What came of one connection.
+enum Used {
+    Stale,
+    Next(Next),
+}
+
+async fn on_connection(
+    parties: &mut Parties<'_>,
+    job: &mut Job,
+    lease: &Lease,
+    mut upstream: Upstream,
+    deadline: &Deadline<'_>,
+    record: &mut Record,
+) -> Used {
+    let counters = lease.live.worker(parties.worker.index);
+    counters.requests.add(1);
+    let attempted = attempt(parties, job, lease, &mut upstream, deadline, record).await;
+    Used::Next(match attempted {
+        Attempted::Done { after, keep, at } => {
+            if let Some(keep) = keep {
+                let max = job.policy.idle_connections;
+                parties.worker.idle.put(lease, upstream.stream, keep, max, at);
+            }
+            Next::Over(after, Ended::Done)
+        }
+        Attempted::Upgraded(leftover) => {
+            Box::pin(tunnel::tunnel(parties, &mut upstream.stream, leftover, record)).await;
+            Next::Over(After::Close, Ended::Tunnel)
+        }
+        Attempted::Early { repeatable: true } if upstream.reused => return Used::Stale,
+        Attempted::Early { repeatable } => {
+            counters.resets.add(1);
+            Next::Failed(Failure::Reset, repeatable)
+        }
+        Attempted::Refused => Next::Failed(Failure::Response, false),
+        Attempted::BadBody(reason) => Next::Failed(Failure::Request(reason), false),
+        Attempted::Late(failure) => {
+            if failure == Failure::Timeout {
+                counters.timeouts.add(1);
+            }
+            Next::Failed(failure, false)
+        }
+        Attempted::Broken(after, ended) => Next::Over(after, ended),
+    })
+}
+
+/// Answers a failure ourselves.
+async fn refuse(
+    parties: &mut Parties<'_>,
+    job: &Job,
+    failure: Failure,
+    record: &mut Record,
+) -> (After, Ended) {
+    let mut local = Local::failure(parties.worker, failure);
+    local.to_head = job.terms.to_head;
+    local.unread |= !job.upload.is_done();
+    local.close |= !job.terms.keep_alive || job.terms.minor == 0 || parties.removed.get();
+    let after = local.send(parties.worker, parties.client, parties.timer, record).await;
+    (after, local.ended())
+}
+
+/// The reason a body is refused by.
+fn chunk_reason(error: crate::l7::chunked::ChunkError) -> BadRequest {
+    match error {
+        crate::l7::chunked::ChunkError::Chunk => BadRequest::Chunk,
+        crate::l7::chunked::ChunkError::Trailer => BadRequest::Trailer,
+    }
+}

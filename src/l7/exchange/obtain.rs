@@ -1,0 +1,96 @@
+//! A connection to the chosen backend: a kept one if it will do, else a new one.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::time::Instant;
+
+use crate::l7::client::Upstream;
+use crate::l7::error::Failure;
+use crate::net::{Stream, is_local};
+use crate::table::Lease;
+
+use super::deadline::Deadline;
+use super::inbound::left_early;
+use super::{Job, Parties};
+
+/// What came of asking for a connection.
+pub(super) enum Obtained {
+    Connection(Upstream),
+    Failed(Failure),
+    ClientLeft,
+}
+
+/// Obtains a connection at about `now`; `fresh` = a kept one will not do.
+pub(super) async fn obtain(
+    parties: &mut Parties<'_>,
+    job: &Job,
+    lease: &Lease,
+    deadline: &Deadline<'_>,
+    now: Instant,
+    fresh: bool,
+) -> Obtained {
+    let counters = lease.live.worker(parties.worker.index);
+    if !fresh {
+        // What must not be sent twice takes no risk with a connection that may be stale.
+        let age = (!job.terms.idempotent).then_some(job.policy.unsafe_reuse_age);
+        if let Some(stream) = parties.worker.idle.take(lease, age, now) {
+            counters.reused.add(1);
+            let connect = std::time::Duration::ZERO;
+            return Obtained::Connection(Upstream { stream, reused: true, connect });
+        }
+    }
+    let begun = Instant::now();
+    deadline.set(job.policy.connect);
+    let failure = match connect(parties, job, lease, deadline).await {
+        Some(Opened::Connected(Ok(stream))) => {
+            counters.connects.add(1);
+            return Obtained::Connection(Upstream {
+                stream,
+                reused: false,
+                connect: begun.elapsed(),
+            });
+        }
+        Some(Opened::Left) => return Obtained::ClientLeft,
+        // What this machine lacks says nothing about the backend.
+        Some(Opened::Connected(Err(error))) if is_local(&error) => {
+            return Obtained::Failed(Failure::Connect);
+        }
+        Some(Opened::Connected(Err(_))) => Failure::Connect,
+        None if deadline.is_over() => return Obtained::Failed(Failure::Total),
+        None => Failure::ConnectTimeout,
+    };
+    counters.connect_failures.add(1);
+    parties.worker.suspects.notify_one();
+    Obtained::Failed(failure)
+}
+
+enum Opened {
+    Connected(io::Result<Stream>),
+    Left,
+}
+
+/// Connects, unless the client leaves or the deadline passes (`None`) first.
+async fn connect(
+    parties: &mut Parties<'_>,
+    job: &Job,
+    lease: &Lease,
+    deadline: &Deadline<'_>,
+) -> Option<Opened> {
+    let (mut client, _) = parties.client.split();
+    let mut connecting = pin!(Stream::connect(&lease.address));
+    let mut leaving =
+        pin!(left_early(&mut client, parties.input, parties.worker, job.terms.head_bytes));
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
+            return Poll::Ready(Some(Opened::Connected(result)));
+        }
+        if leaving.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Opened::Left));
+        }
+        deadline.timer.poll_expired(cx).map(|()| None)
+    })
+    .await
+}

@@ -1,0 +1,147 @@
+//! A response head, understood and written for the client, in one go and without waiting.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use httparse::Header;
+
+use crate::l7::client::{Response, ResponseBody, parse_response};
+use crate::l7::headers::{ClientFraming, ClientSide, Known, elements, known, write_response};
+use crate::model::BadResponse;
+
+use super::inbound::Shared;
+
+/// Header fields that fit on the stack; configured limits above take a heap allocation.
+const FIELDS: usize = 128;
+
+/// What a response head says about what follows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opened {
+    pub(super) status: u16,
+    /// Where the backend's body ends.
+    pub(super) body: ResponseBody,
+    /// How the client will find the end.
+    pub(super) framing: ClientFraming,
+    /// The client's connection ends after it.
+    pub(super) close: bool,
+    /// How long the backend's connection may be kept, if it may be used again at all.
+    pub(super) keep: Option<Duration>,
+}
+
+/// What a head turned out to be.
+pub(super) enum Kind {
+    /// The answer.
+    Final(Opened),
+    /// `100 Continue`, `103 Early Hints` and the like: another head follows.
+    Interim,
+}
+
+/// Reads a whole head and writes the client's into `out`.
+///
+/// # Errors
+/// The head is refused.
+pub(super) fn open(
+    shared: &Shared<'_>,
+    idle: Duration,
+    head: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<Kind, BadResponse> {
+    let fields = shared.terms.headers;
+    let mut few = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut many = Vec::new();
+    let room: &mut [MaybeUninit<Header<'_>>] = if fields <= FIELDS {
+        &mut few[..fields]
+    } else {
+        many.resize_with(fields, MaybeUninit::uninit);
+        &mut many
+    };
+    let response = parse_response(head, room)?;
+    match response.status {
+        101 if switches_as_asked(shared, &response) => {
+            Ok(Kind::Final(switch(shared, &response, out)))
+        }
+        101 => Err(BadResponse::Upgrade),
+        100..=199 => {
+            interim(shared, &response, out);
+            Ok(Kind::Interim)
+        }
+        _ => Ok(Kind::Final(last(shared, idle, &response, out))),
+    }
+}
+
+/// Is it a switch to the protocol that was asked for, and not before all of the request was sent?
+fn switches_as_asked(shared: &Shared<'_>, response: &Response<'_, '_>) -> bool {
+    let Some(asked) = shared.terms.upgrade.as_ref().filter(|_| shared.uploaded.get()) else {
+        return false;
+    };
+    let named = |header: &Header<'_>| known(header.name) == Some(Known::Upgrade);
+    response
+        .headers
+        .iter()
+        .filter(|header| named(header))
+        .any(|header| elements(header.value).any(|protocol| protocol.eq_ignore_ascii_case(asked)))
+}
+
+fn switch(shared: &Shared<'_>, response: &Response<'_, '_>, out: &mut Vec<u8>) -> Opened {
+    let framing = ClientFraming::Upgrade;
+    let edits = &shared.terms.route.policy.response_headers;
+    write_response(
+        out,
+        response,
+        &ClientSide { framing, close: false, keep_alive_said: false, edits },
+    );
+    Opened { status: 101, body: ResponseBody::None, framing, close: false, keep: None }
+}
+
+/// HTTP/1.0 knows no interim responses; `100` goes only to who asked for it.
+fn interim(shared: &Shared<'_>, response: &Response<'_, '_>, out: &mut Vec<u8>) {
+    let wanted = response.status != 100 || shared.terms.expects;
+    if shared.terms.minor == 1 && wanted {
+        let framing = ClientFraming::Bodiless(None);
+        let edits = &shared.terms.route.policy.response_headers;
+        write_response(
+            out,
+            response,
+            &ClientSide { framing, close: false, keep_alive_said: false, edits },
+        );
+    }
+}
+
+fn last(
+    shared: &Shared<'_>,
+    idle: Duration,
+    response: &Response<'_, '_>,
+    out: &mut Vec<u8>,
+) -> Opened {
+    let terms = shared.terms;
+    let body = response.body(terms.to_head);
+    let framing = framing(response, body, terms.minor);
+    // The rest of the body may never be taken, and then the next request could not be told from
+    // it. Nobody knows yet, and later it cannot be said any more.
+    let unsent = !shared.uploaded.get();
+    let close = !terms.keep_alive
+        || framing == ClientFraming::Close
+        || unsent
+        || shared.worker.closing.get()
+        || shared.removed.get();
+    let side = ClientSide {
+        framing,
+        close,
+        keep_alive_said: terms.minor == 0 && terms.keep_alive,
+        edits: &terms.route.policy.response_headers,
+    };
+    write_response(out, response, &side);
+    let keep = response.keep_alive_timeout.map_or(idle, |timeout| timeout.min(idle));
+    let reusable = response.keep_alive && body != ResponseBody::Close;
+    Opened { status: response.status, body, framing, close, keep: reusable.then_some(keep) }
+}
+
+fn framing(response: &Response<'_, '_>, body: ResponseBody, minor: u8) -> ClientFraming {
+    match (body, minor) {
+        (ResponseBody::None, _) if response.status == 204 => ClientFraming::Bodiless(None),
+        (ResponseBody::None, _) => ClientFraming::Bodiless(response.lengths.content_length),
+        (ResponseBody::Length(length), _) => ClientFraming::Length(length),
+        (ResponseBody::Chunked | ResponseBody::Close, 1) => ClientFraming::Chunked,
+        (ResponseBody::Chunked | ResponseBody::Close, _) => ClientFraming::Close,
+    }
+}

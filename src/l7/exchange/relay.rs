@@ -1,0 +1,210 @@
+//! A response's body on its way to the client.
+//!
+//! Bytes are written as they come: nothing is held back to fill a buffer, and nothing is read
+//! before the client has taken what was read before.
+
+use tokio::time::Instant;
+
+use crate::l7::chunked::{Decoder, Step, begin_chunk, end_chunks};
+use crate::l7::client::ResponseBody;
+use crate::l7::headers::ClientFraming;
+use crate::l7::io::{read_lazily, write_both};
+use crate::model::BadResponse;
+use crate::net::{Buffer, Buffers, ReadHalf, WriteHalf};
+
+use super::answer::AnswerEnd;
+use super::inbound::Shared;
+use super::opened::Opened;
+
+/// A body with more than this still to come moves through a bulk buffer.
+const BULK_MIN: u64 = 32 * 1024;
+/// A body of at most this many bytes is copied behind its head: cheaper than a vectored write.
+const COPY_MAX: usize = 2048;
+/// Re-framed bytes are written once there are this many.
+const OUT_MAX: usize = 64 * 1024;
+
+/// A response whose head is waiting in `out`.
+pub(super) struct Relay<'r, 'a, 'b, 'c> {
+    pub(super) shared: &'r Shared<'a>,
+    pub(super) backend: &'r mut ReadHalf<'b>,
+    pub(super) client: &'r mut WriteHalf<'c>,
+    pub(super) input: &'r mut Option<Buffer>,
+    /// Bytes for the client, not yet written.
+    pub(super) out: &'r mut Vec<u8>,
+    /// Much is still to come.
+    pub(super) bulk: bool,
+    /// The body did not all come with its head.
+    pub(super) waited: bool,
+    /// The client takes the connection's end for the body's: until that is true, every other end,
+    /// also that of this process, is to be a reset. Taken by the first write.
+    pub(super) fragile: bool,
+}
+
+impl Relay<'_, '_, '_, '_> {
+    /// Delivers head and body.
+    pub(super) async fn body(mut self, opened: Opened) -> Result<AnswerEnd, AnswerEnd> {
+        self.shared.deadline.set(self.shared.terms.route.policy.timeouts.body_idle);
+        let fragile = opened.framing == ClientFraming::Close;
+        self.fragile = fragile;
+        match opened.body {
+            ResponseBody::None => self.write(0).await?,
+            ResponseBody::Length(length) => self.counted(length).await?,
+            ResponseBody::Chunked => self.chunked(opened.framing).await?,
+            ResponseBody::Close => self.until_the_end(opened.framing).await?,
+        }
+        if fragile {
+            self.client.reset_on_close(false);
+        }
+        if self.waited {
+            self.shared.answered_at.set(Instant::now());
+        }
+        let surplus = self.input.as_ref().is_some_and(|input| !input.is_empty());
+        if opened.framing == ClientFraming::Upgrade {
+            let leftover = self.input.as_ref().map(|input| input.filled().to_vec());
+            return Ok(AnswerEnd::Upgraded(leftover.unwrap_or_default()));
+        }
+        let proven = self.shared.uploaded.get() && !surplus;
+        Ok(AnswerEnd::Done { close: opened.close, keep: opened.keep.filter(|_| proven) })
+    }
+
+    /// Writes `out`, then `n` bytes of the input as they are.
+    async fn write(&mut self, n: usize) -> Result<(), AnswerEnd> {
+        let mut body = self.input.as_ref().map_or(&[][..], |input| &input.filled()[..n]);
+        if n <= COPY_MAX {
+            self.out.extend_from_slice(body);
+            body = &[];
+        }
+        if std::mem::take(&mut self.fragile) {
+            self.client.reset_on_close(true);
+        }
+        self.shared.begun.set(true);
+        self.shared.on_client.set(true);
+        let idle = self.shared.terms.route.policy.timeouts.body_idle;
+        // A slow client is not an idle one.
+        let progress = || self.shared.deadline.set(idle);
+        let written = write_both(self.client, self.out, body, progress).await;
+        self.shared.on_client.set(false);
+        written.map_err(|_| AnswerEnd::ClientGone)?;
+        self.out.clear();
+        self.count(n);
+        if let Some(input) = self.input.as_mut() {
+            input.consume(n);
+        }
+        Ok(())
+    }
+
+    fn count(&self, n: usize) {
+        self.shared.bytes_out.set(self.shared.bytes_out.get() + n as u64);
+    }
+
+    /// Reads what comes next; 0 = the backend's end.
+    async fn read(&mut self) -> Result<usize, AnswerEnd> {
+        self.shared.deadline.set(self.shared.terms.route.policy.timeouts.body_idle);
+        self.waited = true;
+        let stock = &self.shared.worker.buffers;
+        let take = |stock: &Buffers| if self.bulk { stock.take_bulk() } else { stock.take(0) };
+        let read = read_lazily(self.backend, self.input, stock, take).await;
+        read.map_err(|_| AnswerEnd::Truncated)
+    }
+
+    fn filled(&self) -> &[u8] {
+        self.input.as_ref().map_or(&[], |input| input.filled())
+    }
+
+    fn consume(&mut self, n: usize) {
+        if let Some(input) = self.input.as_mut() {
+            input.consume(n);
+        }
+    }
+
+    /// A body of known length, passed on without looking at it.
+    async fn counted(&mut self, length: u64) -> Result<(), AnswerEnd> {
+        let mut left = length;
+        loop {
+            let n = usize::try_from(left).unwrap_or(usize::MAX).min(self.filled().len());
+            self.write(n).await?;
+            left -= n as u64;
+            if left == 0 {
+                return Ok(());
+            }
+            self.bulk = left >= BULK_MIN;
+            if self.read().await? == 0 {
+                return Err(AnswerEnd::Truncated);
+            }
+        }
+    }
+
+    /// A chunked body: decoded, and framed anew for a client that understands chunks.
+    async fn chunked(&mut self, framing: ClientFraming) -> Result<(), AnswerEnd> {
+        let mut decoder = Decoder::default();
+        loop {
+            while !decoder.is_done() {
+                let step = decoder.step(self.filled());
+                match step.map_err(|_| AnswerEnd::Refused(BadResponse::Chunk))? {
+                    Step::More => break,
+                    Step::Framing(n) => self.consume(n),
+                    Step::Data(n) => {
+                        self.frame(n, framing);
+                        if self.out.len() >= OUT_MAX {
+                            self.write(0).await?;
+                        }
+                    }
+                    Step::End(n) => {
+                        if framing == ClientFraming::Chunked {
+                            let section =
+                                self.input.as_ref().map_or(&[][..], |input| &input.filled()[..n]);
+                            end_chunks(self.out, section);
+                        }
+                        self.consume(n);
+                    }
+                }
+            }
+            if !self.out.is_empty() {
+                self.write(0).await?;
+            }
+            if decoder.is_done() {
+                return Ok(());
+            }
+            if self.read().await? == 0 {
+                return Err(AnswerEnd::Truncated);
+            }
+        }
+    }
+
+    /// A body that ends with the connection: in chunks, so that the client can tell its end from
+    /// a break, or as it comes for HTTP/1.0.
+    async fn until_the_end(&mut self, framing: ClientFraming) -> Result<(), AnswerEnd> {
+        loop {
+            let n = self.filled().len();
+            if n > 0 {
+                self.frame(n, framing);
+            }
+            if !self.out.is_empty() {
+                self.write(0).await?;
+            }
+            if self.read().await? == 0 {
+                break;
+            }
+        }
+        if framing == ClientFraming::Chunked {
+            end_chunks(self.out, b"\r\n");
+            self.write(0).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves `n` bytes of the input to `out`, as a chunk if the client gets chunks.
+    fn frame(&mut self, n: usize, framing: ClientFraming) {
+        let Some(input) = self.input.as_mut() else { return };
+        let chunked = framing == ClientFraming::Chunked;
+        if chunked {
+            begin_chunk(self.out, n);
+        }
+        self.out.extend_from_slice(&input.filled()[..n]);
+        if chunked {
+            self.out.extend_from_slice(b"\r\n");
+        }
+        input.consume(n);
+        self.count(n);
+    }
+}

@@ -1,0 +1,31 @@
+//! The header edits a route asks for.
+
+use crate::config::HeaderEdits;
+
+/// Does the route remove or replace this header, or one that it may be taken for?
+pub(crate) fn is_edited(edits: &HeaderEdits, name: &str) -> bool {
+    edits.remove.iter().any(|removed| passes_for(name, removed))
+        || edits.set.iter().any(|(set, _)| passes_for(name, set))
+}
+
+/// Equal but for case and for `_` in place of `-`, which some readers fold.
+fn passes_for(name: &str, edited: &str) -> bool {
+    let same =
+        |(have, want): (u8, u8)| have.eq_ignore_ascii_case(&want) || (have == b'_' && want == b'-');
+    name.len() == edited.len() && name.bytes().zip(edited.bytes()).all(same)
+}
+
+/// Writes the headers a route sets and adds.
+pub(crate) fn append_edits(edits: &HeaderEdits, out: &mut Vec<u8>) {
+    for (name, value) in edits.set.iter().chain(&edits.add) {
+        append(out, name, value.as_bytes());
+    }
+}
+
+/// Writes one header line.
+pub(crate) fn append(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}

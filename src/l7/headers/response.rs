@@ -1,0 +1,101 @@
+//! Writes a response head for a client, straight into the bytes that will be sent.
+
+use httparse::Header;
+
+use crate::config::HeaderEdits;
+use crate::l7::client::Response;
+
+use super::edits::{append, append_edits, is_edited};
+use super::name::{Known, Listed, elements, known};
+
+/// How the client will find the end of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientFraming {
+    /// By status or method there is no body; a `Content-Length` tells of what would be there.
+    Bodiless(Option<u64>),
+    /// By `Content-Length`.
+    Length(u64),
+    /// By chunks.
+    Chunked,
+    /// By the connection's end.
+    Close,
+    /// By neither: the connection changes its protocol (101).
+    Upgrade,
+}
+
+/// What the client side of an exchange adds to a response.
+pub(crate) struct ClientSide<'a> {
+    /// How the body ends.
+    pub(crate) framing: ClientFraming,
+    /// The connection ends after this response.
+    pub(crate) close: bool,
+    /// The client speaks HTTP/1.0 and asked to keep the connection.
+    pub(crate) keep_alive_said: bool,
+    /// The route's edits.
+    pub(crate) edits: &'a HeaderEdits,
+}
+
+/// Appends a whole head, its empty line included.
+pub(crate) fn write_response(
+    out: &mut Vec<u8>,
+    response: &Response<'_, '_>,
+    side: &ClientSide<'_>,
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(response.status).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(response.reason.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    let listed = listed(response.headers);
+    let upgrade = side.framing == ClientFraming::Upgrade;
+    for header in response.headers {
+        let passes = match known(header.name) {
+            Some(Known::Upgrade) => upgrade,
+            Some(
+                Known::Connection
+                | Known::KeepAlive
+                | Known::Hop
+                | Known::TransferEncoding
+                | Known::ContentLength,
+            ) => false,
+            _ => !listed.contains(header.name) && !is_edited(side.edits, header.name),
+        };
+        if passes {
+            append(out, header.name, header.value);
+        }
+    }
+    append_framing(out, side);
+    append(out, "Via", if response.minor == 1 { b"1.1 pulsegate" } else { b"1.0 pulsegate" });
+    append_edits(side.edits, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn append_framing(out: &mut Vec<u8>, side: &ClientSide<'_>) {
+    match side.framing {
+        ClientFraming::Bodiless(Some(length)) | ClientFraming::Length(length) => {
+            append(out, "Content-Length", itoa::Buffer::new().format(length).as_bytes());
+        }
+        ClientFraming::Chunked => append(out, "Transfer-Encoding", b"chunked"),
+        ClientFraming::Upgrade => return append(out, "Connection", b"Upgrade"),
+        ClientFraming::Bodiless(None) | ClientFraming::Close => {}
+    }
+    if side.close {
+        append(out, "Connection", b"close");
+    } else if side.keep_alive_said {
+        append(out, "Connection", b"keep-alive");
+    }
+}
+
+/// Headers that the response's `Connection` names. Too many to hold means a backend gone wrong;
+/// those beyond pass, as they would without the header.
+fn listed<'b>(headers: &[Header<'b>]) -> Listed<'b> {
+    let mut listed = Listed::default();
+    for header in headers.iter().filter(|header| known(header.name) == Some(Known::Connection)) {
+        for name in elements(header.value) {
+            if !listed.push(name) {
+                return listed;
+            }
+        }
+    }
+    listed
+}

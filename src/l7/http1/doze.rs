@@ -1,0 +1,53 @@
+//! An idle connection, in as little memory as it can wait in.
+//!
+//! A plain struct and not an `async fn`: the compiler keeps an argument twice in such a future, and
+//! here every byte counts thousands of times.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::connection::{Connection, LINGER};
+
+/// Waits until there is something to read; then the connection is served again.
+pub(super) struct Doze(Option<Connection>);
+
+impl Doze {
+    /// Lets a connection doze until its listener's idle timeout.
+    pub(super) fn new(connection: Connection) -> Self {
+        let idle = connection
+            .worker
+            .with_table(|table, _| connection.acceptor.listener(table).0.settings.timeouts.idle);
+        connection.timer.set(idle.saturating_sub(LINGER));
+        Self(Some(connection))
+    }
+}
+
+impl Future for Doze {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(connection) = &self.0 else { return Poll::Ready(()) };
+        let readable = ready!(poll_readable(connection, cx));
+        if let Some(connection) = self.0.take_if(|_| readable) {
+            let worker = Rc::clone(&connection.worker);
+            worker.seats.serve(connection);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Ready with `true` when there is something to read, with `false` when the connection shall end.
+fn poll_readable(connection: &Connection, cx: &mut Context<'_>) -> Poll<bool> {
+    if let Poll::Ready(ready) = connection.stream.poll_read_ready(cx) {
+        return Poll::Ready(ready.is_ok());
+    }
+    if connection.worker.closing.get() || connection.acceptor.removed.get() {
+        return Poll::Ready(false);
+    }
+    connection.timer.poll_expired(cx).map(|()| {
+        connection.worker.counters().clients_timed_out.add(1);
+        false
+    })
+}

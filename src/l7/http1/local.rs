@@ -1,0 +1,188 @@
+//! Responses the proxy gives itself: errors, redirects, fixed texts, readiness.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::config::{FixedResponse, Redirect, RedirectTo};
+use crate::l7::error::Failure;
+use crate::l7::exchange::After;
+use crate::l7::headers::append;
+use crate::l7::io::write_both;
+use crate::l7::record::Record;
+use crate::l7::worker::Worker;
+use crate::model::{Ended, UnixMillis};
+use crate::net::{Stream, Timer};
+
+/// How long a client may take to accept a response of ours.
+const SEND_MAX: Duration = Duration::from_secs(10);
+
+/// A response of the proxy's own.
+#[derive(Debug)]
+pub(crate) struct Local {
+    status: u16,
+    ended: Ended,
+    body: Text,
+    location: Option<String>,
+    /// Bytes of the request may still be on their way: close with care.
+    pub(crate) unread: bool,
+    /// Close after it.
+    pub(crate) close: bool,
+    /// The request was a HEAD.
+    pub(crate) to_head: bool,
+}
+
+#[derive(Debug)]
+enum Text {
+    /// A sentence, shown after the status.
+    Sentence(&'static str),
+    /// As configured.
+    Fixed(Arc<str>),
+}
+
+impl Local {
+    /// The answer to a failure; counts it.
+    pub(crate) fn failure(worker: &Worker, failure: Failure) -> Self {
+        if let Failure::Request(reason) = failure {
+            worker.counters().bad_requests[reason as usize].add(1);
+        }
+        let (status, sentence) = failure.status();
+        let close = failure.spoils_connection();
+        let body = Text::Sentence(sentence);
+        let ended = failure.ended();
+        Self { status, ended, body, location: None, unread: close, close, to_head: false }
+    }
+
+    /// A fixed response.
+    pub(crate) fn fixed(fixed: &FixedResponse) -> Self {
+        Self::ours(fixed.status, Text::Fixed(Arc::clone(&fixed.body)))
+    }
+
+    /// This node's readiness.
+    pub(crate) fn ready(ready: bool) -> Self {
+        match ready {
+            true => Self::ours(200, Text::Sentence("ready")),
+            false => Self::ours(503, Text::Sentence("not ready")),
+        }
+    }
+
+    /// A redirect; `host` and `target` are the request's.
+    pub(crate) fn redirect(redirect: &Redirect, host: &str, target: &str) -> Self {
+        let location = match &redirect.to {
+            RedirectTo::Https => format!("https://{}{target}", without_port(host)),
+            RedirectTo::Location(to) => to.replace("{host}", host).replace("{path}", target),
+        };
+        let mut local = Self::ours(redirect.status, Text::Sentence("see the Location header"));
+        local.location = Some(location);
+        local
+    }
+
+    fn ours(status: u16, body: Text) -> Self {
+        let ended = Ended::Local;
+        Self { status, ended, body, location: None, unread: false, close: false, to_head: false }
+    }
+
+    /// How the exchange ended by it.
+    pub(crate) fn ended(&self) -> Ended {
+        self.ended
+    }
+
+    /// Sends it, and notes that in `record`; says what becomes of the connection.
+    pub(crate) async fn send(
+        &self,
+        worker: &Worker,
+        stream: &mut Stream,
+        timer: &Timer,
+        record: &mut Record,
+    ) -> After {
+        record.status = self.status;
+        let close = self.close || self.unread || worker.closing.get();
+        let mut head = worker.buffers.take_vec();
+        let body = self.body();
+        self.write_head(&mut head, body.len(), close, (worker.clock)());
+        let body = if self.to_head || self.is_bodiless() { "" } else { &*body };
+        timer.set(SEND_MAX);
+        let (_, mut writer) = stream.split();
+        let sent = timer.limit(write_both(&mut writer, &head, body.as_bytes(), || {})).await;
+        worker.buffers.put_vec(head);
+        if let Some(Ok(())) = sent {
+            record.bytes_out += body.len() as u64;
+        }
+        match sent {
+            Some(Ok(())) if self.unread => After::Linger,
+            Some(Ok(())) if !close => After::KeepAlive,
+            _ => After::Close,
+        }
+    }
+
+    /// By its status it has no body, and says nothing of one (RFC 9110 §8.6).
+    fn is_bodiless(&self) -> bool {
+        matches!(self.status, 204 | 304)
+    }
+
+    fn body(&self) -> std::borrow::Cow<'_, str> {
+        match &self.body {
+            Text::Fixed(text) => (&**text).into(),
+            Text::Sentence(text) => {
+                format!("{} {}: {text}\n", self.status, reason(self.status)).into()
+            }
+        }
+    }
+
+    fn write_head(&self, out: &mut Vec<u8>, length: usize, close: bool, now: UnixMillis) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(itoa::Buffer::new().format(self.status).as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(reason(self.status).as_bytes());
+        out.extend_from_slice(b"\r\n");
+        let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now.0);
+        append(out, "Date", httpdate::fmt_http_date(date).as_bytes());
+        append(out, "Server", b"pulsegate");
+        if !self.is_bodiless() {
+            append(out, "Content-Type", b"text/plain; charset=utf-8");
+            append(out, "Content-Length", itoa::Buffer::new().format(length).as_bytes());
+        }
+        if let Some(location) = &self.location {
+            append(out, "Location", location.as_bytes());
+        }
+        match self.status {
+            503 => append(out, "Retry-After", b"1"),
+            405 => append(out, "Allow", b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"),
+            _ => {}
+        }
+        if close {
+            append(out, "Connection", b"close");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// An authority without its port, which is the port of another scheme.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        // The last colon of `[::1]` is within the address.
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    }
+}
+
+/// The reason phrase of a status this proxy may send; others go without.
+fn reason(status: u16) -> &'static str {
+    hyper::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_port_is_taken_off() {
+        for (authority, host) in
+            [("a", "a"), ("a:80", "a"), ("[::1]", "[::1]"), ("[::1]:80", "[::1]"), ("a:", "a")]
+        {
+            assert_eq!(without_port(authority), host);
+        }
+    }
+}

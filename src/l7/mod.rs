@@ -1,0 +1,27 @@
+//! The HTTP data plane: from a client's bytes to a backend's and back.
+//!
+//! ```text
+//! accept -> http1::Connection -> request head -> route -> exchange -> client -> backend
+//!                 ^                                          |
+//!                 +------------- response, streamed ---------+
+//! ```
+//!
+//! One worker per core runs all of this on one thread: its own listening socket, upstream
+//! connections, buffers and timers. It reads the table, and tells what it saw by counters only.
+//! What every exchange has in common (retries, deadlines, headers, the log) lives in `exchange`
+//! and `headers`; the protocols' halves know nothing of it.
+
+mod accept;
+pub mod chunked;
+pub mod client;
+mod error;
+mod exchange;
+pub mod headers;
+pub mod http1;
+mod io;
+mod record;
+mod request_id;
+mod steward;
+mod worker;
+
+pub use worker::{Readiness, Settings, Shutdown, run};
