@@ -32,6 +32,7 @@
 //! when an import goes the other way.
 
 pub mod access_log;
+pub mod admin;
 pub mod balance;
 pub mod config;
 pub mod control;

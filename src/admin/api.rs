@@ -1,0 +1,134 @@
+//! The paths, and what guards them.
+
+use std::time::Duration;
+
+use axum::body::{self, Body};
+use axum::extract::{Request, State as Shared};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use serde_json::json;
+
+use super::access::{Caller, Peer};
+use super::error::ApiError;
+use super::{Source, State, collect, view};
+use crate::metrics;
+use crate::model::printable;
+
+/// From the whole request to its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a request's body.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// The API as a service. Each request must carry its [`Peer`] as an extension; one without is
+/// refused.
+pub fn router<C: Source>(state: State<C>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/ready", get(ready::<C>))
+        .route("/status", get(status::<C>))
+        .route("/metrics", get(metrics::<C>))
+        .route("/reload", post(reload::<C>))
+        .fallback(async || ApiError::NotFound)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(middleware::from_fn_with_state(state.clone(), guard::<C>))
+        .with_state(state)
+}
+
+/// Around every request: who may, how much, how long; and no cache keeps the answer.
+async fn guard<C: Source>(
+    Shared(state): Shared<State<C>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, admitted(&state, request, next)).await;
+    let mut response = match answer {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => error.into_response(),
+        Err(_) => ApiError::Timeout.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn admitted<C: Source>(
+    state: &State<C>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().ok_or(ApiError::ReadOnly)?;
+    let caller = state.access.admit(peer, &parts.headers)?;
+    parts.extensions.insert(caller);
+    let body = read(body).await?;
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// The whole body, so that no handler needs a limit of its own.
+async fn read(body: Body) -> Result<Body, ApiError> {
+    match body::to_bytes(body, BODY_BYTES).await {
+        Ok(bytes) => Ok(Body::from(bytes)),
+        Err(error) if is_length_limit(&error) => Err(ApiError::BodyTooLarge),
+        Err(_) => Err(ApiError::BodyBroken),
+    }
+}
+
+fn is_length_limit(error: &axum::Error) -> bool {
+    std::error::Error::source(error)
+        .is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}
+
+async fn health() -> Response {
+    Json(json!({ "status": "alive" })).into_response()
+}
+
+async fn ready<C: Source>(Shared(state): Shared<State<C>>) -> Response {
+    if state.control.ready() {
+        return Json(view::Ready { ready: true }).into_response();
+    }
+    let failed = view::Failed { error: "draining".to_owned(), problems: Vec::new() };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(failed)).into_response()
+}
+
+async fn status<C: Source>(
+    Shared(state): Shared<State<C>>,
+) -> Result<Json<view::Status>, ApiError> {
+    let known = state.control.status().await.ok_or(ApiError::Ended)?;
+    let (ready, now) = (state.control.ready(), (state.clock)());
+    Ok(Json(view::status(&known, &state.live, ready, now)))
+}
+
+async fn metrics<C: Source>(Shared(state): Shared<State<C>>) -> Result<Response, ApiError> {
+    let known = state.control.status().await;
+    let text = collect::collect(&state, known.as_ref()).encode().map_err(|error| {
+        tracing::error!(%error, "metrics");
+        ApiError::Metrics
+    })?;
+    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+async fn reload<C: Source>(
+    Shared(state): Shared<State<C>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<view::Reloaded>, ApiError> {
+    let actor = caller.may_change()?;
+    if !state.control.ready() {
+        return Err(ApiError::Draining);
+    }
+    let cleaned = |texts: Vec<String>| -> Vec<String> {
+        texts.iter().map(|text| printable(text).into_owned()).collect()
+    };
+    match state.control.reload(actor).await {
+        Ok(done) => Ok(Json(view::Reloaded {
+            generation: done.generation,
+            warnings: cleaned(done.warnings),
+        })),
+        Err(error) => Err(ApiError::Refused(cleaned(error.problems))),
+    }
+}

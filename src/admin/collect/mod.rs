@@ -1,0 +1,28 @@
+//! Reads every counter once and fills the metric families.
+
+mod backends;
+mod latency;
+mod process;
+mod traffic;
+
+pub(super) use latency::PoolLatencies;
+
+use super::{Source, State};
+use crate::control::Status;
+use crate::metrics::Exposition;
+
+/// All families. What only control knows is left out once it has ended (`status` is `None`).
+pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> Exposition {
+    let mut out = Exposition::default();
+    process::collect(&mut out, &state.control, status);
+    traffic::listeners(&mut out, &state.live.listeners());
+    traffic::workers(&mut out, &state.live, &state.losses);
+    if let Some(status) = status {
+        backends::zones(&mut out, status);
+        let backends = backends::Backends::of(status, &state.live);
+        backends::latency(&mut out, &backends, &state.latencies);
+        backends::states(&mut out, &backends);
+        backends::counters(&mut out, &backends);
+    }
+    out
+}

@@ -1,0 +1,33 @@
+//! The process, its tables, and what control counts about itself.
+
+use crate::admin::Source;
+use crate::control::Status;
+use crate::metrics::{Exposition, names};
+use crate::model::Layer;
+
+pub(super) fn collect(out: &mut Exposition, control: &impl Source, status: Option<&Status>) {
+    out.family(&names::BUILD_INFO).add(&[env!("CARGO_PKG_VERSION")], 1.0);
+    if let Some(status) = status {
+        out.family(&names::START_TIME).add(&[], status.started.0 as f64 / 1000.0);
+    }
+    out.family(&names::READY).add(&[], f64::from(u8::from(control.ready())));
+
+    let counters = control.counters();
+    out.family(&names::TABLE_GENERATION).add(&[], counters.generation.get() as f64);
+    out.family(&names::TABLE_SWAPS).add(&[], counters.swaps.get() as f64);
+    out.family(&names::TABLES_HELD).add(&[], counters.tables_held.get() as f64);
+    let mut reloads = out.family(&names::RELOADS);
+    reloads.add(&["ok"], counters.reloads_ok.get() as f64);
+    reloads.add(&["failed"], counters.reloads_failed.get() as f64);
+    let mut lookups = out.family(&names::LOOKUPS);
+    lookups.add(&["ok"], counters.lookups_ok.get() as f64);
+    lookups.add(&["failed"], counters.lookups_failed.get() as f64);
+
+    let mut probes = out.family(&names::PROBES);
+    for layer in Layer::ALL {
+        let ended = counters.probes(layer);
+        probes.add(&[layer.name(), "pass"], ended.passed.get() as f64);
+        probes.add(&[layer.name(), "fail"], ended.failed.get() as f64);
+        probes.add(&[layer.name(), "void"], ended.void.get() as f64);
+    }
+}

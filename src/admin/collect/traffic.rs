@@ -1,0 +1,71 @@
+//! What the workers count about clients and about themselves.
+
+use std::sync::Arc;
+
+use crate::access_log::Losses;
+use crate::live::{Counter, Listener, Live, WorkerCounters};
+use crate::metrics::{Exposition, Family, names};
+use crate::model::{BadRequest, BadResponse, Ended};
+
+/// Names of the status classes, as counters are indexed.
+pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Families by listening address.
+pub(super) fn listeners(out: &mut Exposition, open: &[Arc<Listener>]) {
+    let labelled: Vec<_> = open.iter().map(|it| (it, it.bind.to_string())).collect();
+    let mut connections = out.family(&names::CONNECTIONS);
+    for (listener, address) in &labelled {
+        connections.add(&[&listener.name, address], f64::from(listener.open()));
+    }
+    let mut accepted = out.family(&names::ACCEPTED);
+    for (listener, address) in &labelled {
+        let total: u64 = listener.workers().map(|worker| worker.accepted.get()).sum();
+        accepted.add(&[&listener.name, address], total as f64);
+    }
+    let mut requests = out.family(&names::REQUESTS);
+    for (listener, address) in &labelled {
+        for (index, class) in CLASSES.iter().enumerate() {
+            let total: u64 = listener.workers().map(|worker| worker.responses[index].get()).sum();
+            requests.add(&[&listener.name, address, class], total as f64);
+        }
+        let total: u64 = listener.workers().map(|worker| worker.unanswered.get()).sum();
+        requests.add(&[&listener.name, address, "none"], total as f64);
+    }
+}
+
+/// Families that belong to no listener and no backend.
+pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
+    let ended = Ended::ALL.iter().map(|it| it.name());
+    by_index(out, &names::ENDED, live, ended, |worker| &worker.ended);
+    let reasons = BadRequest::ALL.iter().map(|it| it.name());
+    by_index(out, &names::BAD_REQUESTS, live, reasons, |worker| &worker.bad_requests);
+    let reasons = BadResponse::ALL.iter().map(|it| it.name());
+    by_index(out, &names::BAD_RESPONSES, live, reasons, |worker| &worker.bad_responses);
+
+    let sum = |counter: fn(&WorkerCounters) -> &Counter| -> f64 {
+        live.workers().map(|worker| counter(worker).get()).sum::<u64>() as f64
+    };
+    out.family(&names::CLIENT_TIMEOUTS).add(&[], sum(|worker| &worker.clients_timed_out));
+    out.family(&names::ACCEPT_PAUSES).add(&[], sum(|worker| &worker.accept_paused));
+    let idle: i64 = live.workers().map(|worker| worker.pooled.get()).sum();
+    out.family(&names::UPSTREAM_IDLE).add(&[], idle as f64);
+    out.family(&names::UPSTREAM_STALE).add(&[], sum(|worker| &worker.pooled_stale));
+    let mut lost = out.family(&names::LOG_LOST);
+    lost.add(&["behind"], sum(|worker| &worker.log_dropped));
+    lost.add(&["write"], losses.lines() as f64);
+}
+
+/// One sample per member of a closed set, whose counters are indexed alike.
+fn by_index<'a>(
+    out: &mut Exposition,
+    family: &Family,
+    live: &Live,
+    members: impl Iterator<Item = &'a str>,
+    counters: fn(&WorkerCounters) -> &[Counter],
+) {
+    let mut samples = out.family(family);
+    for (index, name) in members.enumerate() {
+        let total: u64 = live.workers().map(|worker| counters(worker)[index].get()).sum();
+        samples.add(&[name], total as f64);
+    }
+}

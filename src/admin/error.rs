@@ -1,0 +1,104 @@
+//! Every way a request can fail, and the one map from there to a response.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::view::Failed;
+
+/// Why a request got no other answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ApiError {
+    /// `Host` is missing, repeated, or names neither a bound address nor an allowed host.
+    ForeignHost,
+    /// A page of another origin asks.
+    ForeignOrigin,
+    /// A token is needed and none was presented.
+    TokenMissing,
+    /// The token presented is not one of the configured.
+    TokenWrong,
+    /// The caller may read only, and no token could change that.
+    ReadOnly,
+    /// The token presented is a viewer's.
+    ViewerToken,
+    /// No such path.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The request's body exceeds the limit.
+    BodyTooLarge,
+    /// The request's body did not arrive whole.
+    BodyBroken,
+    /// The file was refused, with every problem.
+    Refused(Vec<String>),
+    /// The process is about to stop.
+    Draining,
+    /// No answer in time.
+    Timeout,
+    /// Control has ended.
+    Ended,
+    /// The metrics could not be written.
+    Metrics,
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::TokenMissing | Self::TokenWrong => StatusCode::UNAUTHORIZED,
+            Self::ForeignHost | Self::ForeignOrigin | Self::ReadOnly | Self::ViewerToken => {
+                StatusCode::FORBIDDEN
+            }
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Draining => StatusCode::CONFLICT,
+            Self::Timeout | Self::Ended => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Metrics => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::ForeignHost => {
+                "the Host header names neither this address nor one of admin.allowed_hosts"
+            }
+            Self::ForeignOrigin => "requests from pages of another origin are refused",
+            Self::TokenMissing => "a bearer token is needed here",
+            Self::TokenWrong => "the bearer token is not valid",
+            Self::ReadOnly => {
+                "read-only over TCP: use the unix socket, or configure an operator token"
+            }
+            Self::ViewerToken => "a viewer's token may only read",
+            Self::NotFound => {
+                "no such path (expected /health, /ready, /status, /metrics or /reload)"
+            }
+            Self::MethodNotAllowed => "this path does not take this method",
+            Self::BodyTooLarge => "the request's body is too large",
+            Self::BodyBroken => "the request's body could not be read",
+            Self::Refused(_) => "the configuration was refused; the running one is unchanged",
+            Self::Draining => "the process is draining and takes no changes",
+            Self::Timeout => "no answer in time; a change asked for may still be carried out",
+            Self::Ended => "the process is stopping",
+            Self::Metrics => "the metrics could not be written",
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let error = self.text().to_owned();
+        let problems = match self {
+            Self::Refused(problems) => problems,
+            _ => Vec::new(),
+        };
+        let mut response = (status, Json(Failed { error, problems })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"pulsegate\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}

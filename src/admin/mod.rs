@@ -1,0 +1,39 @@
+//! Whoever reaches the admin API can see everything and may be able to stop a reload; whoever
+//! sits at the machine must always be able to.
+//!
+//! So the unix socket (mode 0600) is the operator's door: it needs no token, and it has its own
+//! places, so that nobody on the network can keep the operator out. TCP is for reading; a change
+//! needs an operator's bearer token, and a page in somebody's browser gets nothing at all (foreign
+//! `Host` or `Origin`). Each connection carries one request and is bounded in time and size.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /health` | 200 while the process lives |
+//! | `GET /ready` | 200, or 503 while it should not be sent traffic |
+//! | `GET /status` | [`view::Status`] |
+//! | `GET /metrics` | Prometheus' text format, see [`metrics::names`](crate::metrics::names) |
+//! | `POST /reload` | [`view::Reloaded`]; 422 with every problem, 409 while draining |
+//!
+//! Every error is [`view::Failed`]: 401 token missing or wrong, 403 not allowed, 404 no such path,
+//! 405 wrong method, 413 body too large, 503 no answer in time.
+
+mod access;
+mod api;
+pub mod client;
+mod collect;
+mod error;
+mod origin;
+mod server;
+mod socket;
+mod source;
+mod state;
+#[cfg(test)]
+mod tests;
+pub mod view;
+
+pub use access::{Door, Peer};
+pub use api::router;
+pub use server::{BindError, Server};
+pub use socket::SocketError;
+pub use source::Source;
+pub use state::State;

@@ -1,0 +1,37 @@
+//! What every request to the admin API may use.
+
+use std::sync::{Arc, Mutex};
+
+use super::access::Access;
+use super::collect::PoolLatencies;
+use crate::access_log::Losses;
+use crate::config::AdminApi;
+use crate::live::Live;
+use crate::model::UnixMillis;
+
+/// What the API reads from; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct State<C> {
+    pub(super) control: C,
+    pub(super) live: Arc<Live>,
+    pub(super) losses: Losses,
+    pub(super) clock: fn() -> UnixMillis,
+    pub(super) access: Arc<Access>,
+    pub(super) latencies: Arc<Mutex<PoolLatencies>>,
+}
+
+impl<C> State<C> {
+    /// Reads from `control`, `live` counters and the access log's `losses`; `clock` tells the
+    /// wall-clock time. Tokens and allowed hosts are taken from `settings`.
+    #[must_use]
+    pub fn new(
+        control: C,
+        live: Arc<Live>,
+        losses: Losses,
+        clock: fn() -> UnixMillis,
+        settings: &AdminApi,
+    ) -> Self {
+        let access = Arc::new(Access::new(settings));
+        Self { control, live, losses, clock, access, latencies: Arc::default() }
+    }
+}

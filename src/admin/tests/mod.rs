@@ -1,0 +1,196 @@
+//! The API as a whole: in process for its answers, over real sockets for its manners.
+
+mod answers;
+mod golden;
+mod manners;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use tower_service::Service;
+
+use super::{Door, Peer, Source, State, router};
+use crate::access_log::Losses;
+use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
+use crate::control::{
+    Actor, BackendEvidence, CheckEvidence, Counters, PoolStatus, RegionStatus, ReloadError,
+    ReloadReport, Reloaded, Status, ZoneStatus,
+};
+use crate::live::{self, Live};
+use crate::model::{Address, Admin, BackendKey, Health, Layer, UnixMillis};
+
+/// Control's stand-in: tells what it was given and remembers who asked for a reload.
+#[derive(Clone, Default)]
+pub(super) struct Fake(Arc<FakeState>);
+
+#[derive(Default)]
+struct FakeState {
+    counters: Counters,
+    draining: AtomicBool,
+    status: Mutex<Option<Status>>,
+    problems: Mutex<Vec<String>>,
+    actors: Mutex<Vec<Actor>>,
+}
+
+impl Source for Fake {
+    async fn status(&self) -> Option<Status> {
+        self.0.status.lock().unwrap().clone()
+    }
+
+    async fn reload(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
+        self.0.actors.lock().unwrap().push(actor);
+        let problems = self.0.problems.lock().unwrap().clone();
+        if problems.is_empty() {
+            Ok(Reloaded { generation: 4, warnings: Vec::new() })
+        } else {
+            Err(ReloadError { problems })
+        }
+    }
+
+    fn ready(&self) -> bool {
+        !self.0.draining.load(Relaxed)
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+}
+
+/// A fake with [`sample_status`], its state, and the counters' owners, which must stay alive.
+pub(super) struct Scene {
+    pub(super) fake: Fake,
+    pub(super) state: State<Fake>,
+    _kept: (Arc<live::Listener>, Arc<live::Backend>),
+}
+
+impl Scene {
+    pub(super) fn new(settings: &AdminApi) -> Self {
+        let fake = Fake::default();
+        *fake.0.status.lock().unwrap() = Some(sample_status());
+        let live = Arc::new(Live::new(1));
+        let kept = sample_counters(&live);
+        let clock = || UnixMillis(1_795_228_060_000);
+        let state = State::new(fake.clone(), live, Losses::default(), clock, settings);
+        Self { fake, state, _kept: kept }
+    }
+
+    /// One request, in process.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        door: Door,
+        headers: &[(&str, &str)],
+    ) -> (StatusCode, HeaderMap, String) {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "localhost");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        send(router(self.state.clone()), request, door).await
+    }
+}
+
+pub(super) async fn send(
+    mut router: Router,
+    mut request: Request<Body>,
+    door: Door,
+) -> (StatusCode, HeaderMap, String) {
+    request.extensions_mut().insert(Peer { door, name: "tester".into() });
+    let (parts, body) = router.call(request).await.unwrap().into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    (parts.status, parts.headers, String::from_utf8(body.into()).unwrap())
+}
+
+pub(super) const TCP: Door = Door::Tcp {
+    local: SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9900),
+    loopback: true,
+};
+
+pub(super) fn with_tokens() -> AdminApi {
+    let token = |role, secret: &str| Token {
+        role,
+        secret: Secret::new(secret.to_owned()),
+        source: SecretSource::Env("TOKEN".to_owned()),
+    };
+    AdminApi {
+        tokens: vec![token(Role::Operator, "op"), token(Role::Viewer, "view")],
+        ..AdminApi::default()
+    }
+}
+
+fn sample_status() -> Status {
+    let up = backend("a1", Health::Up, None, 1.0);
+    let down = backend("a2", Health::Down, Some("refused: \u{1b}[31mconnection refused"), 0.0);
+    let zone = ZoneStatus { name: "eu-1".into(), share: 1.0, backends: vec![up, down] };
+    let region = RegionStatus { name: "eu".into(), share: 1.0, zones: vec![zone] };
+    Status {
+        generation: 3,
+        published: UnixMillis(1_795_228_050_000),
+        started: UnixMillis(1_795_228_000_000),
+        draining: false,
+        pools: vec![PoolStatus {
+            name: "api".into(),
+            algorithm: "round-robin",
+            regions: vec![region],
+        }],
+        report: vec!["api: one backend is out".to_owned()],
+        last_reload: Some(ReloadReport {
+            at: UnixMillis(1_795_228_050_000),
+            actor: Actor::Signal,
+            result: Ok(Reloaded { generation: 3, warnings: vec!["admin: restart".to_owned()] }),
+        }),
+    }
+}
+
+fn backend(name: &str, health: Health, reason: Option<&str>, weight: f64) -> BackendEvidence {
+    BackendEvidence {
+        key: BackendKey { pool: "api".into(), name: name.into() },
+        region: "eu".into(),
+        zone: "eu-1".into(),
+        address: Some(Address::Inet("127.0.0.1:9001".parse().unwrap())),
+        weight: 1,
+        effective_weight: weight,
+        backup: false,
+        health,
+        admin: Admin::Ready,
+        reason: reason.map(Into::into),
+        since: UnixMillis(1_795_228_030_000),
+        checks: vec![CheckEvidence {
+            layer: Layer::Network,
+            check: 0,
+            health,
+            results: vec![true, true, health == Health::Up],
+            reason: reason.map(Into::into),
+        }],
+        lookup_failure: None,
+    }
+}
+
+fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>) {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (bind, local) = ("127.0.0.1:0".parse().unwrap(), "127.0.0.1:8080".parse().unwrap());
+    let listener = Arc::new(live::Listener::new("web".into(), bind, local, vec![socket]));
+    live.add_listener(&listener);
+    listener.opened();
+    listener.worker(0).accepted.add(2);
+    listener.worker(0).responses[1].add(7);
+
+    let backend = live.backend(&BackendKey { pool: "api".into(), name: "a1".into() });
+    backend.enter();
+    let counters = backend.worker(0);
+    counters.requests.add(8);
+    counters.connects.add(2);
+    counters.reused.add(6);
+    counters.timeouts.add(1);
+    counters.responses[1].add(7);
+    counters.latency.record_us(300);
+    (listener, backend)
+}

@@ -1,0 +1,151 @@
+//! From what control and the counters know to what is shown.
+
+use std::sync::Arc;
+
+use super::{
+    Address, Backend, Check, Classes, Counters, LastReload, Listener, Pool, Region, Status, Zone,
+};
+use crate::control::{self, BackendEvidence, CheckEvidence, ReloadReport};
+use crate::live::{self, BackendCounters, Counter, ListenerCounters, Live};
+use crate::model::{UnixMillis, printable};
+
+/// The view of one status, with the counters as they are now.
+#[must_use]
+pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMillis) -> Status {
+    let pools = status.pools.iter().map(|pool| Pool {
+        name: clean(&pool.name),
+        algorithm: pool.algorithm.to_owned(),
+        regions: pool.regions.iter().map(|it| region(it, live, now)).collect(),
+    });
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        generation: status.generation,
+        time: now.to_string(),
+        published: status.published.to_string(),
+        started: status.started.to_string(),
+        uptime_ms: now.0.saturating_sub(status.started.0),
+        ready,
+        draining: status.draining,
+        last_reload: status.last_reload.as_ref().map(last_reload),
+        decisions: cleaned(&status.report),
+        listeners: listeners(&live.listeners()),
+        pools: pools.collect(),
+    }
+}
+
+fn last_reload(report: &ReloadReport) -> LastReload {
+    let (generation, warnings, problems) = match &report.result {
+        Ok(done) => (Some(done.generation), cleaned(&done.warnings), Vec::new()),
+        Err(error) => (None, Vec::new(), cleaned(&error.problems)),
+    };
+    LastReload {
+        at: report.at.to_string(),
+        by: clean(&report.actor.to_string()),
+        ok: report.result.is_ok(),
+        generation,
+        warnings,
+        problems,
+    }
+}
+
+/// Addresses of one name become one listener; they come sorted by name.
+fn listeners(open: &[Arc<live::Listener>]) -> Vec<Listener> {
+    open.chunk_by(|a, b| a.name == b.name)
+        .map(|same| Listener {
+            name: clean(&same[0].name),
+            addresses: same.iter().map(|listener| address(listener)).collect(),
+        })
+        .collect()
+}
+
+fn address(listener: &live::Listener) -> Address {
+    let sum = |counter: fn(&ListenerCounters) -> &Counter| {
+        listener.workers().map(|worker| counter(worker).get()).sum()
+    };
+    Address {
+        bind: listener.bind.to_string(),
+        local: listener.local.to_string(),
+        connections: listener.open(),
+        accepted: sum(|worker| &worker.accepted),
+        responses: classes(listener.workers().map(|worker| &worker.responses)),
+        unanswered: sum(|worker| &worker.unanswered),
+    }
+}
+
+fn region(region: &control::RegionStatus, live: &Live, now: UnixMillis) -> Region {
+    let zones = region.zones.iter().map(|zone| Zone {
+        name: clean(&zone.name),
+        share: zone.share,
+        backends: zone.backends.iter().map(|it| backend(it, live, now)).collect(),
+    });
+    Region { name: clean(&region.name), share: region.share, zones: zones.collect() }
+}
+
+fn backend(evidence: &BackendEvidence, live: &Live, now: UnixMillis) -> Backend {
+    let entry = live.find_backend(&evidence.key);
+    Backend {
+        name: clean(&evidence.key.name),
+        address: evidence.address.as_ref().map(|address| clean(&address.to_string())),
+        health: evidence.health.name().to_owned(),
+        admin: evidence.admin.name().to_owned(),
+        reason: evidence.reason.as_deref().map(clean),
+        since: evidence.since.to_string(),
+        age_ms: now.0.saturating_sub(evidence.since.0),
+        weight: evidence.weight,
+        effective_weight: evidence.effective_weight,
+        backup: evidence.backup,
+        in_flight: entry.as_ref().map_or(0, |entry| entry.in_flight()),
+        counters: entry.map(|entry| counters(&entry)).unwrap_or_default(),
+        checks: evidence.checks.iter().map(check).collect(),
+        lookup_failure: evidence.lookup_failure.as_deref().map(clean),
+    }
+}
+
+fn counters(backend: &live::Backend) -> Counters {
+    let sum = |counter: fn(&BackendCounters) -> &Counter| {
+        backend.workers().map(|worker| counter(worker).get()).sum()
+    };
+    Counters {
+        requests: sum(|worker| &worker.requests),
+        responses: classes(backend.workers().map(|worker| &worker.responses)),
+        connects: sum(|worker| &worker.connects),
+        connect_failures: sum(|worker| &worker.connect_failures),
+        reused: sum(|worker| &worker.reused),
+        resets: sum(|worker| &worker.resets),
+        timeouts: sum(|worker| &worker.timeouts),
+        bad_responses: sum(|worker| &worker.bad_responses),
+        retries: sum(|worker| &worker.retries),
+        bytes_sent: sum(|worker| &worker.bytes_sent),
+        bytes_received: sum(|worker| &worker.bytes_received),
+    }
+}
+
+fn classes<'a>(workers: impl Iterator<Item = &'a [Counter; 5]>) -> Classes {
+    let mut total = [0; 5];
+    for worker in workers {
+        for (sum, counter) in total.iter_mut().zip(worker) {
+            *sum += counter.get();
+        }
+    }
+    let [switched, success, redirection, client_error, server_error] = total;
+    Classes { switched, success, redirection, client_error, server_error }
+}
+
+fn check(evidence: &CheckEvidence) -> Check {
+    let results = evidence.results.iter().map(|passed| if *passed { '+' } else { '-' });
+    Check {
+        layer: evidence.layer.name().to_owned(),
+        check: evidence.check,
+        health: evidence.health.name().to_owned(),
+        results: results.collect(),
+        reason: evidence.reason.as_deref().map(clean),
+    }
+}
+
+fn clean(text: &str) -> String {
+    printable(text).into_owned()
+}
+
+fn cleaned(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| clean(text)).collect()
+}

@@ -1,0 +1,15 @@
+//! The JSON the admin API speaks: a contract with scripts, dashboards and the command line.
+//!
+//! Keys may be added; none changes its name or meaning. Times are RFC 3339 in UTC, durations are
+//! milliseconds (`_ms`), shares are 0..=1, counters count from the process's start. All texts are
+//! free of control characters.
+
+mod build;
+mod reload;
+mod status;
+
+pub use build::status;
+pub use reload::{Failed, LastReload, Ready, Reloaded};
+pub use status::{
+    Address, Backend, Check, Classes, Counters, Listener, Pool, Region, Status, Zone,
+};

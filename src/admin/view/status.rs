@@ -1,0 +1,210 @@
+//! The shape of `GET /status`.
+
+use serde::{Deserialize, Serialize};
+
+use super::LastReload;
+
+/// Everything that is known, as of one moment.
+///
+/// ```json
+/// { "version": "0.1.0", "generation": 3, "time": "2026-11-21T02:27:04.123Z",
+///   "published": "…", "started": "…", "uptime_ms": 60000, "ready": true, "draining": false,
+///   "last_reload": null, "decisions": [],
+///   "listeners": [ { "name": "web", "addresses": [ { "bind": "127.0.0.1:0", … } ] } ],
+///   "pools": [ { "name": "api", "algorithm": "round-robin", "regions": [
+///     { "name": "eu", "share": 1.0, "zones": [
+///       { "name": "eu-1", "share": 1.0, "backends": [ { "name": "a1", "health": "up", … } ] } ] } ] } ] }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the running binary.
+    pub version: String,
+    /// The published table's generation.
+    pub generation: u64,
+    /// When this was written.
+    pub time: String,
+    /// When the table was published.
+    pub published: String,
+    /// When the process began to serve.
+    pub started: String,
+    /// How long it has served.
+    pub uptime_ms: u64,
+    /// Whether it should be sent traffic.
+    pub ready: bool,
+    /// Whether it is draining before it stops.
+    pub draining: bool,
+    /// How the last reload went; `null` before the first.
+    pub last_reload: Option<LastReload>,
+    /// What the last decision did and what it waits for: one line each.
+    pub decisions: Vec<String>,
+    /// By name.
+    pub listeners: Vec<Listener>,
+    /// In config order.
+    pub pools: Vec<Pool>,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Its name.
+    pub name: String,
+    /// Where it listens.
+    pub addresses: Vec<Address>,
+}
+
+/// One bound address of a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// As configured; the port may be 0.
+    pub bind: String,
+    /// As bound.
+    pub local: String,
+    /// Open client connections.
+    pub connections: u32,
+    /// Client connections accepted.
+    pub accepted: u64,
+    /// Requests answered, by status class.
+    pub responses: Classes,
+    /// Exchanges that ended without any response.
+    pub unanswered: u64,
+}
+
+/// Counts by status class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Classes {
+    /// `101` only.
+    #[serde(rename = "1xx")]
+    pub switched: u64,
+    /// Success.
+    #[serde(rename = "2xx")]
+    pub success: u64,
+    /// Redirection.
+    #[serde(rename = "3xx")]
+    pub redirection: u64,
+    /// The client's fault.
+    #[serde(rename = "4xx")]
+    pub client_error: u64,
+    /// The server's fault.
+    #[serde(rename = "5xx")]
+    pub server_error: u64,
+}
+
+/// A pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// `round-robin`, `least-connections` or `ip-hash`.
+    pub algorithm: String,
+    /// In config order.
+    pub regions: Vec<Region>,
+}
+
+/// A region of a pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+    /// The part of the pool's traffic it gets.
+    pub share: f64,
+    /// In config order.
+    pub zones: Vec<Zone>,
+}
+
+/// A zone of a region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Its name.
+    pub name: String,
+    /// The part of the pool's traffic it gets.
+    pub share: f64,
+    /// In config order; a hostname has one entry per address.
+    pub backends: Vec<Backend>,
+}
+
+/// A backend: what was observed, what was ordered, what follows, what was counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its name, unique in the pool.
+    pub name: String,
+    /// Where it listens; `null` while its hostname has no address.
+    pub address: Option<String>,
+    /// Observed: `unknown`, `up`, `degraded` or `down`.
+    pub health: String,
+    /// Ordered: `ready`, `drain` or `maint`.
+    pub admin: String,
+    /// Why it is not up, when it is not.
+    pub reason: Option<String>,
+    /// Since when its health is what it is.
+    pub since: String,
+    /// How long that is.
+    pub age_ms: u64,
+    /// The weight it was configured with.
+    pub weight: u32,
+    /// The weight it has within its zone now; 0 = gets nothing new.
+    pub effective_weight: f64,
+    /// Takes traffic only while no other backend of the pool can.
+    pub backup: bool,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// What was counted about it.
+    pub counters: Counters,
+    /// Each check asked of it, lowest layer first.
+    pub checks: Vec<Check>,
+    /// The last failure to resolve its hostname, while that is not mended.
+    pub lookup_failure: Option<String>,
+}
+
+/// What was counted about a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Tries sent.
+    pub requests: u64,
+    /// Final responses, by status class.
+    pub responses: Classes,
+    /// Connections opened.
+    pub connects: u64,
+    /// Connections that could not be opened.
+    pub connect_failures: u64,
+    /// Tries on a kept connection.
+    pub reused: u64,
+    /// Connections that closed or reset before a response.
+    pub resets: u64,
+    /// Responses that did not begin in time.
+    pub timeouts: u64,
+    /// Responses refused as malformed or truncated.
+    pub bad_responses: u64,
+    /// Tries that were followed by another try.
+    pub retries: u64,
+    /// Body bytes sent to it.
+    pub bytes_sent: u64,
+    /// Body bytes received from it.
+    pub bytes_received: u64,
+}
+
+impl Counters {
+    /// Tries that failed, whatever the way: the table's `errors` column.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.connect_failures
+            + self.resets
+            + self.timeouts
+            + self.bad_responses
+            + self.responses.server_error
+    }
+}
+
+/// What one check of a backend showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// `network`, `process`, `application` or `business`.
+    pub layer: String,
+    /// Which of the layer's checks it is, from 0.
+    pub check: usize,
+    /// Its verdict.
+    pub health: String,
+    /// The newest results, oldest first: `+` passed, `-` failed.
+    pub results: String,
+    /// Why the newest failure failed.
+    pub reason: Option<String>,
+}
