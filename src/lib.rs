@@ -33,6 +33,7 @@
 
 pub mod access_log;
 pub mod admin;
+pub mod app;
 pub mod balance;
 pub mod config;
 pub mod control;

@@ -1,0 +1,204 @@
+//! A whole balancer in this process: started, asked, and ended in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::access_logs::{self, UnwritableLog};
+use super::clock::wall_clock;
+use super::workers::Workers;
+use crate::access_log::Writer;
+use crate::admin;
+use crate::config::{self, Config};
+use crate::control::{self, Client, Control, Load, Started};
+use crate::discovery;
+use crate::live::{self, Live};
+use crate::net;
+use crate::probe;
+
+/// How long the access log may take to write out what it holds.
+const LOG_GRACE: Duration = Duration::from_secs(2);
+
+/// Why nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An access log could not be opened.
+    #[error(transparent)]
+    AccessLog(#[from] UnwritableLog),
+    /// A listener could not be opened.
+    #[error(transparent)]
+    Listeners(#[from] control::StartError),
+    /// The admin API could not be opened.
+    #[error(transparent)]
+    Admin(#[from] admin::BindError),
+    /// The system refused a thread or a runtime.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A running balancer.
+pub struct Instance {
+    runtime: Runtime,
+    client: Client,
+    log: Writer,
+    listeners: Vec<(Arc<str>, SocketAddr)>,
+    control: JoinHandle<()>,
+    admin: AdminApi,
+    workers: Workers,
+}
+
+/// The admin API, serving.
+struct AdminApi {
+    addresses: Vec<SocketAddr>,
+    /// Dropped or told: either means stop.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// What ended though nobody asked it to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// The data-plane worker of this number.
+    #[error("worker {0} ended unexpectedly")]
+    Worker(usize),
+    /// The one writer of tables.
+    #[error("control ended unexpectedly")]
+    Control,
+}
+
+impl Instance {
+    /// Opens everything the configuration asks for and starts serving. `load` is what a reload
+    /// loads.
+    ///
+    /// # Errors
+    /// Something could not be opened; nothing is left running then.
+    pub fn start(config: Config, load: Arc<Load>) -> Result<Self, StartError> {
+        access_logs::unwritable(&config).next().map_or(Ok(()), Err)?;
+        let live = Arc::new(Live::new(config.workers.get()));
+        let log = Writer::start()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("control")
+            .enable_all()
+            .build()?;
+        let settings = config.admin.clone();
+        let control = Control {
+            config,
+            live: Arc::clone(&live),
+            open: Arc::new(open),
+            load,
+            clock: wall_clock,
+        };
+        let (Started { reader, client, ports, task }, server) = runtime.block_on(async {
+            let server = admin::Server::bind(&settings).await?;
+            Ok::<_, StartError>((control.start()?, server))
+        })?;
+        runtime.spawn(probe::run(ports.probe_plan, ports.observations));
+        let resolver = Arc::new(discovery::SystemResolver::default());
+        runtime.spawn(discovery::run(ports.lookup_plan, ports.lookups, resolver));
+        let state = admin::State::new(
+            client.clone(),
+            Arc::clone(&live),
+            log.losses(),
+            wall_clock,
+            &settings,
+        );
+        let admin = serve_admin(&runtime, server, state);
+        let table = client.table();
+        let bound = table.listeners.iter().flat_map(|listener| &listener.sockets);
+        let listeners = bound.map(|socket| (Arc::clone(&socket.name), socket.local)).collect();
+        let workers = Workers::start(&live, &reader, &client, &log)?;
+        Ok(Self { runtime, client, log, listeners, control: task, admin, workers })
+    }
+
+    /// Each listener's name and address, as bound.
+    #[must_use]
+    pub fn listeners(&self) -> &[(Arc<str>, SocketAddr)] {
+        &self.listeners
+    }
+
+    /// The admin API's TCP addresses, as bound.
+    #[must_use]
+    pub fn admin(&self) -> &[SocketAddr] {
+        &self.admin.addresses
+    }
+
+    /// The door to control.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Opens the log files again.
+    pub fn reopen_logs(&self) {
+        self.log.reopen();
+    }
+
+    /// Lets something run on the control runtime.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(future);
+    }
+
+    /// Runs something on the control runtime, and waits for it.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Waits for `event`.
+    ///
+    /// # Errors
+    /// A part of the instance was lost before it.
+    pub fn wait<F: Future>(&mut self, event: F) -> Result<F::Output, Lost> {
+        let Self { runtime, workers, control, .. } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                output = event => Ok(output),
+                index = workers.lost() => Err(Lost::Worker(index)),
+                _ = control => Err(Lost::Control),
+            }
+        })
+    }
+
+    /// Takes nothing new and lets what is in flight finish, until `hurry` completes; then ends.
+    ///
+    /// Must be called outside of any runtime.
+    pub fn stop(self, hurry: impl Future<Output = ()>) {
+        let Self { runtime, client, log, admin, mut workers, .. } = self;
+        client.start_drain();
+        runtime.block_on(workers.drain(hurry));
+        workers.stop();
+        // The admin API answers to the end: an operator may want to watch.
+        drop(admin.stop);
+        if runtime.block_on(admin.task).is_err() {
+            tracing::error!("the admin API panicked");
+        }
+        if !log.shutdown(LOG_GRACE) {
+            tracing::warn!("the access log could not be written out in time");
+        }
+        runtime.shutdown_background();
+    }
+}
+
+fn serve_admin(runtime: &Runtime, server: admin::Server, state: admin::State<Client>) -> AdminApi {
+    let addresses = server.addresses().collect();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = runtime.spawn(server.serve(state, async {
+        let _ = stopped.await;
+    }));
+    AdminApi { addresses, stop, task }
+}
+
+fn open(
+    listener: &config::Listener,
+    bind: SocketAddr,
+    workers: usize,
+) -> io::Result<live::Listener> {
+    let sockets = net::listen(bind, workers)?;
+    let local = sockets.first().map_or(Ok(bind), std::net::TcpListener::local_addr)?;
+    Ok(live::Listener::new(Arc::clone(&listener.name), bind, local, sockets))
+}
