@@ -1,0 +1,221 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const AFTER_HELP: &str = "\
+Examples:
+  pulsegate demo                               see it work: no files needed
+  pulsegate check --config pulsegate.yaml      every mistake of the file, with its line
+  pulsegate run --config pulsegate.yaml        serve
+  pulsegate status                             what every backend is doing, and why
+  pulsegate reload                             put the changed file in force
+
+Exit codes: 0 done, 1 failed, 2 bad usage or bad configuration.";
+
+/// A health-aware load balancer that can say why it sent a request where it did.
+#[derive(Debug, Parser)]
+#[command(name = "pulsegate", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve as the configuration says, until told to stop
+    ///
+    /// Prints the address of each listener once it is open. SIGHUP reloads the file, SIGUSR1
+    /// reopens the access log, SIGTERM and SIGINT drain and stop; a second one stops at once.
+    Run(RunArgs),
+    /// Check a configuration and report every mistake in it
+    ///
+    /// Opens nothing and changes nothing. Exits with 2 if there is a mistake.
+    #[command(after_help = "\
+Examples:
+  pulsegate check --config pulsegate.yaml
+  pulsegate check --config pulsegate.yaml --print    the file with every default filled in
+  pulsegate check --schema > pulsegate.schema.json   for the editor")]
+    Check(CheckArgs),
+    /// Show a whole balancer on this machine: three regions, twelve backends, no files
+    ///
+    /// The proxy listens on 127.0.0.1:8080 and the admin API on 127.0.0.1:9900.
+    #[command(after_help = "\
+Examples:
+  pulsegate demo
+  pulsegate demo --kill-one-every 5s                 watch failover
+  pulsegate status --url http://127.0.0.1:9900       in a second terminal")]
+    Demo(DemoArgs),
+    /// Show listeners, pools and every backend: health, share, traffic, and why it is out
+    #[command(after_help = "\
+Examples:
+  pulsegate status
+  pulsegate status --socket /run/pulsegate/admin.sock
+  pulsegate status --url http://127.0.0.1:9900 --json | jq '.pools[].name'")]
+    Status(StatusArgs),
+    /// Load the configuration file again and put it in force, without dropping a request
+    ///
+    /// If the file has a mistake, every mistake is printed, the running configuration stays as it
+    /// is, and the exit code is 2.
+    Reload(RemoteArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Example:
+  pulsegate completions bash > /etc/bash_completion.d/pulsegate")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE", required_unless_present = "schema")]
+    pub(super) config: Option<PathBuf>,
+    /// Print the configuration with every default filled in
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Print the JSON Schema of the configuration file instead
+    #[arg(long, conflicts_with_all = ["config", "print"])]
+    pub(super) schema: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Kill one backend after another, this far apart, and bring it back
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) kill_one_every: Option<Duration>,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Print the whole answer as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+/// Which process to speak to, and how.
+#[derive(Debug, Args)]
+pub(super) struct RemoteArgs {
+    /// The admin socket [default: $PULSEGATE_SOCKET, else run/admin.sock]
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub(super) socket: Option<PathBuf>,
+    /// The admin API over TCP, as http://127.0.0.1:9900
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// A file that holds the bearer token for --url
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(super) token_file: Option<PathBuf>,
+}
+
+/// What the process says about itself, on standard error.
+#[derive(Debug, Args)]
+pub(super) struct LogArgs {
+    /// The form of log lines
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+    /// What is logged: a level, or levels by module, as info,pulsegate::probe=debug
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    pub(super) log: String,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// A whole number of `ms`, `s` or `m`, more than none.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        _ => 0,
+    };
+    let ms = number.parse().ok().and_then(|number: u64| number.checked_mul(unit_ms));
+    match ms {
+        Some(ms) if ms > 0 => Ok(Duration::from_millis(ms)),
+        _ => Err("expected a duration such as 500ms, 5s or 1m".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_a_unit_and_a_length() {
+        assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "5", "s", "0s", "-1s", "1.5s", "5h", "99999999999999999999s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_bad_usage() {
+        for wrong in [
+            "pulsegate",
+            "pulsegate run",
+            "pulsegate check",
+            "pulsegate check --schema --print",
+            "pulsegate status --socket a --url http://b:1",
+            "pulsegate status --token-file f",
+            "pulsegate completions nosuchshell",
+        ] {
+            assert_eq!(parsed(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_the_contract_names_is_understood() {
+        for right in [
+            "pulsegate run --config f",
+            "pulsegate run -c f --log-format json --log debug",
+            "pulsegate check --config f --print",
+            "pulsegate check --schema",
+            "pulsegate demo --kill-one-every 5s",
+            "pulsegate status --json",
+            "pulsegate status --url http://b:1 --token-file f",
+            "pulsegate reload --socket s",
+            "pulsegate completions zsh",
+        ] {
+            assert!(parsed(right).is_ok(), "{right}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The command line: what an operator types, and what comes back.
+//!
+//! Each command is a module with one `execute`; they share how a failure is told and which exit
+//! code it has (0 done, 1 failed, 2 bad usage or bad configuration). Nothing is decided here:
+//! `run` and `demo` hand over to [`app`](crate::app), the others ask a running process through
+//! [`admin::client`](crate::admin::client).
+
+mod args;
+mod check;
+mod completions;
+mod demo;
+mod failure;
+mod logging;
+mod reload;
+mod remote;
+mod run;
+mod status;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Does what the process's arguments say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Help and version come this way, too; nothing can be done if they cannot be printed.
+            drop(answer.print());
+            return ExitCode::from(answer.exit_code() as u8);
+        }
+    };
+    let done = match &cli.command {
+        Command::Run(args) => run::execute(args),
+        Command::Check(args) => check::execute(args),
+        Command::Demo(args) => demo::execute(args),
+        Command::Status(args) => status::execute(args),
+        Command::Reload(args) => reload::execute(args),
+        Command::Completions { shell } => completions::execute(*shell),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
