@@ -1,0 +1,99 @@
+//! Backends that die and come back, by probes and by traffic, without a failed request.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::harness::{Client, Server, Setup, until};
+
+const PROBES: &str = "{ network: { interval: 50ms, timeout: 50ms, fall: 2, rise: 1 } }";
+
+#[test]
+fn a_backend_gets_traffic_after_its_first_passing_check() {
+    let server = Server::named("up");
+    let proxy = Setup::default().health(PROBES).over(&[&server]);
+    let mut client = Client::connect(proxy.address("web"));
+    until("the first verdict", || (client.get("/").status == 200).then_some(()));
+    assert_eq!(client.get("/").text(), "up");
+}
+
+#[test]
+fn an_application_that_says_it_is_unwell_gets_nothing() {
+    let well = Server::named("well");
+    let unwell = Server::answering(std::sync::Arc::new(|head: &crate::harness::Head| {
+        let status = if head.start.contains("/health") { "503 Unwell" } else { "200 OK" };
+        format!("HTTP/1.1 {status}\r\nContent-Length: 6\r\n\r\nunwell").into_bytes()
+    }));
+    let health = "{ application: { interval: 50ms, timeout: 2s, fall: 1, rise: 1, endpoints: [ /health ] } }";
+    let proxy = Setup::default().health(health).over(&[&well, &unwell]);
+    let mut client = Client::connect(proxy.address("web"));
+    until("the first verdict", || (client.get("/").status == 200).then_some(()));
+    for _ in 0..10 {
+        assert_eq!(client.get("/").text(), "well");
+    }
+    assert_eq!(unwell.requests(), 0);
+}
+
+#[test]
+fn backends_killed_and_restarted_under_load_fail_no_get() {
+    let mut servers = [Server::named("a"), Server::named("b")];
+    let proxy = Setup::default().health(PROBES).over(&servers.each_ref());
+    let address = proxy.address("web");
+    let mut probe = Client::connect(address);
+    until("the first verdict", || (probe.get("/").status == 200).then_some(()));
+    until("both backends", || {
+        probe.get("/");
+        servers.iter().all(|server| server.requests() > 0).then_some(())
+    });
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut client = Client::connect(address);
+                    while !stop.load(Ordering::SeqCst) {
+                        let response = client.get("/");
+                        assert_eq!(response.status, 200, "{}", response.text());
+                    }
+                })
+            })
+            .collect();
+        for round in 0..4 {
+            let (killed, other) = (round % 2, 1 - round % 2);
+            servers[killed].kill();
+            let before = servers[other].requests();
+            until("the other to carry the load", || {
+                (servers[other].requests() >= before + 50).then_some(())
+            });
+            servers[killed].start();
+            let before = servers[killed].requests();
+            until("the restarted one to take part", || {
+                (servers[killed].requests() >= before + 10).then_some(())
+            });
+        }
+        stop.store(true, Ordering::SeqCst);
+        for client in clients {
+            client.join().expect("no request failed");
+        }
+    });
+}
+
+#[test]
+fn backup_backends_serve_only_when_nobody_else_can() {
+    let (mut main, spare) = (Server::named("main"), Server::named("spare"));
+    let (first, second) = (main.address, spare.address);
+    let config =
+        Setup::default().health(PROBES).pool("algorithm: round-robin").config(&[]).replace(
+            "backends: [  ]",
+            &format!("backends: [ \"{first}\", {{ address: \"{second}\", backup: true }} ]"),
+        );
+    let proxy = crate::harness::Pulsegate::start(crate::harness::Pulsegate::folder(), &config);
+    let mut client = Client::connect(proxy.address("web"));
+    until("the main backend", || (client.get("/").text() == "main").then_some(()));
+    for _ in 0..10 {
+        assert_eq!(client.get("/").text(), "main");
+    }
+    main.kill();
+    until("the spare one", || (client.get("/").text() == "spare").then_some(()));
+    main.start();
+    until("the main backend again", || (client.get("/").text() == "main").then_some(()));
+}

@@ -1,0 +1,38 @@
+//! The stage: clients, backends and the process between them.
+
+mod backend;
+mod client;
+mod message;
+mod process;
+mod server;
+mod setup;
+mod wire;
+
+pub(crate) use backend::{Backends, BlackHole, Upstream};
+pub(crate) use client::{Client, Framing, Response};
+pub(crate) use message::Head;
+pub(crate) use process::{Finished, Pulsegate, pulsegate};
+pub(crate) use server::Server;
+pub(crate) use setup::{Setup, Site};
+pub(crate) use wire::{End, Wire};
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long any single step may take before its test fails; generous, for a loaded machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks again until there is an answer, or fails after [`PATIENCE`].
+///
+/// For what can only be asked, not awaited; each `ask` does I/O of its own, which paces the loop.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,31 @@
+//! Black-box tests: the real binary between scripted clients and scripted backends, byte by byte.
+//!
+//! Each case starts its own process on free ports and plays both sides from one thread, so that a
+//! test reads as the conversation it is about. Nothing sleeps to be right: every step waits for
+//! the bytes, the connection or the line it needs, and a bounded wait that ends fails the case
+//! with all that the process said.
+
+#![expect(clippy::expect_used, reason = "a harness that cannot go on fails its test")]
+#![expect(clippy::print_stderr, reason = "a failed test shows what the process said")]
+
+mod access_log;
+mod actions;
+mod admin_api;
+mod bodies;
+mod deadlines;
+mod failover;
+mod harness;
+mod identity;
+mod leaving;
+mod lifecycle;
+mod limits;
+mod peers;
+mod persistence;
+mod properties;
+mod reload;
+mod retries;
+mod routing;
+mod strict_requests;
+mod strict_responses;
+mod upgrades;
+mod worst_moments;
