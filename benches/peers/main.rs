@@ -1,0 +1,140 @@
+//! How much does a proxied request cost, next to the proxies people run today?
+//!
+//! One command, `cargo bench --bench peers`, runs Pulsegate, nginx, HAProxy and a bare forwarder (the
+//! floor: the same system calls, none of the features) in interleaved rounds. Each is pinned to
+//! core 0; load and backend are this process, on core 1. What is compared is the CPU time of the
+//! proxy's processes per request, which other work on the machine disturbs least, as paired ratios
+//! within each round. Raw data and tables go to `benches/runs/<date>-<host>/peers/`.
+//!
+//! Any failed request makes its measurement void, and the command fails.
+
+mod contender;
+mod cpu;
+mod forward;
+mod idle;
+mod measure;
+mod report;
+#[path = "../rig/mod.rs"]
+mod rig;
+mod scenario;
+mod syscalls;
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+use contender::{CONTENDERS, LARGE_BUFFERS};
+use report::Report;
+use rig::backend;
+use rig::process;
+use rig::proxy::Recipe;
+use rig::results::{Results, ResultsArgs, say};
+use scenario::{SCENARIOS, TWO_WORKERS};
+
+#[derive(Parser)]
+#[command(about = "Compares Pulsegate with nginx, HAProxy and a bare forwarder")]
+struct Args {
+    /// Measurements of each proxy in each scenario
+    #[arg(long, default_value_t = 10)]
+    rounds: usize,
+    /// Length of one measurement
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Load before each measurement
+    #[arg(long, default_value_t = 0.5)]
+    warm_up: f64,
+    /// Only these scenarios, by name (idle and syscalls are two)
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only these proxies, by name
+    #[arg(long, value_delimiter = ',')]
+    proxies: Vec<String>,
+    #[command(flatten)]
+    results: ResultsArgs,
+    /// Passed by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// This process is already on the load's core
+    #[arg(long, hide = true)]
+    pinned: bool,
+    #[command(subcommand)]
+    mode: Option<Mode>,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Be the bare forwarder
+    #[command(hide = true)]
+    Forward { listen: SocketAddr, upstream: SocketAddr },
+}
+
+impl Args {
+    fn wants(&self, scenario: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == scenario)
+    }
+
+    fn wanted(&self, recipes: &[Recipe]) -> Vec<Recipe> {
+        let wanted = |recipe: &&Recipe| {
+            self.proxies.is_empty() || self.proxies.iter().any(|name| name == recipe.name)
+        };
+        recipes.iter().filter(wanted).copied().collect()
+    }
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if args.mode.is_none() && !args.pinned {
+        return process::pin();
+    }
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        match args.mode {
+            Some(Mode::Forward { listen, upstream }) => forward::run(listen, upstream).await,
+            None => compare(&args).await,
+        }
+    })
+}
+
+async fn compare(args: &Args) -> Result<()> {
+    let results = Results::create(&args.results, "peers")?;
+    let listener = backend::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let upstream = listener.local_addr()?;
+    backend::serve(vec![listener]);
+
+    let recipes = args.wanted(&CONTENDERS);
+    let large_buffers = args.wanted(&LARGE_BUFFERS);
+    let mut report = Report::default();
+    let single = contender::start(&recipes, upstream, &[1], process::PROXY_CORE).await?;
+    let large = contender::start(&large_buffers, upstream, &[1], process::PROXY_CORE).await?;
+    for scenario in SCENARIOS.iter().filter(|scenario| args.wants(scenario.name)) {
+        let large = large.iter().filter(|_| scenario.large_buffers);
+        let contenders: Vec<_> = single.iter().chain(large).collect();
+        measure::rounds(args, scenario, &contenders, &mut report).await?;
+    }
+    drop((single, large));
+    if args.wants(TWO_WORKERS.name) {
+        let both = contender::start(&recipes, upstream, &[1, 2], "0,1").await?;
+        measure::rounds(args, &TWO_WORKERS, &both.iter().collect::<Vec<_>>(), &mut report).await?;
+    }
+    if args.wants("idle") {
+        idle::measure(&recipes, upstream, &mut report).await?;
+    }
+    if args.wants("syscalls") {
+        syscalls::count(&recipes, upstream, &mut report).await?;
+    }
+    finish(&report, &results)
+}
+
+/// Writes the evidence and shows it.
+fn finish(report: &Report, results: &Results) -> Result<()> {
+    let text = report.readme();
+    results.write("raw.csv", &report.csv())?;
+    results.write("README.md", &text)?;
+    say(&format!("{text}\nwritten to {}", results.dir().display()))?;
+    ensure!(report.void() == 0, "{} measurements are void: requests failed", report.void());
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! HAProxy: one process per run, upstream connections always reused, no logs, no checks.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use super::{Recipe, Site, Task};
+
+pub(crate) const RECIPE: Recipe = Recipe { name: "haproxy", prepare: |site| prepare(site, "") };
+
+/// Serves a site, with these global settings besides.
+pub(crate) fn prepare(site: &Site<'_>, more: &str) -> Result<Vec<OsString>> {
+    let file = site.dir.join("haproxy.cfg");
+    std::fs::write(&file, config(site, more)?)?;
+    // The master that Debian's unit runs too: it passes the listening sockets on at a reload.
+    Ok(vec!["haproxy".into(), "-W".into(), "-f".into(), file.into()])
+}
+
+fn config(site: &Site<'_>, more: &str) -> Result<String> {
+    let mut servers = String::new();
+    for (index, backend) in site.task.backends.iter().enumerate() {
+        writeln!(servers, "  server s{index} {backend}")?;
+    }
+    let dir = site.dir.display();
+    let Site { listen, task: Task { workers, .. }, .. } = site;
+    Ok(format!(
+        "global
+  nbthread {workers}
+  maxconn 9000
+  {more}
+  stats socket {dir}/haproxy.sock mode 600 level admin expose-fd listeners
+defaults
+  mode http
+  backlog 4096
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend web
+  bind {listen}
+  default_backend site
+backend site
+  balance roundrobin
+  http-reuse always
+{servers}"
+    ))
+}

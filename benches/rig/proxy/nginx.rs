@@ -1,0 +1,68 @@
+//! nginx: keep-alive on both sides without a request limit, no logs, no temporary files.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use super::{Recipe, Site, Task};
+
+pub(crate) const RECIPE: Recipe = Recipe { name: "nginx", prepare: |site| prepare(site, "") };
+
+/// Serves a site, with these directives besides.
+pub(crate) fn prepare(site: &Site<'_>, more: &str) -> Result<Vec<OsString>> {
+    let file = site.dir.join("nginx.conf");
+    std::fs::write(&file, config(site, more)?)?;
+    let dir = site.dir.as_os_str().to_owned();
+    Ok(vec![
+        "nginx".into(),
+        "-e".into(),
+        "stderr".into(),
+        "-p".into(),
+        dir,
+        "-c".into(),
+        file.into(),
+    ])
+}
+
+fn config(site: &Site<'_>, more: &str) -> Result<String> {
+    let mut servers = String::new();
+    for backend in site.task.backends {
+        writeln!(servers, "    server {backend};")?;
+    }
+    let dir = site.dir.display();
+    let Site { listen, task: Task { workers, .. }, .. } = site;
+    // With several workers each has its own accept queue, as with the others.
+    let reuseport = if *workers > 1 { " reuseport" } else { "" };
+    Ok(format!(
+        "daemon off;
+worker_processes {workers};
+worker_rlimit_nofile 20000;
+pid {dir}/nginx.pid;
+events {{ worker_connections 18000; }}
+http {{
+  access_log off;
+  keepalive_requests 100000000;
+  client_body_temp_path {dir}/body;
+  proxy_temp_path {dir}/proxy;
+  fastcgi_temp_path {dir}/fastcgi;
+  uwsgi_temp_path {dir}/uwsgi;
+  scgi_temp_path {dir}/scgi;
+  upstream site {{
+{servers}    keepalive 256;
+    keepalive_requests 100000000;
+  }}
+  server {{
+    listen {listen} backlog=4096{reuseport};
+    location / {{
+      proxy_pass http://site;
+      proxy_http_version 1.1;
+      proxy_set_header Connection \"\";
+      proxy_max_temp_file_size 0;
+      {more}
+    }}
+  }}
+}}
+"
+    ))
+}
