@@ -63,9 +63,16 @@ impl Acceptor {
         })
     }
 
-    /// The listener as the newest table has it, and which of its addresses this is. A removed
-    /// listener stays as it was.
-    pub(crate) fn listener(&self, table: &Table) -> (Arc<Listener>, usize) {
+    /// Looks at the listener as the newest table has it, and at which of its addresses this is. A
+    /// removed listener stays as it was.
+    ///
+    /// It is lent, not cloned: its reference count is shared by all workers, and several clones
+    /// per request would bounce it between their cores.
+    pub(crate) fn with_listener<T>(
+        &self,
+        table: &Table,
+        look: impl FnOnce(&Listener, usize) -> T,
+    ) -> T {
         let mut current = self.current.borrow_mut();
         if current.generation != table.generation {
             if let Some((listener, socket)) = find(table, &self.live) {
@@ -73,7 +80,7 @@ impl Acceptor {
             }
             current.generation = table.generation;
         }
-        (Arc::clone(&current.listener), current.socket)
+        look(&current.listener, current.socket)
     }
 
     /// Accepts what is already waiting, then closes the address.
@@ -139,8 +146,9 @@ impl Acceptor {
     }
 
     fn connections_max(&self, worker: &Worker) -> u32 {
-        let (listener, _) = worker.with_table(|table, _| self.listener(table));
-        listener.settings.limits.connections
+        worker.with_table(|table, _| {
+            self.with_listener(table, |listener, _| listener.settings.limits.connections)
+        })
     }
 
     /// Takes what the kernel has already completed: closing would reset those connections. A

@@ -98,6 +98,12 @@ impl Record {
         }
     }
 
+    /// Is a line written at the end? What only the line needs is not worth a reference count that
+    /// all workers share.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.texts.is_some()
+    }
+
     /// Counts the exchange and writes its log line.
     pub(crate) fn finish(
         self,

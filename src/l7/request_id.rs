@@ -5,14 +5,14 @@ use std::cell::Cell;
 /// Makes 32 hexadecimal digits: a random part per worker and start, then a counter.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
-    prefix: u64,
+    prefix: [u8; 16],
     next: Cell<u64>,
 }
 
 impl RequestIds {
     /// `prefix` must be random.
     pub(crate) fn new(prefix: u64) -> Self {
-        Self { prefix, next: Cell::new(0) }
+        Self { prefix: digits(prefix), next: Cell::new(0) }
     }
 
     /// The next id, as ASCII.
@@ -20,13 +20,14 @@ impl RequestIds {
         let n = self.next.get();
         self.next.set(n.wrapping_add(1));
         let mut id = [0; 32];
-        for (half, value) in id.chunks_exact_mut(16).zip([self.prefix, n]) {
-            for (at, digit) in half.iter_mut().enumerate() {
-                *digit = b"0123456789abcdef"[(value >> (60 - 4 * at)) as usize & 15];
-            }
-        }
+        id[..16].copy_from_slice(&self.prefix);
+        id[16..].copy_from_slice(&digits(n));
         id
     }
+}
+
+fn digits(value: u64) -> [u8; 16] {
+    std::array::from_fn(|at| b"0123456789abcdef"[(value >> (60 - 4 * at)) as usize & 15])
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ fn follow(worker: &Rc<Worker>, acceptors: &mut Vec<Rc<Acceptor>>) {
         acceptors.retain(|acceptor| {
             let named = find(table, &acceptor.live).is_some();
             if named {
-                acceptor.listener(table);
+                acceptor.with_listener(table, |_, _| ());
             } else {
                 acceptor.stop();
                 // Its idle connections look again, see that they are not wanted, and end.

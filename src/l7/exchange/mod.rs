@@ -38,7 +38,7 @@ use crate::l7::record::Record;
 use crate::l7::worker::Worker;
 use crate::model::{BadRequest, Ended};
 use crate::net::{Buffer, Stream, Timer};
-use crate::table::Lease;
+use crate::table::{Backend, Lease};
 
 use attempt::{Attempted, attempt};
 use deadline::Deadline;
@@ -134,19 +134,21 @@ async fn try_backends(
 ) -> Next {
     let mut tried = Tried::default();
     let mut failure = Failure::NoBackend;
+    let mut failed: Option<Arc<Backend>> = None;
     while record.attempts < job.terms.route.policy.retries.attempts {
         let lease = job.lease.take().or_else(|| choose(parties.worker, job, tried.ids()));
         let Some(lease) = lease else { break };
-        if record.attempts > 0
-            && let Some(last) = &record.backend
-        {
-            last.live.worker(parties.worker.index).retries.add(1);
+        if let Some(failed) = failed.take() {
+            failed.live.worker(parties.worker.index).retries.add(1);
         }
         tried.push(lease.live.id);
         record.attempts += 1;
-        record.backend = Some(Arc::clone(lease.backend()));
+        record.backend = record.is_logged().then(|| Arc::clone(lease.backend()));
         match on_backend(parties, job, &lease, deadline, record).await {
-            Next::Failed(why, true) => failure = why,
+            Next::Failed(why, true) => {
+                failure = why;
+                failed = Some(Arc::clone(lease.backend()));
+            }
             next => return next,
         }
     }

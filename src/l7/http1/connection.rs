@@ -114,9 +114,13 @@ impl Connection {
 
     fn limits(&self) -> HeadLimits {
         self.worker.with_table(|table, _| {
-            let (listener, _) = self.acceptor.listener(table);
-            let settings = &listener.settings;
-            HeadLimits { head_bytes: settings.limits.head_bytes, within: settings.timeouts.head }
+            self.acceptor.with_listener(table, |listener, _| {
+                let settings = &listener.settings;
+                HeadLimits {
+                    head_bytes: settings.limits.head_bytes,
+                    within: settings.timeouts.head,
+                }
+            })
         })
     }
 
@@ -188,8 +192,10 @@ impl Connection {
     async fn refuse_head(&mut self, failure: Failure) -> After {
         let mut record = Record::new(Instant::now());
         let local = Local::failure(&self.worker, failure);
-        let listener = self.worker.with_table(|table, _| self.acceptor.listener(table).0);
-        if listener.settings.access_log.is_some() {
+        let logs = self.worker.with_table(|table, _| {
+            self.acceptor.with_listener(table, |listener, _| listener.settings.access_log.is_some())
+        });
+        if logs {
             let logged = Logged::unreadable((self.worker.clock)(), self.peer);
             record.texts = Some(Texts::new(self.worker.buffers.take_vec(), &logged));
         }
@@ -200,8 +206,11 @@ impl Connection {
     }
 
     fn finish(&self, record: Record, ended: Ended) {
-        let (listener, socket) = self.worker.with_table(|table, _| self.acceptor.listener(table));
-        record.finish(&self.worker, &listener, socket, ended);
+        self.worker.with_table(|table, _| {
+            self.acceptor.with_listener(table, |listener, socket| {
+                record.finish(&self.worker, listener, socket, ended);
+            });
+        });
     }
 
     /// Reads until a whole head is in the buffer; returns its length.

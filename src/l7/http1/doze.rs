@@ -16,9 +16,9 @@ pub(super) struct Doze(Option<Connection>);
 impl Doze {
     /// Lets a connection doze until its listener's idle timeout.
     pub(super) fn new(connection: Connection) -> Self {
-        let idle = connection
-            .worker
-            .with_table(|table, _| connection.acceptor.listener(table).0.settings.timeouts.idle);
+        let idle = connection.worker.with_table(|table, _| {
+            connection.acceptor.with_listener(table, |listener, _| listener.settings.timeouts.idle)
+        });
         connection.timer.set(idle.saturating_sub(LINGER));
         Self(Some(connection))
     }

@@ -39,10 +39,24 @@ pub(super) enum Prepared {
 
 /// Prepares a request; fills in `record` as far as it gets.
 pub(super) fn prepare(connection: &Connection, head: &[u8], record: &mut Record) -> Prepared {
-    let worker = &connection.worker;
-    worker.with_table(|table, picker| {
-        let (listener, _) = connection.acceptor.listener(table);
-        let fields = listener.settings.limits.headers;
+    connection.worker.with_table(|table, picker| {
+        connection.acceptor.with_listener(table, |listener, _| {
+            let desk = Desk { connection, listener, table };
+            desk.prepare_whole(head, picker, record)
+        })
+    })
+}
+
+/// What a request is prepared with.
+struct Desk<'a> {
+    connection: &'a Connection,
+    listener: &'a Listener,
+    table: &'a Table,
+}
+
+impl Desk<'_> {
+    fn prepare_whole(&self, head: &[u8], picker: &mut Picker, record: &mut Record) -> Prepared {
+        let fields = self.listener.settings.limits.headers;
         let mut few = [const { MaybeUninit::uninit() }; FIELDS];
         let mut many = Vec::new();
         let room: &mut [MaybeUninit<Header<'_>>] = if fields <= FIELDS {
@@ -51,22 +65,12 @@ pub(super) fn prepare(connection: &Connection, head: &[u8], record: &mut Record)
             many.resize_with(fields, MaybeUninit::uninit);
             &mut many
         };
-        let desk = Desk { connection, listener: &listener, table };
-        match desk.prepare(head, room, picker, record) {
+        match self.prepare(head, room, picker, record) {
             Ok(prepared) => prepared,
-            Err(failure) => Prepared::Local(Local::failure(worker, failure)),
+            Err(failure) => Prepared::Local(Local::failure(&self.connection.worker, failure)),
         }
-    })
-}
+    }
 
-/// What a request is prepared with.
-struct Desk<'a> {
-    connection: &'a Connection,
-    listener: &'a Arc<Listener>,
-    table: &'a Table,
-}
-
-impl Desk<'_> {
     fn prepare<'b>(
         &self,
         head: &'b [u8],
@@ -94,7 +98,7 @@ impl Desk<'_> {
                 return Ok(Prepared::Local(self.local_failure(failure, &request, &facts)));
             }
         };
-        record.route = Some(Arc::clone(&route));
+        record.route = record.is_logged().then(|| Arc::clone(&route));
         let sight = Sight { request: &request, facts: &facts, scratch: &scratch, trusted, id };
         let local = match &route.action {
             Action::Pools(split) => {
@@ -187,7 +191,7 @@ impl Desk<'_> {
         let Some(pool) = self.table.pool(pool) else {
             return Ok(Prepared::Local(self.local_failure(Failure::NoBackend, request, facts)));
         };
-        record.pool = Some(Arc::clone(&pool.name));
+        record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
         let key = self.key(pool, sight);
         let mut head = worker.buffers.take_vec();
         let upgrade = self.write_head(sight, route, &mut head);
