@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::l7::chunked::ChunkError;
 use crate::l7::client::Upstream;
 use crate::l7::error::Failure;
 use crate::l7::http1::Local;
@@ -251,9 +252,9 @@ async fn refuse(
 }
 
 /// The reason a body is refused by.
-fn chunk_reason(error: crate::l7::chunked::ChunkError) -> BadRequest {
+fn chunk_reason(error: ChunkError) -> BadRequest {
     match error {
-        crate::l7::chunked::ChunkError::Chunk => BadRequest::Chunk,
-        crate::l7::chunked::ChunkError::Trailer => BadRequest::Trailer,
+        ChunkError::Chunk => BadRequest::Chunk,
+        ChunkError::Trailer => BadRequest::Trailer,
     }
 }

@@ -31,7 +31,7 @@ use super::prepare::{Prepared, prepare};
 /// How long a connection waits for its next request before it dozes.
 pub(super) const LINGER: Duration = Duration::from_millis(40);
 /// Connections that may linger at once on a worker; beyond, they doze at once.
-const LINGERING_MAX: usize = 2048;
+const LINGERING_MAX: usize = 256;
 
 /// A client connection.
 #[derive(Debug)]
