@@ -257,7 +257,8 @@ medians over rounds; a ratio is taken within a round first.
 Pulsegate runs its shipped defaults: network health checks, retries, limits, deadlines and identity headers
 (`X-Forwarded-*`, `Forwarded`, `Via`, request id) are on, only the access log is off. nginx and HAProxy run
 without checks, added headers and logs, with upstream keep-alive. `bare` forwards and does nothing else: the
-floor. nginx and Pulsegate keep at most 256 idle upstream connections, so with 2,000 clients some requests open
-one. `-64k` are the peers with larger buffers for bodies. nginx allocates its connection table at the start, so its
+floor. nginx keeps at most 256 idle upstream connections here (`keepalive 256`), Pulsegate 4,096 (its
+default), HAProxy as many as come: with 2,000 clients nginx opens new ones, so that row compares with HAProxy only.
+`-64k` are the peers with larger buffers for bodies. nginx allocates its connection table at the start, so its
 idle connections look cheaper than they are.
 ";
