@@ -1,9 +1,10 @@
 //! What live traffic showed since the last look: differences of counters, backend by backend.
 
+use std::array;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::live::{self, BackendCounters, Counter, Live};
+use crate::live::{self, Counter, Live};
 use crate::model::{BackendKey, Traffic};
 
 /// Remembers each backend's counters as they were at the last look.
@@ -15,8 +16,8 @@ pub(super) struct Sampler {
 #[derive(Debug)]
 struct Watched {
     backend: Arc<live::Backend>,
-    connect_failures: u64,
-    connects: u64,
+    /// All that was counted up to the last look.
+    counted: Traffic,
 }
 
 impl Sampler {
@@ -27,11 +28,9 @@ impl Sampler {
             before.map(|watched| (watched.backend.id, watched)).collect();
         let watched = |key| {
             let backend = live.backend(key);
-            before.remove(&backend.id).unwrap_or_else(|| Watched {
-                connect_failures: sum(&backend, |worker| &worker.connect_failures),
-                connects: sum(&backend, |worker| &worker.connects),
-                backend,
-            })
+            before
+                .remove(&backend.id)
+                .unwrap_or_else(|| Watched { counted: counted(&backend), backend })
         };
         self.watched = keys.map(watched).collect();
     }
@@ -44,20 +43,51 @@ impl Sampler {
 
 impl Watched {
     fn sample(&mut self) -> Option<Traffic> {
-        let failures = sum(&self.backend, |worker| &worker.connect_failures);
-        let connects = sum(&self.backend, |worker| &worker.connects);
-        let traffic = Traffic {
-            backend: self.backend.key.clone(),
-            connect_failures: failures.wrapping_sub(self.connect_failures),
-            connects: connects.wrapping_sub(self.connects),
+        let before = self.counted.clone();
+        let now = counted(&self.backend);
+        if now == before {
+            return None;
+        }
+        let since = |now: u64, before: u64| now.wrapping_sub(before);
+        let sample = Traffic {
+            backend: now.backend.clone(),
+            connect_failures: since(now.connect_failures, before.connect_failures),
+            connects: since(now.connects, before.connects),
+            requests: since(now.requests, before.requests),
+            answered: since(now.answered, before.answered),
+            server_errors: since(now.server_errors, before.server_errors),
+            resets: since(now.resets, before.resets),
+            timeouts: since(now.timeouts, before.timeouts),
+            bad_responses: since(now.bad_responses, before.bad_responses),
+            latency: array::from_fn(|bucket| since(now.latency[bucket], before.latency[bucket])),
         };
-        (self.connect_failures, self.connects) = (failures, connects);
-        (traffic.connect_failures > 0 || traffic.connects > 0).then_some(traffic)
+        self.counted = now;
+        Some(sample)
     }
 }
 
-fn sum(backend: &live::Backend, counter: fn(&BackendCounters) -> &Counter) -> u64 {
-    backend.workers().map(|worker| counter(worker).get()).fold(0, u64::wrapping_add)
+/// All that was counted about a backend so far, over all workers.
+fn counted(backend: &live::Backend) -> Traffic {
+    let mut total = Traffic::none(backend.key.clone());
+    for worker in backend.workers() {
+        add(&mut total.connect_failures, &worker.connect_failures);
+        add(&mut total.connects, &worker.connects);
+        add(&mut total.requests, &worker.requests);
+        // Before what includes it: a 5xx counted in between is then an answer at least.
+        add(&mut total.server_errors, &worker.responses[4]);
+        worker.responses.iter().for_each(|class| add(&mut total.answered, class));
+        add(&mut total.resets, &worker.resets);
+        add(&mut total.timeouts, &worker.timeouts);
+        add(&mut total.bad_responses, &worker.bad_responses);
+        for (sum, count) in total.latency.iter_mut().zip(worker.latency.counts()) {
+            *sum = sum.wrapping_add(count);
+        }
+    }
+    total
+}
+
+fn add(sum: &mut u64, counter: &Counter) {
+    *sum = sum.wrapping_add(counter.get());
 }
 
 #[cfg(test)]
@@ -84,7 +114,29 @@ mod tests {
         let seen = sampler.sample();
         assert_eq!(seen.len(), 1);
         assert_eq!(seen[0].backend, a.key);
-        assert_eq!((seen[0].connect_failures, seen[0].connects), (3, 1));
+        let expected = Traffic { connect_failures: 3, connects: 1, ..Traffic::none(key("a")) };
+        assert_eq!(seen[0], expected);
         assert!(sampler.sample().is_empty());
+    }
+
+    #[test]
+    fn a_try_is_told_where_it_ended() {
+        let live = Live::new(1);
+        let backend = live.backend(&key("a"));
+        let mut sampler = Sampler::default();
+        sampler.watch(&live, [&backend.key].into_iter());
+        let worker = backend.worker(0);
+        worker.requests.add(9);
+        worker.responses[1].add(4);
+        worker.responses[4].add(2);
+        worker.resets.add(1);
+        worker.timeouts.add(1);
+        worker.bad_responses.add(1);
+        worker.latency.record_us(50);
+        worker.latency.record_us(60_000_000);
+        let seen = sampler.sample().remove(0);
+        assert_eq!((seen.requests, seen.ended(), seen.failed()), (9, 9, 5));
+        assert_eq!((seen.answered, seen.server_errors), (6, 2));
+        assert_eq!((seen.latency[0], seen.latency[17]), (1, 1));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use crate::model::{LATENCY_BOUNDS_US, LATENCY_BUCKETS};
+
 /// A monotonic counter written by one thread only.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -36,16 +38,10 @@ impl Gauge {
     }
 }
 
-/// Upper bounds of the latency buckets, in microseconds; a last bucket has no bound.
-pub const LATENCY_BOUNDS_US: [u64; 17] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 200_000, 500_000,
-    1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000,
-];
-
 /// A latency histogram written by one thread only.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    buckets: [Counter; LATENCY_BOUNDS_US.len() + 1],
+    buckets: [Counter; LATENCY_BUCKETS],
     sum_us: Counter,
 }
 

@@ -15,7 +15,7 @@ mod registry;
 mod worker;
 
 pub use backend::{Backend, BackendCounters};
-pub use counter::{Counter, Gauge, Histogram, LATENCY_BOUNDS_US};
+pub use counter::{Counter, Gauge, Histogram};
 pub use listener::{Listener, ListenerCounters};
 pub use load::{LoadSummary, Seat};
 pub use registry::{Live, PoolId, ZoneId};

@@ -70,7 +70,10 @@ pub enum ProbeKind {
 }
 
 /// What live traffic showed about a backend since the last sample.
-#[derive(Clone, Debug)]
+///
+/// A try counts where it ended: `answered`, `resets`, `timeouts`, `bad_responses` and
+/// `connect_failures` are disjoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Traffic {
     /// The backend.
     pub backend: BackendKey,
@@ -78,7 +81,62 @@ pub struct Traffic {
     pub connect_failures: u64,
     /// Connections opened.
     pub connects: u64,
+    /// Tries sent; some of them may still be under way.
+    pub requests: u64,
+    /// Final responses of any status.
+    pub answered: u64,
+    /// Those of them with a status of 5xx.
+    pub server_errors: u64,
+    /// Connections that closed or reset before a response.
+    pub resets: u64,
+    /// Responses that did not begin in time.
+    pub timeouts: u64,
+    /// Responses refused as malformed or truncated.
+    pub bad_responses: u64,
+    /// From the request sent to the response head, of those answered: counts per bucket of
+    /// [`LATENCY_BOUNDS_US`], the unbounded one last.
+    pub latency: [u64; LATENCY_BUCKETS],
 }
+
+impl Traffic {
+    /// No traffic.
+    #[must_use]
+    pub fn none(backend: BackendKey) -> Self {
+        Self {
+            backend,
+            connect_failures: 0,
+            connects: 0,
+            requests: 0,
+            answered: 0,
+            server_errors: 0,
+            resets: 0,
+            timeouts: 0,
+            bad_responses: 0,
+            latency: [0; LATENCY_BUCKETS],
+        }
+    }
+
+    /// Tries that ended, one way or the other.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.answered + self.resets + self.timeouts + self.bad_responses + self.connect_failures
+    }
+
+    /// Tries that ended badly: no valid response, or one with a status of 5xx.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.ended() - self.answered + self.server_errors
+    }
+}
+
+/// Upper bounds of the latency buckets, in microseconds; a last bucket has no bound.
+pub const LATENCY_BOUNDS_US: [u64; 17] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 200_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000,
+];
+
+/// The number of latency buckets, the unbounded one included.
+pub const LATENCY_BUCKETS: usize = LATENCY_BOUNDS_US.len() + 1;
 
 /// A hostname's addresses, newly resolved. Never empty: a failed or empty answer keeps the last.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,10 @@ pub use address::Address;
 pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
 pub use identity::{BackendKey, PoolName, ZoneKey};
 pub use lookup::{Lookup, LookupPlan, LookupSpec};
-pub use message::{Observation, ProbeKind, ProbePlan, ProbeSpec, Resolution, Traffic};
+pub use message::{
+    LATENCY_BOUNDS_US, LATENCY_BUCKETS, Observation, ProbeKind, ProbePlan, ProbeSpec, Resolution,
+    Traffic,
+};
 pub use plan::{BackendPlan, Plan, PoolPlan, ZonePlan};
 pub use printable::{misleads, printable};
 pub use reject::{BadRequest, BadResponse, Ended};

@@ -8,10 +8,8 @@
 use std::array;
 use std::collections::BTreeMap;
 
-use crate::live::{Histogram, LATENCY_BOUNDS_US};
-use crate::model::PoolName;
-
-const BUCKETS: usize = LATENCY_BOUNDS_US.len() + 1;
+use crate::live::Histogram;
+use crate::model::{LATENCY_BOUNDS_US, LATENCY_BUCKETS, PoolName};
 
 /// Upper bounds of the buckets, in seconds.
 pub(super) const BOUNDS_S: [f64; LATENCY_BOUNDS_US.len()] = {
@@ -27,7 +25,7 @@ pub(super) const BOUNDS_S: [f64; LATENCY_BOUNDS_US.len()] = {
 /// Counts per bucket (not cumulative), and the sum of all values in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Distribution {
-    pub(super) counts: [u64; BUCKETS],
+    pub(super) counts: [u64; LATENCY_BUCKETS],
     pub(super) sum_us: u64,
 }
 

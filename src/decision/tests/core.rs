@@ -89,7 +89,7 @@ fn what_changes_nothing_decides_nothing() {
 fn traffic_that_cannot_connect_takes_a_backend_out_at_once() {
     let (mut state, now) = state(vec![flat("site", vec![backend("a", 1), backend("b", 2)])]);
     up(&mut state, &["a", "b"], now);
-    let sample = Traffic { backend: key("site", "a"), connect_failures: 1, connects: 0 };
+    let sample = Traffic { connect_failures: 1, ..Traffic::none(key("site", "a")) };
     let step = state.step([Input::Sampled(sample)], now + 20 * MS);
     assert_eq!(weights(&step.plan.unwrap()), "a=0 b=1");
 }

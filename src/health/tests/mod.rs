@@ -94,7 +94,7 @@ impl Story {
     }
 
     fn traffic(&mut self, connect_failures: u64, connects: u64) -> &mut Self {
-        let sample = Traffic { backend: key(), connect_failures, connects };
+        let sample = Traffic { connect_failures, connects, ..Traffic::none(key()) };
         let change = self.health.traffic(&sample, self.now);
         self.tell(change)
     }

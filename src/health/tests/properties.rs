@@ -74,7 +74,7 @@ fn tell(health: &mut BackendHealth, fact: &Fact, now: Instant) -> Option<Change>
             health.observe(&seen(layer, check, outcome(result), now))
         }
         Fact::Traffic { failures, connects } => {
-            let sample = Traffic { backend: key(), connect_failures: failures, connects };
+            let sample = Traffic { connect_failures: failures, connects, ..Traffic::none(key()) };
             health.traffic(&sample, now)
         }
     }
