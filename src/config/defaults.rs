@@ -33,12 +33,22 @@ pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 pub const NETWORK_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a network probe may take.
 pub const NETWORK_TIMEOUT: Duration = Duration::from_millis(50);
+/// From one process probe's start to the next's.
+pub const PROCESS_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a process probe may take.
+pub const PROCESS_TIMEOUT: Duration = Duration::from_millis(250);
 /// From one application probe's start to the next's.
 pub const APPLICATION_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an application probe may take.
 pub const APPLICATION_TIMEOUT: Duration = Duration::from_millis(500);
+/// From one business probe's start to the next's.
+pub const BUSINESS_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a business probe may take, all its steps together.
+pub const BUSINESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Failures in a row until Down.
 pub const FALL: u32 = 3;
+/// Failures in a row of the business layer until Down: one takes as long as a whole outage may.
+pub const BUSINESS_FALL: u32 = 2;
 /// Passes in a row until Up again.
 pub const RISE: u32 = 2;
 /// How much of the interval a probe may be early or late.

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::Expect;
+
 /// A pool's health checks. A layer that is `None` is not asked; with all `None` (`health: off`)
 /// every backend counts as up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HealthChecks {
     /// L1: can the port be reached?
     pub network: Option<NetworkCheck>,
+    /// L2: does the process answer?
+    pub process: Option<ProcessCheck>,
     /// L3: does the application say it is well?
     pub application: Option<ApplicationCheck>,
+    /// L4: does a synthetic transaction succeed?
+    pub business: Option<BusinessCheck>,
 }
 
 /// How often a layer is asked, and how many answers in a row make a verdict.
@@ -35,6 +41,27 @@ pub struct NetworkCheck {
     pub cadence: Cadence,
 }
 
+/// L2: the least the process can answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessCheck {
+    /// How often.
+    pub cadence: Cadence,
+    /// What it is asked.
+    pub ask: ProcessAsk,
+}
+
+/// What a process is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProcessAsk {
+    /// A minimal HTTP request: any valid status line is life.
+    Http {
+        /// The `Host` header; `None` = the backend's address.
+        host: Option<Arc<str>>,
+        /// Origin-form target; the default is `/`.
+        path: Arc<str>,
+    },
+}
+
 /// L3: HTTP endpoints, all of which must answer as expected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApplicationCheck {
@@ -51,6 +78,36 @@ pub struct ApplicationCheck {
 pub struct Endpoint {
     /// Origin-form target, as `/health`.
     pub path: Arc<str>,
-    /// Expected status codes, as inclusive ranges; the default is 200–399.
-    pub expect: Vec<(u16, u16)>,
+    /// Which answer passes.
+    pub expect: Expect,
+}
+
+/// L4: what a user would do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BusinessCheck {
+    /// How often.
+    pub cadence: Cadence,
+    /// What is done.
+    pub ask: BusinessAsk,
+}
+
+/// What a business check does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BusinessAsk {
+    /// HTTP requests in order.
+    Transaction {
+        /// The `Host` header; `None` = the backend's address.
+        host: Option<Arc<str>>,
+        /// At least one.
+        steps: Vec<Step>,
+    },
+}
+
+/// One request of a transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Origin-form target of the `GET`.
+    pub path: Arc<str>,
+    /// Which answer passes.
+    pub expect: Expect,
 }

@@ -26,7 +26,10 @@ mod value;
 
 pub use admin::{AdminApi, Role, Secret, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
-pub use health::{ApplicationCheck, Cadence, Endpoint, HealthChecks, NetworkCheck};
+pub use health::{
+    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkCheck,
+    ProcessAsk, ProcessCheck, Step,
+};
 pub use listener::{
     AccessLog, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, LogPath, PathOptions,
     Protocol,

@@ -1,12 +1,14 @@
 //! One backend's health: takes facts in, says when the verdict changes.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::combine::{Cause, combine};
 use super::detector::Verdict;
 use super::ejection::Ejection;
 use super::evidence::Evidence;
-use super::layer::{Asked, LayerState};
+use super::layer::LayerState;
+use super::plan::asked;
 use crate::config::HealthChecks;
 use crate::model::{Failure, Health, Observation, Reason, Traffic};
 
@@ -158,8 +160,9 @@ impl BackendHealth {
 
     fn ask(&mut self, checks: &HealthChecks, start: Verdict, now: Instant) {
         let mut old = std::mem::take(&mut self.layers);
-        for asked in Asked::all(checks) {
-            let found = old.iter().position(|state| state.layer() == asked.layer());
+        // What the backend is called where no host is configured is the same before and after.
+        for asked in asked(checks, &Arc::default()) {
+            let found = old.iter().position(|state| state.layer() == asked.layer);
             let before = found.map(|index| old.swap_remove(index));
             self.layers.push(LayerState::new(asked, before, start, now));
         }

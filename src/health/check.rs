@@ -1,41 +1,17 @@
 //! One question asked again and again: its detector, its last results, its last failure.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::detector::{RiseFall, Thresholds, Verdict};
 use super::evidence::CheckEvidence;
 use super::history::{History, Sample};
-use crate::config::Endpoint;
-use crate::model::{Observation, Outcome, Reason};
-
-/// What a check asks. A check whose question a reload does not change keeps its state.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Question {
-    /// Can a connection be opened?
-    Connect,
-    /// Does `GET` answer as expected?
-    Http {
-        /// The `Host` header, if one is configured.
-        host: Option<Arc<str>>,
-        /// Path and expected statuses.
-        endpoint: Endpoint,
-    },
-}
-
-impl Question {
-    fn name(&self) -> Arc<str> {
-        match self {
-            Self::Connect => "connect".into(),
-            Self::Http { endpoint, .. } => format!("GET {}", endpoint.path).into(),
-        }
-    }
-}
+use crate::model::{Observation, Outcome, ProbeKind, Reason};
 
 /// One check of one layer.
 #[derive(Clone, Debug)]
 pub(super) struct Check {
-    question: Question,
+    /// A check whose question a reload does not change keeps its state.
+    question: ProbeKind,
     detector: RiseFall,
     since: Instant,
     last_failure: Option<Reason>,
@@ -44,12 +20,12 @@ pub(super) struct Check {
 
 impl Check {
     /// A check without a verdict: `start` is [`Verdict::Unknown`] or [`Verdict::Presumed`].
-    pub(super) fn new(question: Question, start: Verdict, now: Instant) -> Self {
+    pub(super) fn new(question: ProbeKind, start: Verdict, now: Instant) -> Self {
         let detector = RiseFall::new(start);
         Self { question, detector, since: now, last_failure: None, history: History::default() }
     }
 
-    pub(super) fn question(&self) -> &Question {
+    pub(super) fn question(&self) -> &ProbeKind {
         &self.question
     }
 
@@ -88,7 +64,7 @@ impl Check {
 
     pub(super) fn evidence(&self) -> CheckEvidence {
         CheckEvidence {
-            name: self.question.name(),
+            name: self.question.to_string().into(),
             verdict: self.verdict(),
             since: self.since,
             passes: self.detector.passes(),

@@ -2,51 +2,11 @@
 
 use std::time::Instant;
 
-use super::check::{Check, Question};
+use super::check::Check;
 use super::detector::{Thresholds, Verdict};
 use super::evidence::LayerEvidence;
-use crate::config::{ApplicationCheck, Cadence, HealthChecks};
-use crate::model::{Layer, Observation, Reason};
-
-/// What a layer shall ask, from the config.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    layer: Layer,
-    thresholds: Thresholds,
-    questions: Vec<Question>,
-}
-
-impl Asked {
-    /// Every layer that is asked, lowest first.
-    pub(super) fn all(checks: &HealthChecks) -> Vec<Self> {
-        let network = checks
-            .network
-            .as_ref()
-            .map(|check| Self::new(Layer::Network, &check.cadence, vec![Question::Connect]));
-        let application = checks
-            .application
-            .as_ref()
-            .map(|check| Self::new(Layer::Application, &check.cadence, endpoints(check)));
-        [network, application].into_iter().flatten().collect()
-    }
-
-    fn new(layer: Layer, cadence: &Cadence, questions: Vec<Question>) -> Self {
-        let thresholds = Thresholds { rise: cadence.rise, fall: cadence.fall };
-        Self { layer, thresholds, questions }
-    }
-
-    pub(super) fn layer(&self) -> Layer {
-        self.layer
-    }
-}
-
-fn endpoints(check: &ApplicationCheck) -> Vec<Question> {
-    let question = |endpoint: &_| Question::Http {
-        host: check.host.clone(),
-        endpoint: Clone::clone(endpoint),
-    };
-    check.endpoints.iter().map(question).collect()
-}
+use super::plan::Asked;
+use crate::model::{Layer, Observation, ProbeKind, Reason};
 
 /// The state of one layer.
 #[derive(Clone, Debug)]
@@ -60,7 +20,8 @@ pub(super) struct LayerState {
 impl LayerState {
     /// A layer as asked; a question that `before` asked too keeps its check.
     pub(super) fn new(asked: Asked, before: Option<Self>, start: Verdict, now: Instant) -> Self {
-        let Asked { layer, thresholds, questions } = asked;
+        let Asked { layer, cadence, questions } = asked;
+        let thresholds = Thresholds { rise: cadence.rise, fall: cadence.fall };
         let since = before.as_ref().map_or(now, |state| state.since);
         let verdict = before.as_ref().map(Self::verdict);
         let mut old = before.map(|state| state.checks).unwrap_or_default();
@@ -87,7 +48,7 @@ impl LayerState {
     }
 
     /// What its checks ask, in their order.
-    pub(super) fn questions(&self) -> Vec<Question> {
+    pub(super) fn questions(&self) -> Vec<ProbeKind> {
         self.checks.iter().map(|check| check.question().clone()).collect()
     }
 

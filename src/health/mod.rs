@@ -29,15 +29,15 @@
 //!
 //! The first line that fits decides. `·` = any.
 //!
-//! | network | application | traffic | verdict | decided by |
+//! | network | layers above | traffic | verdict | decided by |
 //! | --- | --- | --- | --- | --- |
-//! | not asked | not asked | · | Up | - |
+//! | not asked | none asked | · | Up | - |
 //! | down | · | · | Down | network |
 //! | · | · | ejected | Down | traffic |
-//! | · | down | · | Down | application |
+//! | · | any down | · | Down | the lowest that is |
 //! | unknown | · | · | Unknown | network |
-//! | · | unknown | · | Unknown | application |
-//! | up, presumed or not asked | up, presumed or not asked | · | Up | - |
+//! | · | any unknown | · | Unknown | the lowest that is |
+//! | up, presumed or not asked | all up, presumed or not asked | · | Up | - |
 //!
 //! The lowest cause is the one shown: a host that cannot be reached fails every layer above too.
 

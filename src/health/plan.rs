@@ -1,9 +1,13 @@
-//! What shall be probed, from the config and the addresses known now.
+//! What shall be asked, from the config and the addresses known now.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{ApplicationCheck, Cadence, Config, ResolvedBackend, expand};
-use crate::model::{Addresses, Layer, ProbeKind, ProbePlan, ProbeSpec};
+use crate::config::{
+    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks, ProcessAsk,
+    ProcessCheck, ResolvedBackend, expand,
+};
+use crate::model::{Addresses, HttpAsk, Layer, ProbeKind, ProbePlan, ProbeSpec};
 
 /// Every probe the config asks for, in config order. Backends without weight are probed too, so
 /// that it is known how they are before they get traffic.
@@ -12,30 +16,74 @@ pub fn probe_plan(config: &Config, resolved: &Addresses) -> ProbePlan {
     let mut plan = ProbePlan::default();
     for pool in &config.pools {
         for backend in expand(pool, resolved) {
-            if let Some(check) = &pool.health.network {
-                let kind = ProbeKind::Connect;
-                plan.probes.push(spec(&backend, Layer::Network, 0, kind, &check.cadence));
-            }
-            if let Some(check) = &pool.health.application {
-                plan.probes.extend(application(&backend, check));
+            for Asked { layer, cadence, questions } in asked(&pool.health, &backend.authority) {
+                let questions = questions.into_iter().enumerate();
+                plan.probes.extend(
+                    questions.map(|(check, kind)| spec(&backend, layer, check, kind, &cadence)),
+                );
             }
         }
     }
     plan
 }
 
-fn application<'a>(
-    backend: &'a ResolvedBackend,
-    check: &'a ApplicationCheck,
-) -> impl Iterator<Item = ProbeSpec> + 'a {
-    check.endpoints.iter().enumerate().map(|(index, endpoint)| {
-        let kind = ProbeKind::Http {
-            host: check.host.clone().unwrap_or_else(|| backend.authority.clone()),
-            path: endpoint.path.clone(),
-            expect: endpoint.expect.clone(),
-        };
-        spec(backend, Layer::Application, index, kind, &check.cadence)
-    })
+/// One layer: what it asks and how often. The place of a question is its number in observations.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) layer: Layer,
+    pub(super) cadence: Cadence,
+    pub(super) questions: Vec<ProbeKind>,
+}
+
+/// Every layer that is asked, lowest first, of a backend that is called `authority` where no other
+/// name is configured.
+pub(super) fn asked(checks: &HealthChecks, authority: &Arc<str>) -> Vec<Asked> {
+    let network = checks.network.as_ref().map(|check| Asked {
+        layer: Layer::Network,
+        cadence: check.cadence,
+        questions: vec![ProbeKind::Connect],
+    });
+    let process = checks.process.as_ref().map(|check| process(check, authority));
+    let application = checks.application.as_ref().map(|check| application(check, authority));
+    let business = checks.business.as_ref().map(|check| business(check, authority));
+    [network, process, application, business].into_iter().flatten().collect()
+}
+
+fn process(check: &ProcessCheck, authority: &Arc<str>) -> Asked {
+    let question = match &check.ask {
+        ProcessAsk::Http { host, path } => {
+            ProbeKind::StatusLine { host: named(host, authority), path: Arc::clone(path) }
+        }
+    };
+    Asked { layer: Layer::Process, cadence: check.cadence, questions: vec![question] }
+}
+
+fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
+    let host = named(&check.host, authority);
+    let questions = check.endpoints.iter().map(|endpoint| {
+        let (path, expect) = (Arc::clone(&endpoint.path), endpoint.expect.clone());
+        ProbeKind::Http(HttpAsk { host: Arc::clone(&host), path, expect })
+    });
+    let questions = questions.collect();
+    Asked { layer: Layer::Application, cadence: check.cadence, questions }
+}
+
+fn business(check: &BusinessCheck, authority: &Arc<str>) -> Asked {
+    let question = match &check.ask {
+        BusinessAsk::Transaction { host, steps } => {
+            let host = named(host, authority);
+            let steps = steps.iter().map(|step| {
+                let (path, expect) = (Arc::clone(&step.path), step.expect.clone());
+                HttpAsk { host: Arc::clone(&host), path, expect }
+            });
+            ProbeKind::Transaction(steps.collect())
+        }
+    };
+    Asked { layer: Layer::Business, cadence: check.cadence, questions: vec![question] }
+}
+
+fn named(host: &Option<Arc<str>>, authority: &Arc<str>) -> Arc<str> {
+    Arc::clone(host.as_ref().unwrap_or(authority))
 }
 
 fn spec(

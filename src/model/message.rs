@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Address, BackendKey, Layer, Outcome, PoolName};
+use super::{Address, BackendKey, Layer, Outcome, PoolName, ProbeKind};
 
 /// One fact about a backend, from one probe.
 #[derive(Clone, Debug)]
@@ -51,22 +51,6 @@ pub struct ProbeSpec {
     pub timeout: Duration,
     /// The most a probe may be early or late, at random; less than the interval.
     pub jitter: Duration,
-}
-
-/// What a probe does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ProbeKind {
-    /// Open a connection, then close it by RST.
-    Connect,
-    /// `GET` a path over HTTP/1.1.
-    Http {
-        /// The `Host` header.
-        host: Arc<str>,
-        /// The origin-form target.
-        path: Arc<str>,
-        /// Expected status codes, as inclusive ranges.
-        expect: Vec<(u16, u16)>,
-    },
 }
 
 /// What live traffic showed about a backend since the last sample.

@@ -11,6 +11,7 @@ mod lookup;
 mod message;
 mod plan;
 mod printable;
+mod probe;
 mod reject;
 mod resolved;
 mod time;
@@ -20,11 +21,11 @@ pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
 pub use identity::{BackendKey, PoolName, ZoneKey};
 pub use lookup::{Lookup, LookupPlan, LookupSpec};
 pub use message::{
-    LATENCY_BOUNDS_US, LATENCY_BUCKETS, Observation, ProbeKind, ProbePlan, ProbeSpec, Resolution,
-    Traffic,
+    LATENCY_BOUNDS_US, LATENCY_BUCKETS, Observation, ProbePlan, ProbeSpec, Resolution, Traffic,
 };
 pub use plan::{BackendPlan, Plan, PoolPlan, ZonePlan};
 pub use printable::{misleads, printable};
+pub use probe::{Expect, HttpAsk, ProbeKind};
 pub use reject::{BadRequest, BadResponse, Ended};
 pub use resolved::Addresses;
 pub use time::UnixMillis;

@@ -11,7 +11,8 @@ use std::path::Path;
 
 use rustix::io::Errno;
 use socket2::SockRef;
-use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, UnixStream};
 
 use super::fault::Fault;
 use crate::model::{Address, Failure};
@@ -30,15 +31,26 @@ pub(super) async fn probe(address: &Address) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Opens a connection to talk over.
-pub(super) async fn tcp(address: SocketAddr) -> Result<TcpStream, Fault> {
-    let stream = socket(address)?.connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+/// A connection to talk over, of whatever kind.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Opens a connection to talk over. A TCP one is closed by RST too: thousands a second would
+/// otherwise use up the ports, and what has been asked and answered needs no farewell.
+pub(super) async fn open(address: &Address) -> Result<Box<dyn Io>, Fault> {
+    match address {
+        Address::Inet(address) => {
+            let socket = socket(*address)?;
+            socket.set_zero_linger()?;
+            socket.set_nodelay(true)?;
+            Ok(Box::new(socket.connect(*address).await?))
+        }
+        Address::Unix(path) => Ok(Box::new(unix(path).await?)),
+    }
 }
 
-/// Opens a connection to a unix socket.
-pub(super) async fn unix(path: &Path) -> Result<UnixStream, Fault> {
+async fn unix(path: &Path) -> Result<UnixStream, Fault> {
     match UnixStream::connect(path).await {
         Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => {
             Err(Fault::seen(Failure::Refused, "accept queue is full"))

@@ -30,6 +30,15 @@ impl Fault {
     pub(super) fn seen(failure: Failure, detail: &str) -> Self {
         Self::Peer(Reason { failure, detail: shown(detail) })
     }
+
+    /// The same, told with the part of the work in which it happened.
+    pub(super) fn within(self, part: &str) -> Self {
+        match self {
+            Self::Peer(reason) if reason.detail.is_empty() => Self::seen(reason.failure, part),
+            Self::Peer(reason) => Self::seen(reason.failure, &format!("{part}: {}", reason.detail)),
+            local @ Self::Local(_) => local,
+        }
+    }
 }
 
 impl From<io::Error> for Fault {

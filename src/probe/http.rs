@@ -13,13 +13,14 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
-use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 use super::{connect, fault::Fault};
-use crate::model::{Address, Failure};
+use crate::model::{Address, Failure, HttpAsk};
 
+/// What the prober calls itself.
+pub(super) const AGENT: &str = concat!("pulsegate/", env!("CARGO_PKG_VERSION"), " (health check)");
 /// Body bytes read before an answer is judged by its status alone.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a response head.
@@ -27,33 +28,13 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Header fields of a response.
 const HEADERS_MAX: usize = 100;
 
-/// What is asked and which answer is expected.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Question<'a> {
-    /// The `Host` header.
-    pub(super) host: &'a str,
-    /// The origin-form target.
-    pub(super) path: &'a str,
-    /// Expected status codes, as inclusive ranges.
-    pub(super) expect: &'a [(u16, u16)],
-}
-
 /// Asks once.
-pub(super) async fn probe(address: &Address, question: Question<'_>) -> Result<(), Fault> {
-    match address {
-        Address::Inet(address) => ask(TokioIo::new(connect::tcp(*address).await?), question).await,
-        Address::Unix(path) => ask(TokioIo::new(connect::unix(path).await?), question).await,
-    }
-}
-
-async fn ask<S>(stream: S, question: Question<'_>) -> Result<(), Fault>
-where
-    S: Read + Write + Unpin,
-{
+pub(super) async fn probe(address: &Address, ask: &HttpAsk) -> Result<(), Fault> {
+    let stream = TokioIo::new(connect::open(address).await?);
     let mut builder = Builder::new();
     builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     let (sender, connection) = builder.handshake(stream).await?;
-    drive(exchange(sender, question), connection).await
+    drive(exchange(sender, ask), connection).await
 }
 
 /// Runs `exchange` with the connection that carries it.
@@ -70,19 +51,16 @@ async fn drive<T>(
     }
 }
 
-async fn exchange(
-    mut sender: SendRequest<Empty<Bytes>>,
-    question: Question<'_>,
-) -> Result<(), Fault> {
-    let request = Request::get(question.path)
-        .header(HOST, question.host)
+async fn exchange(mut sender: SendRequest<Empty<Bytes>>, ask: &HttpAsk) -> Result<(), Fault> {
+    let request = Request::get(&*ask.path)
+        .header(HOST, &*ask.host)
         .header(CONNECTION, "close")
-        .header(USER_AGENT, concat!("pulsegate/", env!("CARGO_PKG_VERSION"), " (health check)"))
+        .header(USER_AGENT, AGENT)
         .body(Empty::new())
         .map_err(|error| Fault::Local(super::fault::shown(&error.to_string())))?;
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
-    if !question.expect.iter().any(|(low, high)| (*low..=*high).contains(&status)) {
+    if !ask.expect.status.iter().any(|(low, high)| (*low..=*high).contains(&status)) {
         return Err(Fault::seen(Failure::Status, response.status().as_str()));
     }
     finish(response).await

@@ -6,7 +6,8 @@
 //! not take its own slowness for a backend's. So
 //!
 //! - one task (`schedule`) holds every probe's next due time in one heap and starts what is due;
-//! - each kind of probe (`connect`, `http`) is one function: connect, ask, judge one answer;
+//! - each kind of probe (`connect`, `status_line`, `http`, `transaction`) is one function: connect,
+//!   ask, judge one answer;
 //! - every probe runs inside one `attempt`, which owns the timeout and looks at the socket once
 //!   more before it calls one;
 //! - what this machine lacks (descriptors, ports, memory, time) voids a result and never counts
@@ -17,8 +18,10 @@ mod connect;
 mod fault;
 mod http;
 mod schedule;
+mod status_line;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 pub use schedule::{IN_FLIGHT_MAX, run};
 
@@ -35,10 +38,13 @@ async fn once(check: Arc<Check>, limit: Duration) -> Attempt {
     let address = &check.address;
     match &check.kind {
         ProbeKind::Connect => attempt(limit, connect::probe(address)).await,
-        ProbeKind::Http { host, path, expect } => {
-            let question = http::Question { host, path, expect };
-            // Boxed, so that the many connects do not carry the size of the few requests.
-            Box::pin(attempt(limit, http::probe(address, question))).await
+        // The others are boxed, so that the many connects do not carry their size.
+        ProbeKind::StatusLine { host, path } => {
+            Box::pin(attempt(limit, status_line::probe(address, host, path))).await
+        }
+        ProbeKind::Http(ask) => Box::pin(attempt(limit, http::probe(address, ask))).await,
+        ProbeKind::Transaction(steps) => {
+            Box::pin(attempt(limit, transaction::probe(address, steps))).await
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 
 use super::attempt::attempt;
 use super::fault::Fault;
-use super::http::{self, Question};
-use super::{connect, fault};
+use super::{connect, fault, http, status_line, transaction};
 use crate::model::{
-    Address, BackendKey, Failure, Layer, Observation, Outcome, ProbeKind, ProbePlan, ProbeSpec,
+    Address, BackendKey, Expect, Failure, HttpAsk, Layer, Observation, Outcome, ProbeKind,
+    ProbePlan, ProbeSpec,
 };
 
 /// Long enough for any answer that will come.
@@ -28,6 +28,12 @@ async fn listener() -> (TcpListener, Address) {
     (listener, address)
 }
 
+/// `GET` of this path, of which any success passes.
+fn ask(path: &str) -> HttpAsk {
+    let expect = Expect { status: vec![(200, 299)] };
+    HttpAsk { host: "app.test".into(), path: path.into(), expect }
+}
+
 /// What one `GET /health` reports of a backend that does `serve` with the connection once it has
 /// read the request.
 async fn get<F>(limit: Duration, serve: impl FnOnce(TcpStream) -> F) -> Option<Result<(), Fault>>
@@ -35,7 +41,7 @@ where
     F: Future<Output = ()>,
 {
     let (listener, address) = listener().await;
-    let question = Question { host: "app.test", path: "/health", expect: &[(200, 299)] };
+    let question = ask("/health");
     let served = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
@@ -46,7 +52,7 @@ where
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        ended = attempt(limit, http::probe(&address, question)) => ended.result,
+        ended = attempt(limit, http::probe(&address, &question)) => ended.result,
         () = served => None,
     }
 }
@@ -182,9 +188,9 @@ async fn a_connection_closed_at_once_is_no_answer() {
             drop(listener.accept().await.unwrap());
         }
     };
-    let question = Question { host: "app.test", path: "/", expect: &[(200, 299)] };
+    let question = ask("/");
     let asked = tokio::select! {
-        asked = http::probe(&address, question) => asked,
+        asked = http::probe(&address, &question) => asked,
         () = served => unreachable!("it accepts for ever"),
     };
     // Which of the two depends on whether the request was there before the close.
@@ -232,7 +238,7 @@ async fn silence_is_given_up_wherever_it_begins() {
 #[tokio::test]
 async fn the_request_says_who_asks_for_what() {
     let (listener, address) = listener().await;
-    let question = Question { host: "app.test", path: "/health?deep=1", expect: &[(200, 200)] };
+    let question = ask("/health?deep=1");
     let served = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
@@ -242,11 +248,88 @@ async fn the_request_says_who_asks_for_what() {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
         String::from_utf8(request).unwrap()
     };
-    let (asked, request) = tokio::join!(http::probe(&address, question), served);
+    let (asked, request) = tokio::join!(http::probe(&address, &question), served);
     assert_eq!(asked, Ok(()));
     assert!(request.starts_with("GET /health?deep=1 HTTP/1.1\r\n"), "{request}");
     assert!(request.contains("host: app.test\r\n"), "{request}");
     assert!(request.contains("connection: close\r\n"), "{request}");
+}
+
+/// What the status-line probe says of a backend that sends `answer` and closes.
+async fn status_line(answer: &[u8]) -> Result<(), Fault> {
+    let (listener, address) = listener().await;
+    let served = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            stream.read_buf(&mut request).await.unwrap();
+        }
+        assert!(request.starts_with(b"HEAD /live HTTP/1.1\r\nhost: app.test\r\n"));
+        // The prober may have seen enough and be gone.
+        let _ = stream.write_all(answer).await;
+    };
+    tokio::join!(status_line::probe(&address, "app.test", "/live"), served).0
+}
+
+#[tokio::test]
+async fn any_status_line_is_life() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.0 404 Not Found\r\nx: y",
+        "HTTP/1.1 500 \r\n",
+        "HTTP/1.1 503 Busy\r\nnot a header\r\n\r\n",
+    ] {
+        assert_eq!(status_line(answer.as_bytes()).await, Ok(()), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_status_line_is_no_life() {
+    for (answer, expected) in [
+        (&b""[..], Failure::Truncated),
+        (b"HTTP/1.1 20", Failure::Truncated),
+        (b"HTTP/1.1 200 OK", Failure::Truncated),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Failure::Protocol),
+        (b"HTTP/1.1 2x0 OK\r\n", Failure::Protocol),
+        (b"\0\x01\x02", Failure::Protocol),
+    ] {
+        let shown = String::from_utf8_lossy(answer);
+        assert_eq!(failure(status_line(answer).await), expected, "{shown:?}");
+    }
+    let endless = [b"HTTP/1.1 200 ", &[b'a'; 100_000][..]].concat();
+    assert_eq!(failure(status_line(&endless).await), Failure::TooLarge);
+}
+
+#[tokio::test]
+async fn a_transaction_ends_at_its_first_failed_step_and_names_it() {
+    let (listener, address) = listener().await;
+    let asked = Mutex::new(Vec::new());
+    let served = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut request).await.unwrap();
+            }
+            let request = String::from_utf8(request).unwrap();
+            let path = request.split(' ').nth(1).unwrap().to_owned();
+            let status = if path == "/pay" { 500 } else { 200 };
+            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            asked.lock().unwrap().push(path);
+        }
+    };
+    let all = async {
+        let (login, cart) = (ask("/login"), ask("/cart"));
+        assert_eq!(transaction::probe(&address, &[login.clone(), cart]).await, Ok(()));
+        transaction::probe(&address, &[login, ask("/pay"), ask("/never")]).await
+    };
+    let result = tokio::select! {
+        result = all => result,
+        () = served => unreachable!("it serves for ever"),
+    };
+    assert_eq!(result, Err(Fault::seen(Failure::Status, "step 2 (GET /pay): 500")));
+    assert_eq!(*asked.lock().unwrap(), ["/login", "/cart", "/login", "/pay"]);
 }
 
 #[tokio::test]
@@ -262,7 +345,7 @@ async fn a_backend_is_watched_while_it_comes_and_goes() {
         timeout: PATIENT,
         jitter: Duration::from_millis(1),
     };
-    let http = ProbeKind::Http { host: "a".into(), path: "/".into(), expect: vec![(200, 299)] };
+    let http = ProbeKind::Http(ask("/"));
     let probes = vec![spec(Layer::Network, ProbeKind::Connect), spec(Layer::Application, http)];
     let (plan, plans) = watch::channel(Arc::new(ProbePlan { probes }));
     let (out, mut results) = mpsc::channel(16);

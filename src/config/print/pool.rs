@@ -1,11 +1,9 @@
 //! A pool, printed.
 
+use super::health;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
-use crate::config::{
-    Algorithm, ApplicationCheck, Backend, Cadence, Endpoint, HashKey, HealthChecks, Pool, Region,
-    Zone,
-};
+use crate::config::{Algorithm, Backend, HashKey, Pool, Region, Zone};
 
 /// A pool with every default, by regions and zones.
 pub(super) fn tree(pool: &Pool) -> Tree {
@@ -20,7 +18,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ("algorithm", algorithm),
         ("protocol", word("h1")),
         ("regions", Tree::Map(regions.collect())),
-        ("health", health(&pool.health)),
+        ("health", health::tree(&pool.health)),
         (
             "timeouts",
             map([
@@ -56,34 +54,4 @@ fn backend(backend: &Backend) -> Tree {
         ("weight", word(backend.weight)),
         ("backup", word(backend.backup)),
     ]))
-}
-
-fn health(health: &HealthChecks) -> Tree {
-    let network = health.network.as_ref().map(|check| ("network", map(cadence(&check.cadence))));
-    let application = health.application.as_ref().map(|check| ("application", application(check)));
-    let layers: Vec<_> = network.into_iter().chain(application).collect();
-    if layers.is_empty() { word("off") } else { map(layers) }
-}
-
-fn application(check: &ApplicationCheck) -> Tree {
-    let host = check.host.as_ref().map(|host| ("host", text(host)));
-    let endpoints = ("endpoints", list(&check.endpoints, endpoint));
-    map(cadence(&check.cadence).into_iter().chain(host).chain([endpoints]))
-}
-
-fn cadence(cadence: &Cadence) -> [(&'static str, Tree); 5] {
-    [
-        ("interval", word(value::duration(cadence.interval))),
-        ("timeout", word(value::duration(cadence.timeout))),
-        ("fall", word(cadence.fall)),
-        ("rise", word(cadence.rise)),
-        ("jitter", word(value::ratio(cadence.jitter))),
-    ]
-}
-
-fn endpoint(endpoint: &Endpoint) -> Tree {
-    let status = list(&endpoint.expect, |(first, last)| {
-        word(if first == last { first.to_string() } else { format!("{first}-{last}") })
-    });
-    map([("path", text(&endpoint.path)), ("expect", map([("status", status)]))])
 }

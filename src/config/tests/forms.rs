@@ -122,8 +122,8 @@ fn without_a_health_block_the_network_is_asked_and_nothing_else() {
     );
     assert_eq!(application.network, None);
     let endpoints = application.application.unwrap().endpoints;
-    assert_eq!((&*endpoints[0].path, &endpoints[0].expect[..]), ("/a", &[(200, 399)][..]));
-    assert_eq!((&*endpoints[1].path, &endpoints[1].expect[..]), ("/b", &[(200, 200)][..]));
+    assert_eq!((&*endpoints[0].path, &endpoints[0].expect.status[..]), ("/a", &[(200, 399)][..]));
+    assert_eq!((&*endpoints[1].path, &endpoints[1].expect.status[..]), ("/b", &[(200, 200)][..]));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pools:
     protocol: h2
     tls: {}
     backends: [ { address: 1.2.3.4:5, max_connections: 3 } ]
-    health: { process: {}, business: {}, network: {} }
+    health: { passive: {}, phi: {} }
     failover: {}
     restoration: {}
     drain: {}

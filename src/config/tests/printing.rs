@@ -82,6 +82,9 @@ fn the_choices_of_a_pool_read_back() {
         "backends: [ 1.2.3.4:5 ], algorithm: { ip-hash: { header: X-User } }",
         "backends: [ 1.2.3.4:5 ], health: { network: { jitter: 12.5%, interval: 90s, timeout: 1500ms } }",
         "backends: [ 1.2.3.4:5 ], health: { application: { host: 'a:1', endpoints: [ '/?a=1&b={c}', { path: /b, expect: { status: [ 200, 300-399 ] } } ] } }",
+        "backends: [ 1.2.3.4:5 ], health: { process: {} }",
+        "backends: [ 1.2.3.4:5 ], health: { process: { type: http, host: a, path: /x, fall: 9 } }",
+        "backends: [ 1.2.3.4:5 ], health: { business: { host: a, transaction: [ { get: /a }, { get: /b, expect: { status: 201 } } ] } }",
         "regions: { a: { weight: 0, zones: { z: { backends: [] }, y: { backends: [ 1.2.3.4:5 ] } } }, b: { weight: 2, zones: { z: { weight: 1, backends: [ 'u:1' ] } } } }",
     ] {
         round_trip(&with_pool(pool));

@@ -30,7 +30,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         name: name.into(),
         algorithm: Algorithm::RoundRobin,
         regions,
-        health: HealthChecks { network: Some(NetworkCheck { cadence }), application: None },
+        health: HealthChecks { network: Some(NetworkCheck { cadence }), ..HealthChecks::default() },
         timeouts: PoolTimeouts { connect: Duration::from_secs(1), idle: Duration::from_secs(30) },
         abort_on_close: false,
         unsafe_reuse_age: Duration::from_secs(1),

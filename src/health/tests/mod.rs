@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{BackendHealth, Change};
 use crate::config::{ApplicationCheck, Cadence, Endpoint, HealthChecks, NetworkCheck};
-use crate::model::{BackendKey, Failure, Layer, Observation, Outcome, Reason, Traffic};
+use crate::model::{BackendKey, Expect, Failure, Layer, Observation, Outcome, Reason, Traffic};
 
 fn cadence(interval: Duration, fall: u32, rise: u32) -> Cadence {
     Cadence { interval, timeout: interval / 2, fall, rise, jitter: 0.1 }
@@ -18,18 +18,21 @@ fn cadence(interval: Duration, fall: u32, rise: u32) -> Cadence {
 /// The network layer, `fall` 3 and `rise` 2.
 fn network() -> HealthChecks {
     let cadence = cadence(Duration::from_millis(100), 3, 2);
-    HealthChecks { network: Some(NetworkCheck { cadence }), application: None }
+    HealthChecks { network: Some(NetworkCheck { cadence }), ..HealthChecks::default() }
 }
 
 /// The application layer with these endpoints, `fall` 3 and `rise` 2.
 fn application(paths: &[&str]) -> HealthChecks {
-    let endpoint = |path: &&str| Endpoint { path: (*path).into(), expect: vec![(200, 399)] };
+    let endpoint = |path: &&str| Endpoint {
+        path: (*path).into(),
+        expect: Expect { status: vec![(200, 399)] },
+    };
     let check = ApplicationCheck {
         cadence: cadence(Duration::from_secs(1), 3, 2),
         host: None,
         endpoints: paths.iter().map(endpoint).collect(),
     };
-    HealthChecks { network: None, application: Some(check) }
+    HealthChecks { application: Some(check), ..HealthChecks::default() }
 }
 
 /// Both layers.

@@ -122,7 +122,7 @@ impl Job {
                 check.timeout.max((learnt * ROUND_TRIPS).min(PATIENCE_MAX))
             }
             (ProbeKind::Connect, None) => check.timeout.max(PATIENCE_MAX),
-            (ProbeKind::Http { .. }, _) => check.timeout,
+            _ => check.timeout,
         }
     }
 

@@ -309,7 +309,7 @@ async fn a_timeout_is_reported_as_such() {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_of_a_stalled_prober_is_void() {
     let mut check = spec("site", 1, 1000 * MS);
-    check.kind = ProbeKind::Http { host: "a".into(), path: "/".into(), expect: vec![(200, 200)] };
+    check.kind = ProbeKind::StatusLine { host: "a".into(), path: "/".into() };
     let mut rig = Rig::new(plan([check]), Ending::Silence, 16);
     while rig.begun().is_empty() {
         sleep(MS).await;

@@ -1,0 +1,76 @@
+//! `health`: which layers are asked, how often, and what is expected.
+
+mod application;
+mod business;
+mod cadence;
+mod expect;
+mod http;
+mod process;
+
+use crate::config::defaults::{NETWORK_INTERVAL, NETWORK_TIMEOUT};
+use crate::config::read::{Cursor, Fields};
+use crate::config::shape::{Kind, Shape, key};
+use crate::config::{HealthChecks, NetworkCheck};
+
+/// `health`, unless it is `off`.
+pub(super) static SHAPE: Shape = Shape {
+    name: "health",
+    about: "What is probed: a named layer is, an unnamed one is not.",
+    keys: &[
+        key("network", Kind::Shape(&NETWORK), "L1: can the port be reached?"),
+        key("process", Kind::Shape(&process::SHAPE), "L2: does the process answer?"),
+        key(
+            "application",
+            Kind::Shape(&application::SHAPE),
+            "L3: does the application say it is well?",
+        ),
+        key("business", Kind::Shape(&business::SHAPE), "L4: does a synthetic transaction succeed?"),
+    ],
+    later: &["passive", "phi", "start"],
+};
+
+static NETWORK: Shape = Shape {
+    name: "network_check",
+    about: "A TCP connect; `{}` takes every default.",
+    keys: &[
+        cadence::interval("From one probe's start to the next's; default `100ms`."),
+        cadence::timeout("How long one probe may take; default `50ms`."),
+        cadence::FALL,
+        cadence::RISE,
+        cadence::JITTER,
+    ],
+    later: &["type"],
+};
+
+/// Reads `health`; without it the network layer is asked at its defaults.
+pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
+    let Some(cursor) = cursor else {
+        let cadence = cadence::default(NETWORK_INTERVAL, NETWORK_TIMEOUT);
+        return HealthChecks { network: Some(NetworkCheck { cadence }), ..HealthChecks::default() };
+    };
+    if cursor.is_word("off") {
+        return HealthChecks::default();
+    }
+    if !cursor.is_mapping() {
+        cursor.mismatch("`off`, or a mapping such as `{ network: {}, application: {…} }`");
+        return HealthChecks::default();
+    }
+    let Some(fields) = cursor.fields(&SHAPE) else { return HealthChecks::default() };
+    if !SHAPE.keys.iter().any(|key| fields.has(key.name)) {
+        cursor.problem(
+            "no layer is named here (expected `network`, `process`, `application` or `business`, \
+             or `health: off`)",
+        );
+    }
+    HealthChecks {
+        network: fields.fields("network").map(|fields| network(&fields)),
+        process: fields.fields("process").map(|fields| process::check(&fields)),
+        application: fields.fields("application").map(|fields| application::check(&fields)),
+        business: fields.fields("business").map(|fields| business::check(&fields)),
+    }
+}
+
+fn network(fields: &Fields<'_>) -> NetworkCheck {
+    let default = cadence::default(NETWORK_INTERVAL, NETWORK_TIMEOUT);
+    NetworkCheck { cadence: cadence::read(fields, default) }
+}
