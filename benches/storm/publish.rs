@@ -17,7 +17,7 @@ use pulsegate::config::{Config, Loaded, ResolvedBackend, expand};
 use pulsegate::l7::{self, Readiness, Shutdown};
 use pulsegate::live::{self, Live};
 use pulsegate::model::{
-    Addresses, Admin, BackendPlan, Health, Plan, PoolPlan, UnixMillis, ZonePlan,
+    Addresses, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, UnixMillis, ZonePlan,
 };
 use pulsegate::net;
 use pulsegate::table::{Inputs, Publisher, build};
@@ -182,6 +182,7 @@ fn everything_up(config: &Config) -> Plan {
         let zone = members.first().map(|first| ZonePlan {
             region: Arc::clone(&first.region),
             zone: Arc::clone(&first.zone),
+            standing: Standing::default(),
             share: 1.0,
             backends: members.iter().map(up).collect(),
         });

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Actor, ReloadError, Reloaded};
-use crate::model::{BackendKey, Health, UnixMillis};
+use crate::model::{BackendKey, Health, Order, UnixMillis};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,11 @@ pub enum EventKind {
         backend: Arc<str>,
         /// Why; capped and escaped.
         detail: Arc<str>,
+    },
+    /// The time of an order was over.
+    Expired {
+        /// The order.
+        order: Order,
     },
     /// A table was published.
     Published {

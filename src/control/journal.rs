@@ -51,6 +51,7 @@ fn log(kind: &EventKind) {
         EventKind::Unresolved { pool, backend, detail } => {
             warn!(%pool, %backend, %detail, "hostname not resolved");
         }
+        EventKind::Expired { order } => info!(%order, "order expired"),
         EventKind::Published { generation } => debug!(generation, "table published"),
         EventKind::Reload { actor, result: Ok(reloaded) } => {
             info!(%actor, generation = reloaded.generation, "reloaded");

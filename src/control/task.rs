@@ -181,6 +181,7 @@ impl Task {
                     let reason = reason.map(|reason| reason.to_string().into());
                     self.journal.record(EventKind::Health { backend, from, to, reason });
                 }
+                Change::Expired(order) => self.journal.record(EventKind::Expired { order }),
                 Change::Resolved(spec, addresses) => {
                     let (pool, backend) = (spec.pool, spec.backend);
                     self.journal.record(EventKind::Resolved { pool, backend, addresses });

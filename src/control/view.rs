@@ -88,7 +88,7 @@ impl View<'_> {
         effective_weight: f64,
         lookup_failure: Option<&Arc<str>>,
     ) -> BackendEvidence {
-        let Member { backend, health } = member;
+        let Member { backend, health, ordered } = member;
         let evidence = health.evidence();
         BackendEvidence {
             key: backend.key.clone(),
@@ -99,7 +99,7 @@ impl View<'_> {
             effective_weight,
             backup: backend.backup,
             health: evidence.health,
-            admin: self.state.admin(&backend.key),
+            admin: ordered.admin,
             reason: evidence.reason.map(|reason| reason.to_string().into()),
             since: at(self.clock, evidence.since),
             checks: evidence.layers.iter().flat_map(checks).collect(),

@@ -1,7 +1,8 @@
 //! A backend as the decision sees it.
 
+use super::Ordered;
 use crate::config::ResolvedBackend;
-use crate::model::{Admin, Health, Reason};
+use crate::model::{Health, Reason};
 
 /// A backend with what was observed of it and what was ordered for it.
 #[derive(Clone, Debug)]
@@ -13,5 +14,12 @@ pub struct Candidate<'a> {
     /// Why it is not up, when it is not and something was seen.
     pub reason: Option<Reason>,
     /// What was ordered.
-    pub admin: Admin,
+    pub ordered: Ordered,
+}
+
+impl Candidate<'_> {
+    /// The weight it is given: as configured, or as ordered instead.
+    pub(super) fn weight(&self) -> u32 {
+        self.ordered.weight.unwrap_or(self.backend.weight)
+    }
 }

@@ -1,5 +1,6 @@
 //! From everything known to a plan, one pool after the other.
 
+use super::orders::Orders;
 use super::report::{PoolReport, Report};
 use super::{Candidate, eligible, share};
 use crate::config::{Config, Pool};
@@ -12,6 +13,8 @@ pub struct Inputs<'a> {
     pub config: &'a Config,
     /// Each pool's backends, the pools in the config's order.
     pub pools: &'a [Vec<Candidate<'a>>],
+    /// The orders that stand.
+    pub orders: &'a Orders,
     /// The plan before this one; the report tells what moved since.
     pub previous: &'a Plan,
 }
@@ -23,7 +26,7 @@ pub fn decide(inputs: &Inputs<'_>) -> (Plan, Report) {
     let mut report = Report::default();
     for (pool, candidates) in inputs.config.pools.iter().zip(inputs.pools) {
         let previous = inputs.previous.pools.iter().find(|before| before.pool == pool.name);
-        let (decided, told) = decide_pool(pool, candidates, previous);
+        let (decided, told) = decide_pool(pool, candidates, inputs.orders, previous);
         plan.pools.push(decided);
         report.pools.push(told);
     }
@@ -33,19 +36,21 @@ pub fn decide(inputs: &Inputs<'_>) -> (Plan, Report) {
 fn decide_pool(
     pool: &Pool,
     candidates: &[Candidate<'_>],
+    orders: &Orders,
     previous: Option<&PoolPlan>,
 ) -> (PoolPlan, PoolReport) {
     let mut report = PoolReport::new(&pool.name);
     let weights = eligible::own(candidates, &mut report);
     let weights = eligible::without_idle_backups(candidates, weights, &mut report);
-    let mut zones = share::zones(pool, candidates, &weights);
-    let regions = share::of_regions(pool, &zones, &mut report);
+    let mut zones = share::zones(pool, candidates, &weights, orders, &mut report);
+    let regions = share::of_regions(pool, &zones, orders, &mut report);
     share::of_zones(&mut zones, &regions, &mut report);
     share::tell_moves(&zones, previous, &mut report);
 
     let planned = |zone: share::Zone<'_>| ZonePlan {
         region: zone.region.name.clone(),
         zone: zone.zone.name.clone(),
+        standing: zone.standing,
         share: zone.share,
         backends: zone.members.iter().map(|&i| planned(&candidates[i], weights[i])).collect(),
     };
@@ -57,10 +62,10 @@ fn planned(candidate: &Candidate<'_>, effective_weight: f64) -> BackendPlan {
     BackendPlan {
         name: candidate.backend.key.name.clone(),
         address: candidate.backend.address.clone(),
-        weight: candidate.backend.weight,
+        weight: candidate.weight(),
         effective_weight,
         health: candidate.health,
-        admin: candidate.admin,
+        admin: candidate.ordered.admin,
         reason: candidate.reason.clone(),
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn own(candidates: &[Candidate<'_>], report: &mut PoolReport) -> Vec<
     for candidate in candidates {
         let left_out = left_out(candidate);
         let factor = if left_out.is_some() { 0.0 } else { factor(candidate.health) };
-        weights.push(f64::from(candidate.backend.weight) * factor);
+        weights.push(f64::from(candidate.weight()) * factor * candidate.ordered.remains);
         if let Some(why) = left_out {
             report.add(Stage::Eligibility, format!("left out {}", candidate.backend.key.name), why);
         } else if factor < 1.0 {
@@ -50,16 +50,14 @@ pub(super) fn without_idle_backups(
 /// whatever is observed.
 fn left_out(candidate: &Candidate<'_>) -> Option<Why> {
     let because = |text: &str| Some(Why::Because(text.to_owned()));
-    match (candidate.admin, candidate.health) {
-        (Admin::Drain, _) => because("drain was ordered"),
+    match (candidate.ordered.admin, candidate.health) {
+        (Admin::Drain, _) if candidate.ordered.remains <= 0.0 => because("drain was ordered"),
         (Admin::Maint, _) => because("maintenance was ordered"),
-        (Admin::Ready, _) if candidate.backend.weight == 0 => because("its weight is 0"),
-        (Admin::Ready, Health::Unknown) => {
-            Some(Why::WaitsFor(seen(candidate, "its first passing check")))
-        }
-        (Admin::Ready, Health::Down) => Some(Why::Because(seen(candidate, "it is down"))),
-        (Admin::Ready, health) if factor(health) <= 0.0 => because("its health factor is 0"),
-        (Admin::Ready, Health::Up | Health::Degraded(_)) => None,
+        (_, _) if candidate.weight() == 0 => because("its weight is 0"),
+        (_, Health::Unknown) => Some(Why::WaitsFor(seen(candidate, "its first passing check"))),
+        (_, Health::Down) => Some(Why::Because(seen(candidate, "it is down"))),
+        (_, health) if factor(health) <= 0.0 => because("its health factor is 0"),
+        (_, Health::Up | Health::Degraded(_)) => None,
     }
 }
 

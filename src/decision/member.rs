@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Ordered;
 use crate::config::{Config, HealthChecks, Pool, ResolvedBackend, expand};
 use crate::health::{self, BackendHealth};
 use crate::model::{Address, Addresses, BackendKey, Health, PoolName};
@@ -16,6 +17,8 @@ pub struct Member {
     pub backend: ResolvedBackend,
     /// What was observed.
     pub health: BackendHealth,
+    /// What was ordered.
+    pub ordered: Ordered,
 }
 
 /// Verdicts that the carrying over itself changed.
@@ -78,7 +81,7 @@ impl<'a> Known<'a> {
         let member = |backend: ResolvedBackend| {
             let replaced = !stays.get(&backend.authority).copied().unwrap_or_default();
             let health = self.health(&backend, replaced, &pool.health, now, changes);
-            Member { backend, health }
+            Member { backend, health, ordered: Ordered::default() }
         };
         backends.into_iter().map(member).collect()
     }

@@ -10,8 +10,10 @@
 //! 1. *eligibility*: a backend counts with its weight times its health factor; not at all while it
 //!    is unknown, down, drained, in maintenance, or has weight 0.
 //! 2. *backups*: backends marked `backup` count only while no other backend of the pool does.
-//! 3. *regions*: regions with anything eligible share the pool's traffic by their weights.
-//! 4. *zones*: zones with anything eligible share their region's part by theirs.
+//! 3. *orders*: a zone that is drained, failed, in maintenance or stopped by order stands so, and gets
+//!    what the order leaves it.
+//! 4. *regions*: regions with anything eligible share the pool's traffic by their weights.
+//! 5. *zones*: zones with anything eligible share their region's part by theirs.
 //!
 //! A region or zone without a weight of its own has the eligible weight of what is in it.
 //!
@@ -23,6 +25,7 @@ mod candidate;
 mod decide;
 mod eligible;
 mod member;
+mod orders;
 mod pace;
 mod report;
 mod share;
@@ -33,5 +36,6 @@ pub(crate) mod tests;
 pub use candidate::Candidate;
 pub use decide::{Inputs, decide};
 pub use member::Member;
+pub use orders::{Ordered, Orders};
 pub use report::{Entry, PoolReport, Report, Stage, Why};
 pub use state::{Change, Input, State, Step};

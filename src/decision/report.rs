@@ -39,6 +39,8 @@ pub enum Stage {
     Eligibility,
     /// Whether backups are called in.
     Backups,
+    /// Which zones orders take out.
+    Orders,
     /// Each region's part.
     Regions,
     /// Each zone's part.
@@ -54,6 +56,7 @@ impl Stage {
         match self {
             Self::Eligibility => "eligibility",
             Self::Backups => "backups",
+            Self::Orders => "orders",
             Self::Regions => "regions",
             Self::Zones => "zones",
             Self::Moves => "moves",

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::Candidate;
+use super::orders::Orders;
 use super::report::{PoolReport, Stage, Why};
 use crate::config::{self, Pool, Region};
-use crate::model::{PoolPlan, ZonePlan};
+use crate::model::{Action, Phase, PoolPlan, Standing, ZonePlan};
 
 /// A zone with what is eligible in it.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(super) struct Zone<'a> {
     pub(super) members: Vec<usize>,
     /// Its weight among the region's zones; 0 = nothing in it can take traffic.
     weight: f64,
+    /// What is being done with it.
+    pub(super) standing: Standing,
     /// The part of the pool's traffic it gets, 0..=1.
     pub(super) share: f64,
 }
@@ -25,6 +28,8 @@ pub(super) fn zones<'a>(
     pool: &'a Pool,
     candidates: &[Candidate<'_>],
     weights: &[f64],
+    orders: &Orders,
+    report: &mut PoolReport,
 ) -> Vec<Zone<'a>> {
     let mut places: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     for (place, Candidate { backend, .. }) in candidates.iter().enumerate() {
@@ -35,21 +40,48 @@ pub(super) fn zones<'a>(
         for zone in &region.zones {
             let members = places.remove(&(&*region.name, &*zone.name)).unwrap_or_default();
             let eligible = members.iter().map(|&place| weights[place]).sum::<f64>();
-            let weight = match zone.weight {
-                Some(weight) if eligible > 0.0 => f64::from(weight),
+            let names = (&*pool.name, &*region.name, &*zone.name);
+            let standing = standing(names, orders, report);
+            let eligible = if standing.phase == Phase::Out { 0.0 } else { eligible };
+            let weight = match orders.zone_weight(names).or(zone.weight) {
+                Some(weight) if eligible > 0.0 => f64::from(weight) * kept(&members, candidates),
                 Some(_) => 0.0,
                 None => eligible,
             };
-            zones.push(Zone { region, zone, members, weight, share: 0.0 });
+            zones.push(Zone { region, zone, members, weight, standing, share: 0.0 });
         }
     }
     zones
+}
+
+/// What the orders make of a zone.
+fn standing(names: (&str, &str, &str), orders: &Orders, report: &mut PoolReport) -> Standing {
+    let takes_out = |action: &Action| {
+        matches!(action, Action::Fail { .. } | Action::Maint | Action::Stop | Action::Drain { .. })
+    };
+    let Some(order) = orders.of_zone(names, takes_out) else { return Standing::default() };
+    let drains = matches!(order.action, Action::Drain { .. });
+    let phase = if drains { Phase::Draining } else { Phase::Out };
+    let did = format!("{}/{} is {}", names.1, names.2, phase.name());
+    report.add(Stage::Orders, did, Why::Because(order.to_string()));
+    let (since, cause) = (Some(order.since), order.to_string().into());
+    Standing { phase, since, cause, ..Standing::default() }
+}
+
+/// The part of its weight that drains leave a zone, 0..=1.
+fn kept(members: &[usize], candidates: &[Candidate<'_>]) -> f64 {
+    let weigh = |part: fn(&Candidate<'_>) -> f64| {
+        let weighed = members.iter().map(|&place| &candidates[place]);
+        weighed.map(|one| f64::from(one.weight()) * part(one)).sum::<f64>()
+    };
+    part(weigh(|one| one.ordered.remains), weigh(|_| 1.0))
 }
 
 /// Each region's part of the pool's traffic and the weight of its zones, in config order.
 pub(super) fn of_regions(
     pool: &Pool,
     zones: &[Zone<'_>],
+    orders: &Orders,
     report: &mut PoolReport,
 ) -> Vec<RegionShare> {
     let mut rest = zones;
@@ -58,7 +90,8 @@ pub(super) fn of_regions(
         let (own, others) = rest.split_at(region.zones.len());
         rest = others;
         let zones = own.iter().map(|zone| zone.weight).sum::<f64>();
-        let weight = match region.weight {
+        let ordered = orders.region_weight((&pool.name, &region.name));
+        let weight = match ordered.or(region.weight) {
             Some(weight) if zones > 0.0 => f64::from(weight),
             Some(_) => 0.0,
             None => zones,

@@ -9,14 +9,15 @@ use std::time::Instant;
 
 use super::decide::{Inputs, decide};
 use super::member::{Changes, carried_over};
+use super::orders::Orders;
 use super::pace::Pace;
 use super::report::Report;
 use super::{Candidate, Member};
 use crate::config::{Config, Pool, Target};
 use crate::health;
 use crate::model::{
-    Addresses, Admin, BackendKey, Lookup, LookupPlan, LookupSpec, Observation, Plan, Resolution,
-    Traffic,
+    Addresses, Admin, BackendKey, Lookup, LookupPlan, LookupSpec, Observation, Order, Plan,
+    Resolution, Traffic,
 };
 
 /// One fact.
@@ -28,9 +29,9 @@ pub enum Input {
     Sampled(Traffic),
     /// A hostname lookup ended.
     LookedUp(Lookup),
-    /// An operator ordered something for a backend. It holds until the next order, also for a
-    /// backend that is not configured now.
-    Ordered(BackendKey, Admin),
+    /// An operator ordered something. It holds until another order or its own end, also for what is
+    /// not configured now.
+    Ordered(Order),
     /// There is a new configuration.
     Configured(Arc<Config>),
 }
@@ -44,6 +45,8 @@ pub enum Change {
     Resolved(LookupSpec, usize),
     /// A hostname can no longer be resolved, or for another reason than before.
     Unresolved(LookupSpec, Arc<str>),
+    /// The time of an order is over.
+    Expired(Order),
     /// Which backends there are, where they are, or what is asked of them: probes, lookups and
     /// samples must follow.
     Members,
@@ -65,7 +68,9 @@ pub struct State {
     addresses: Addresses,
     /// The hostnames of the config, each with its last failure while that is not mended.
     lookups: HashMap<LookupSpec, Option<Arc<str>>>,
-    orders: HashMap<BackendKey, Admin>,
+    orders: Orders,
+    /// When an order ends or takes its next step.
+    order_due: Option<Instant>,
     /// Each pool's members, the pools in config order.
     pools: Vec<Vec<Member>>,
     /// Where each member is in `pools`.
@@ -83,7 +88,8 @@ impl State {
             lookups: lookups(&config).map(|spec| (spec, None)).collect(),
             config,
             addresses: Addresses::default(),
-            orders: HashMap::new(),
+            orders: Orders::default(),
+            order_due: None,
             pools: Vec::new(),
             places: HashMap::new(),
             plan: Arc::default(),
@@ -101,6 +107,7 @@ impl State {
         for input in inputs {
             self.apply(input, now, &mut changes);
         }
+        self.keep_orders(now, &mut changes);
         let decided = self.pace.take(now) && self.decide();
         Step { changes, plan: decided.then(|| Arc::clone(&self.plan)) }
     }
@@ -108,7 +115,7 @@ impl State {
     /// When a step is due although nothing new happened; `None` = when something does.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.pace.due()
+        self.pace.due().into_iter().chain(self.order_due).min()
     }
 
     /// The configuration in force.
@@ -143,7 +150,15 @@ impl State {
     /// What was ordered for a backend.
     #[must_use]
     pub fn admin(&self, backend: &BackendKey) -> Admin {
-        self.orders.get(backend).copied().unwrap_or_default()
+        let (pool, place) = self.places.get(backend).copied().unwrap_or_default();
+        let member = self.pools.get(pool).and_then(|members| members.get(place));
+        member.filter(|m| m.backend.key == *backend).map(|m| m.ordered.admin).unwrap_or_default()
+    }
+
+    /// The orders that stand, oldest first.
+    #[must_use]
+    pub fn orders(&self) -> &[Order] {
+        self.orders.all()
     }
 
     /// The hostnames to follow, in config order.
@@ -170,12 +185,29 @@ impl State {
                 self.turned(sample.backend, change, now, changes);
             }
             Input::LookedUp(lookup) => self.looked_up(lookup, now, changes),
-            Input::Ordered(backend, admin) => {
-                self.orders.insert(backend, admin);
-                self.pace.at_once(now);
+            Input::Ordered(order) => {
+                self.orders.give(order);
+                self.order_due = Some(now);
             }
             Input::Configured(config) => self.configured(config, now, changes),
         }
+    }
+
+    /// Ends orders whose time is over, and lets the members follow those that stand.
+    fn keep_orders(&mut self, now: Instant, changes: &mut Vec<Change>) {
+        if self.order_due.is_none_or(|due| due > now) {
+            return;
+        }
+        changes.extend(self.orders.expire(now).into_iter().map(Change::Expired));
+        self.follow_orders(now);
+        self.pace.at_once(now);
+    }
+
+    fn follow_orders(&mut self, now: Instant) {
+        for member in self.pools.iter_mut().flatten() {
+            member.ordered = self.orders.of_backend(&member.backend, now);
+        }
+        self.order_due = self.orders.due(now);
     }
 
     fn member(&mut self, key: &BackendKey) -> Option<&mut Member> {
@@ -251,6 +283,7 @@ impl State {
     fn gather(&mut self, now: Instant) -> Changes {
         let (pools, changes) = carried_over(&self.config, &self.addresses, &self.pools, now);
         self.pools = pools;
+        self.follow_orders(now);
         self.places.clear();
         for (index, pool) in self.pools.iter().enumerate() {
             for (place, member) in pool.iter().enumerate() {
@@ -262,10 +295,14 @@ impl State {
 
     /// Decides; true if the plan is another now.
     fn decide(&mut self) -> bool {
-        let candidate = |member| self.candidate(member);
         let pools: Vec<Vec<Candidate<'_>>> =
             self.pools.iter().map(|pool| pool.iter().map(candidate).collect()).collect();
-        let inputs = Inputs { config: &self.config, pools: &pools, previous: &self.plan };
+        let inputs = Inputs {
+            config: &self.config,
+            pools: &pools,
+            orders: &self.orders,
+            previous: &self.plan,
+        };
         let (plan, report) = decide(&inputs);
         self.report = report;
         if plan == *self.plan {
@@ -274,12 +311,11 @@ impl State {
         self.plan = Arc::new(plan);
         true
     }
+}
 
-    fn candidate<'a>(&self, member: &'a Member) -> Candidate<'a> {
-        let (health, reason) = member.health.health();
-        let admin = self.admin(&member.backend.key);
-        Candidate { backend: &member.backend, health, reason, admin }
-    }
+fn candidate(member: &Member) -> Candidate<'_> {
+    let (health, reason) = member.health.health();
+    Candidate { backend: &member.backend, health, reason, ordered: member.ordered }
 }
 
 /// The backends of a config that are named by hostname.

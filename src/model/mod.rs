@@ -9,11 +9,13 @@ mod health;
 mod identity;
 mod lookup;
 mod message;
+mod order;
 mod plan;
 mod printable;
 mod probe;
 mod reject;
 mod resolved;
+mod standing;
 mod time;
 
 pub use address::Address;
@@ -23,9 +25,11 @@ pub use lookup::{Lookup, LookupPlan, LookupSpec};
 pub use message::{
     LATENCY_BOUNDS_US, LATENCY_BUCKETS, Observation, ProbePlan, ProbeSpec, Resolution, Traffic,
 };
+pub use order::{Action, Order, Scope};
 pub use plan::{BackendPlan, Plan, PoolPlan, ZonePlan};
 pub use printable::{misleads, printable};
 pub use probe::{Expect, HttpAsk, ProbeKind};
 pub use reject::{BadRequest, BadResponse, Ended};
 pub use resolved::Addresses;
+pub use standing::{Phase, Standing};
 pub use time::UnixMillis;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Address, Admin, Health, PoolName, Reason};
+use super::{Address, Admin, Health, PoolName, Reason, Standing};
 
 /// The outcome of one decision: everything `table::build` needs besides the config.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +27,8 @@ pub struct ZonePlan {
     pub region: Arc<str>,
     /// The zone's name.
     pub zone: Arc<str>,
+    /// What is being done with it, and why.
+    pub standing: Standing,
     /// The part of the pool's traffic this zone gets, 0..=1. A pool's shares sum to 1, or to 0
     /// when nothing can take traffic.
     pub share: f64,
@@ -41,7 +43,7 @@ pub struct BackendPlan {
     pub name: Arc<str>,
     /// Where it listens.
     pub address: Address,
-    /// The weight it was configured with.
+    /// The weight it is given: as configured, or as ordered instead.
     pub weight: u32,
     /// The weight it has within its zone now; 0 = gets nothing new.
     pub effective_weight: f64,

@@ -10,7 +10,7 @@ use crate::config::{
     Retries, Route, RouteTimeouts,
 };
 use crate::live::Live;
-use crate::model::{Address, Admin, BackendPlan, Health, Plan, PoolPlan, ZonePlan};
+use crate::model::{Address, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, ZonePlan};
 use crate::table::{Headers, Inputs, Table, build};
 
 /// Ip-hash by the client's address.
@@ -83,7 +83,8 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
 
 /// A zone of region `r`.
 pub(crate) fn zone(name: &str, share: f64, backends: Vec<BackendPlan>) -> ZonePlan {
-    ZonePlan { region: Arc::from("r"), zone: Arc::from(name), share, backends }
+    let standing = Standing::default();
+    ZonePlan { region: Arc::from("r"), zone: Arc::from(name), standing, share, backends }
 }
 
 /// Backends of these weights, named after their zone.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fixture::{backend, config, fail, flat, key, named, pass};
+use super::fixture::{backend, config, fail, flat, key, named, order, pass, pool, region, zone};
 use crate::config::Pool;
 use crate::decision::{Change, Input, State, Step};
-use crate::model::{Admin, Health, Lookup, LookupSpec, Plan, Traffic};
+use crate::model::{Action, Admin, Health, Lookup, LookupSpec, Order, Phase, Plan, Scope, Traffic};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -38,6 +38,10 @@ fn healths(state: &State) -> String {
     let shown =
         members.map(|one| format!("{}={}", one.backend.key.name, one.health.health().0.name()));
     shown.collect::<Vec<_>>().join(" ")
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::Backend(key("site", name))
 }
 
 fn spec(backend: &str, host: &str) -> LookupSpec {
@@ -98,13 +102,81 @@ fn traffic_that_cannot_connect_takes_a_backend_out_at_once() {
 fn an_order_holds_whatever_is_observed() {
     let (mut state, now) = state(vec![flat("site", vec![backend("a", 1), backend("b", 2)])]);
     up(&mut state, &["a", "b"], now);
-    let step = state.step([Input::Ordered(key("site", "a"), Admin::Drain)], now + 20 * MS);
+    let step = state.step([order(scope("a"), Action::Drain { over: None }, now)], now + 20 * MS);
     assert_eq!(weights(&step.plan.unwrap()), "a=0 b=1");
     configured(&mut state, vec![flat("site", vec![backend("b", 2)])], now + 30 * MS);
     let back = vec![flat("site", vec![backend("a", 1), backend("b", 2)])];
     configured(&mut state, back, now + 40 * MS);
     assert_eq!(state.admin(&key("site", "a")), Admin::Drain);
     assert_eq!(weights(state.plan()), "a=0 b=1");
+}
+
+#[test]
+fn an_order_ends_by_its_time_or_by_another_order() {
+    let (mut state, now) = state(vec![flat("site", vec![backend("a", 1), backend("b", 2)])]);
+    up(&mut state, &["a", "b"], now);
+    let minute = Duration::from_secs(60);
+    let Input::Ordered(drain) = order(scope("a"), Action::Maint, now) else { unreachable!() };
+    let drain = Order { until: Some(now + minute), ..drain };
+    state.step([Input::Ordered(drain.clone())], now + 20 * MS);
+    assert_eq!(weights(state.plan()), "a=0 b=1");
+    assert_eq!(state.due(), Some(now + minute));
+    let step = state.step([], now + minute);
+    assert_eq!(step.changes, [Change::Expired(drain)]);
+    assert_eq!(weights(&step.plan.unwrap()), "a=1 b=1");
+
+    state.step([order(scope("a"), Action::Maint, now)], now + minute);
+    state.step([order(Scope::Pool("site".into()), Action::Ready, now)], now + minute);
+    assert_eq!(weights(state.plan()), "a=1 b=1", "an order for the pool ends those within it");
+    assert!(state.orders().is_empty());
+}
+
+#[test]
+fn a_gradual_drain_goes_down_evenly() {
+    let (mut state, now) = state(vec![flat("site", vec![backend("a", 1), backend("b", 2)])]);
+    up(&mut state, &["a", "b"], now);
+    let over = Some(Duration::from_secs(4));
+    state.step([order(scope("a"), Action::Drain { over }, now)], now);
+    let mut seen = vec![weights(state.plan())];
+    while let Some(due) = state.due() {
+        state.step([], due);
+        seen.push(weights(state.plan()));
+    }
+    assert_eq!(seen, ["a=1 b=1", "a=0.75 b=1", "a=0.5 b=1", "a=0.25 b=1", "a=0 b=1"]);
+}
+
+#[test]
+fn a_weight_may_be_ordered_for_a_backend_a_zone_and_a_region() {
+    let east =
+        vec![zone("a", None, vec![backend("a1", 1)]), zone("b", None, vec![backend("b1", 2)])];
+    let west = vec![zone("c", None, vec![backend("c1", 3)])];
+    let (mut state, now) =
+        state(vec![pool("site", vec![region("east", None, east), region("west", None, west)])]);
+    up(&mut state, &["a1", "b1", "c1"], now);
+    let zone = |zone: &str| Scope::Zone { pool: None, region: None, zone: zone.into() };
+    let region = Scope::Region { pool: Some("site".into()), region: "west".into() };
+    state.step(
+        [
+            order(scope("a1"), Action::Weight(Some(4)), now),
+            order(zone("b"), Action::Weight(Some(0)), now),
+            order(region, Action::Weight(Some(12)), now),
+        ],
+        now,
+    );
+    let shares = |state: &State| -> Vec<f64> {
+        state.plan().pools[0].zones.iter().map(|zone| zone.share).collect()
+    };
+    assert_eq!(weights(state.plan()), "a1=4 b1=1 c1=1");
+    assert_eq!(shares(&state), [0.25, 0.0, 0.75]);
+
+    let fail = order(zone("a"), Action::Fail { to: None }, now);
+    state.step([fail], now);
+    assert_eq!(shares(&state), [0.0, 0.0, 1.0]);
+    let standing = &state.plan().pools[0].zones[0].standing;
+    assert_eq!(standing.phase, Phase::Out);
+    assert_eq!(&*standing.cause, "fail of zone a ordered by operator: a test");
+    state.step([order(zone("a"), Action::Restore { advance: false }, now)], now);
+    assert_eq!(shares(&state), [0.25, 0.0, 0.75]);
 }
 
 #[test]

@@ -7,7 +7,10 @@ use crate::config::{
     AdminApi, Algorithm, Backend, Cadence, Config, HealthChecks, NetworkCheck, Pool, PoolTimeouts,
     Region, Target, Zone,
 };
-use crate::model::{BackendKey, Failure, Layer, Observation, Outcome, Reason};
+use crate::decision::{Input, Ordered};
+use crate::model::{
+    Action, Admin, BackendKey, Failure, Layer, Observation, Order, Outcome, Reason, Scope,
+};
 
 /// A config with these pools and no listeners.
 pub(crate) fn config(pools: Vec<Pool>) -> Config {
@@ -80,4 +83,15 @@ fn observation(pool: &str, name: &str, at: Instant, outcome: Outcome) -> Observa
     let latency = Duration::from_millis(1);
     let backend = key(pool, name);
     Observation { backend, layer: Layer::Network, check: 0, at, latency, outcome }
+}
+
+/// What an order of this kind comes to for a backend.
+pub(crate) fn ordered(admin: Admin) -> Ordered {
+    let remains = if admin == Admin::Ready { 1.0 } else { 0.0 };
+    Ordered { admin, remains, ..Ordered::default() }
+}
+
+pub(crate) fn order(scope: Scope, action: Action, since: Instant) -> Input {
+    let (actor, why) = ("operator".into(), "a test".into());
+    Input::Ordered(Order { scope, action, actor, why, since, until: None })
 }

@@ -1,8 +1,8 @@
 //! Scenarios and the reports they must give, reviewed as text.
 
-use super::fixture::{backend, config, flat, pool, region, zone};
+use super::fixture::{backend, config, flat, ordered, pool, region, zone};
 use crate::config::{Config, ResolvedBackend, expand};
-use crate::decision::{Candidate, Inputs, decide};
+use crate::decision::{Candidate, Inputs, Orders, decide};
 use crate::model::{Addresses, Admin, Failure, Health, Plan, Reason};
 
 /// Backends that are not simply up: `(name, health, admin)`.
@@ -15,7 +15,8 @@ fn decided(config: &Config, exceptions: Exceptions<'_>, previous: &Plan) -> (Pla
     let candidate = |backend| candidate(backend, exceptions);
     let pools: Vec<Vec<Candidate<'_>>> =
         backends.iter().map(|pool| pool.iter().map(candidate).collect()).collect();
-    let (plan, report) = decide(&Inputs { config, pools: &pools, previous });
+    let (plan, report) =
+        decide(&Inputs { config, pools: &pools, orders: &Orders::default(), previous });
     (plan, report.to_string())
 }
 
@@ -24,7 +25,7 @@ fn candidate<'a>(backend: &'a ResolvedBackend, exceptions: Exceptions<'_>) -> Ca
     let (_, health, admin) = found.copied().unwrap_or(("", Health::Up, Admin::Ready));
     let reason = Reason { failure: Failure::Timeout, detail: "50 ms".into() };
     let reason = matches!(health, Health::Down).then_some(reason);
-    Candidate { backend, health, reason, admin }
+    Candidate { backend, health, reason, ordered: ordered(admin) }
 }
 
 fn shares(plan: &Plan) -> String {

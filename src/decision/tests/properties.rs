@@ -9,9 +9,9 @@ use proptest::prelude::{
 
 use tokio::time::Instant;
 
-use super::fixture::{backend, config, fail, flat, pass, pool, region, zone};
+use super::fixture::{backend, config, fail, flat, ordered, pass, pool, region, zone};
 use crate::config::{Config, ResolvedBackend, expand};
-use crate::decision::{Candidate, Input, Inputs, State, decide};
+use crate::decision::{Candidate, Input, Inputs, Orders, State, decide};
 use crate::model::{Addresses, Admin, Health, Plan};
 
 /// One backend's weight, backup flag, health and order.
@@ -72,10 +72,16 @@ fn decided(config: &Config, backends: &[ResolvedBackend], facts: &[Facts]) -> Pl
     let candidates = backends.iter().map(|backend| {
         let place: usize = backend.key.name[1..].parse().unwrap();
         let (_, _, health, admin) = facts[place];
-        Candidate { backend, health, reason: None, admin }
+        Candidate { backend, health, reason: None, ordered: ordered(admin) }
     });
     let pools = [candidates.collect::<Vec<_>>()];
-    decide(&Inputs { config, pools: &pools, previous: &Plan::default() }).0
+    decide(&Inputs {
+        config,
+        pools: &pools,
+        orders: &Orders::default(),
+        previous: &Plan::default(),
+    })
+    .0
 }
 
 proptest! {
