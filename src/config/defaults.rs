@@ -53,6 +53,14 @@ pub const BUSINESS_FALL: u32 = 2;
 pub const RISE: u32 = 2;
 /// How much of the interval a probe may be early or late.
 pub const JITTER: f64 = 0.1;
+/// φ from which a silence is a suspicion: P(later) ≈ 3.4e-4.
+pub const PHI_SUSPECT: u32 = 8;
+/// φ from which a silence is a verdict: P(later) ≈ 1.1e-7.
+pub const PHI_FAILED: u32 = 16;
+/// Gaps between passes remembered per check.
+pub const PHI_WINDOW: usize = 200;
+/// The least deviation of those gaps, as a part of their mean.
+pub const PHI_JITTER: f64 = 0.3;
 /// Statuses an endpoint is expected to answer with.
 pub const STATUS: (u16, u16) = (200, 399);
 /// The admin API's unix socket, relative to the current directory.

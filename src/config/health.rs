@@ -17,6 +17,8 @@ pub struct HealthChecks {
     pub application: Option<ApplicationCheck>,
     /// L4: does a synthetic transaction succeed?
     pub business: Option<BusinessCheck>,
+    /// Learns each check's rhythm; `None` = only failures in a row decide.
+    pub phi: Option<Phi>,
 }
 
 /// How often a layer is asked, and how many answers in a row make a verdict.
@@ -110,4 +112,17 @@ pub struct Step {
     pub path: Arc<str>,
     /// Which answer passes.
     pub expect: Expect,
+}
+
+/// The phi-accrual detector of every check.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Phi {
+    /// φ from which a silence is a suspicion, > 0.
+    pub suspect: f64,
+    /// φ from which it is a verdict, ≥ `suspect`.
+    pub failed: f64,
+    /// How many gaps between passes are remembered, ≥ 2.
+    pub window: usize,
+    /// The least deviation of the gaps, as a part of their mean, 0..=1.
+    pub jitter: f64,
 }

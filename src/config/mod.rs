@@ -28,7 +28,7 @@ pub use admin::{AdminApi, Role, Secret, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
 pub use health::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkCheck,
-    ProcessAsk, ProcessCheck, Step,
+    Phi, ProcessAsk, ProcessCheck, Step,
 };
 pub use listener::{
     AccessLog, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, LogPath, PathOptions,

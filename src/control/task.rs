@@ -87,6 +87,11 @@ impl Task {
                 prepared = self.reloads.prepared() => self.reloaded(prepared),
                 () = suspects.notified() => self.suspected(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    // A silence must not be judged while its end waits in the queue.
+                    while seen.len() < BATCH && let Ok(one) = inbox.observations.try_recv() {
+                        seen.push(one);
+                    }
+                    self.observed(&mut seen);
                     self.woken();
                 }
                 _ = tick.tick() => self.ticked(),

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::clock::{WallClock, at};
 use super::status::{BackendEvidence, CheckEvidence, PoolStatus, RegionStatus, ZoneStatus};
 use crate::config::{Backend, Pool, Region, Target, Zone};
@@ -14,7 +16,8 @@ use crate::model::{
 
 /// Every pool with its regions, zones and backends, in config order.
 pub(super) fn pools(state: &State, clock: WallClock, configured: UnixMillis) -> Vec<PoolStatus> {
-    let view = View { state, clock, configured };
+    let now = Instant::now().into_std();
+    let view = View { state, clock, now, configured };
     let plans = state.plan().pools.iter();
     state.pools().zip(plans).map(|((pool, members), plan)| view.pool(pool, members, plan)).collect()
 }
@@ -31,6 +34,7 @@ pub(super) fn report(report: &Report) -> Vec<String> {
 struct View<'a> {
     state: &'a State,
     clock: WallClock,
+    now: std::time::Instant,
     /// Since when the config is in force.
     configured: UnixMillis,
 }
@@ -89,7 +93,7 @@ impl View<'_> {
         lookup_failure: Option<&Arc<str>>,
     ) -> BackendEvidence {
         let Member { backend, health, ordered } = member;
-        let evidence = health.evidence();
+        let evidence = health.evidence(self.now);
         BackendEvidence {
             key: backend.key.clone(),
             region: Arc::clone(&backend.region),

@@ -21,6 +21,7 @@
 //! ([`Step`]), with its own notion of when a burst of facts is worth a decision. Control drives it
 //! with the real clock; anything else may drive it with another.
 
+mod alarms;
 mod candidate;
 mod decide;
 mod eligible;

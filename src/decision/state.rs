@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::alarms::{Alarms, Place};
 use super::decide::{Inputs, decide};
 use super::member::{Changes, carried_over};
 use super::orders::Orders;
@@ -14,7 +15,7 @@ use super::pace::Pace;
 use super::report::Report;
 use super::{Candidate, Member};
 use crate::config::{Config, Pool, Target};
-use crate::health;
+use crate::health::{self, BackendHealth};
 use crate::model::{
     Addresses, Admin, BackendKey, Lookup, LookupPlan, LookupSpec, Observation, Order, Plan,
     Resolution, Traffic,
@@ -78,6 +79,7 @@ pub struct State {
     plan: Arc<Plan>,
     report: Report,
     pace: Pace,
+    alarms: Alarms,
 }
 
 impl State {
@@ -95,6 +97,7 @@ impl State {
             plan: Arc::default(),
             report: Report::default(),
             pace: Pace::default(),
+            alarms: Alarms::default(),
         };
         state.gather(now);
         state.decide();
@@ -108,6 +111,7 @@ impl State {
             self.apply(input, now, &mut changes);
         }
         self.keep_orders(now, &mut changes);
+        self.elapse(now, &mut changes);
         let decided = self.pace.take(now) && self.decide();
         Step { changes, plan: decided.then(|| Arc::clone(&self.plan)) }
     }
@@ -115,7 +119,7 @@ impl State {
     /// When a step is due although nothing new happened; `None` = when something does.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.pace.due().into_iter().chain(self.order_due).min()
+        self.pace.due().into_iter().chain(self.order_due).chain(self.alarms.next()).min()
     }
 
     /// The configuration in force.
@@ -176,13 +180,10 @@ impl State {
     fn apply(&mut self, input: Input, now: Instant, changes: &mut Vec<Change>) {
         match input {
             Input::Observed(seen) => {
-                let change = self.member(&seen.backend).and_then(|m| m.health.observe(&seen));
-                self.turned(seen.backend, change, now, changes);
+                self.judge(&seen.backend, now, changes, |health| health.observe(&seen));
             }
             Input::Sampled(sample) => {
-                let member = self.member(&sample.backend);
-                let change = member.and_then(|m| m.health.traffic(&sample, now));
-                self.turned(sample.backend, change, now, changes);
+                self.judge(&sample.backend, now, changes, |health| health.traffic(&sample, now));
             }
             Input::LookedUp(lookup) => self.looked_up(lookup, now, changes),
             Input::Ordered(order) => {
@@ -210,15 +211,38 @@ impl State {
         self.order_due = self.orders.due(now);
     }
 
-    fn member(&mut self, key: &BackendKey) -> Option<&mut Member> {
-        let (pool, place) = *self.places.get(key)?;
-        self.pools.get_mut(pool)?.get_mut(place)
+    /// Lets a backend's health take something over.
+    fn judge(
+        &mut self,
+        key: &BackendKey,
+        now: Instant,
+        changes: &mut Vec<Change>,
+        take: impl FnOnce(&mut BackendHealth) -> Option<health::Change>,
+    ) {
+        let Some(place) = self.places.get(key).copied() else { return };
+        let Some(member) = self.pools.get_mut(place.0).and_then(|pool| pool.get_mut(place.1))
+        else {
+            return;
+        };
+        let change = take(&mut member.health);
+        self.alarms.set(place, member.health.due());
+        self.turned(key, change, now, changes);
+    }
+
+    /// Lets those take over that time has passed who asked for it.
+    fn elapse(&mut self, now: Instant, changes: &mut Vec<Change>) {
+        let due: Vec<Place> = std::iter::from_fn(|| self.alarms.pop(now)).collect();
+        for (pool, place) in due {
+            let member = self.pools.get(pool).and_then(|pool| pool.get(place));
+            let Some(key) = member.map(|member| member.backend.key.clone()) else { continue };
+            self.judge(&key, now, changes, |health| health.elapse(now));
+        }
     }
 
     /// Notes a verdict that changed, and how urgent that is.
     fn turned(
         &mut self,
-        key: BackendKey,
+        key: &BackendKey,
         change: Option<health::Change>,
         now: Instant,
         changes: &mut Vec<Change>,
@@ -229,7 +253,7 @@ impl State {
         } else {
             self.pace.soon(now);
         }
-        changes.push(Change::Health(key, change));
+        changes.push(Change::Health(key.clone(), change));
     }
 
     fn looked_up(&mut self, lookup: Lookup, now: Instant, changes: &mut Vec<Change>) {
@@ -274,7 +298,7 @@ impl State {
 
     fn regather(&mut self, now: Instant, changes: &mut Vec<Change>) {
         for (key, change) in self.gather(now) {
-            self.turned(key, Some(change), now, changes);
+            self.turned(&key, Some(change), now, changes);
         }
         changes.push(Change::Members);
     }
@@ -285,9 +309,11 @@ impl State {
         self.pools = pools;
         self.follow_orders(now);
         self.places.clear();
+        self.alarms = Alarms::default();
         for (index, pool) in self.pools.iter().enumerate() {
             for (place, member) in pool.iter().enumerate() {
                 self.places.insert(member.backend.key.clone(), (index, place));
+                self.alarms.set((index, place), member.health.due());
             }
         }
         changes

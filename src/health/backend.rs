@@ -86,6 +86,18 @@ impl BackendHealth {
         self.settle(seen.at)
     }
 
+    /// When [`elapse`](Self::elapse) is due although nothing was seen.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.layers.iter().filter_map(LayerState::due).min()
+    }
+
+    /// Takes over that time has passed: a silence may have become a verdict.
+    pub fn elapse(&mut self, now: Instant) -> Option<Change> {
+        self.layers.iter_mut().for_each(|state| state.elapse(now));
+        self.settle(now)
+    }
+
     /// Takes over what live traffic showed in one sample: connections that failed while none
     /// succeeded eject the backend at once, if there is a layer that can readmit it.
     pub fn traffic(&mut self, sample: &Traffic, now: Instant) -> Option<Change> {
@@ -137,7 +149,7 @@ impl BackendHealth {
 
     /// Everything known, for views.
     #[must_use]
-    pub fn evidence(&self) -> Evidence {
+    pub fn evidence(&self, now: Instant) -> Evidence {
         let ejected = |ejection: &Ejection| (ejection.since(), ejection.reason().clone());
         Evidence {
             health: self.health,
@@ -146,7 +158,7 @@ impl BackendHealth {
             since: self.since,
             flips: self.flips,
             ejected: self.ejection.as_ref().map(ejected),
-            layers: self.layers.iter().map(LayerState::evidence).collect(),
+            layers: self.layers.iter().map(|state| state.evidence(now)).collect(),
         }
     }
 
@@ -164,7 +176,7 @@ impl BackendHealth {
         for asked in asked(checks, &Arc::default()) {
             let found = old.iter().position(|state| state.layer() == asked.layer);
             let before = found.map(|index| old.swap_remove(index));
-            self.layers.push(LayerState::new(asked, before, start, now));
+            self.layers.push(LayerState::new(asked, checks.phi, before, start, now));
         }
     }
 

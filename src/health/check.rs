@@ -1,11 +1,28 @@
 //! One question asked again and again: its detector, its last results, its last failure.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::detector::{RiseFall, Thresholds, Verdict};
-use super::evidence::CheckEvidence;
+use super::evidence::{CheckEvidence, Detector};
 use super::history::{History, Sample};
+use super::phi::Rhythm;
+use crate::config::Phi;
 use crate::model::{Observation, Outcome, ProbeKind, Reason};
+
+/// How a layer's results are judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rules {
+    pub(super) thresholds: Thresholds,
+    pub(super) interval: Duration,
+    pub(super) phi: Option<Phi>,
+}
+
+impl Rules {
+    /// The longest silence, once it is in doubt.
+    fn bound(&self) -> Duration {
+        self.interval.saturating_mul(self.thresholds.fall)
+    }
+}
 
 /// One check of one layer.
 #[derive(Clone, Debug)]
@@ -13,6 +30,9 @@ pub(super) struct Check {
     /// A check whose question a reload does not change keeps its state.
     question: ProbeKind,
     detector: RiseFall,
+    rhythm: Rhythm,
+    /// What made it down, if it is.
+    decided_by: Option<Detector>,
     since: Instant,
     last_failure: Option<Reason>,
     history: History,
@@ -21,8 +41,15 @@ pub(super) struct Check {
 impl Check {
     /// A check without a verdict: `start` is [`Verdict::Unknown`] or [`Verdict::Presumed`].
     pub(super) fn new(question: ProbeKind, start: Verdict, now: Instant) -> Self {
-        let detector = RiseFall::new(start);
-        Self { question, detector, since: now, last_failure: None, history: History::default() }
+        Self {
+            question,
+            detector: RiseFall::new(start),
+            rhythm: Rhythm::default(),
+            decided_by: None,
+            since: now,
+            last_failure: None,
+            history: History::default(),
+        }
     }
 
     pub(super) fn question(&self) -> &ProbeKind {
@@ -39,36 +66,84 @@ impl Check {
     }
 
     /// Takes over one result.
-    pub(super) fn record(&mut self, seen: &Observation, thresholds: Thresholds) {
-        let turned = match &seen.outcome {
-            Outcome::Pass => self.detector.pass(thresholds),
+    pub(super) fn record(&mut self, seen: &Observation, rules: &Rules) {
+        match &seen.outcome {
+            Outcome::Pass => self.passed(seen.at, rules),
             Outcome::Fail(reason) => {
                 self.last_failure = Some(reason.clone());
-                self.detector.fail(thresholds)
+                if self.detector.fail(rules.thresholds) {
+                    self.fell(Detector::Fall, seen.at);
+                }
+                self.judge(seen.at, rules);
             }
-            Outcome::Void(_) => false,
-        };
-        if turned {
-            self.since = seen.at;
+            Outcome::Void(_) => self.rhythm.lose(),
         }
         let Observation { at, latency, .. } = *seen;
         self.history.push(Sample { at, latency, outcome: seen.outcome.clone() });
     }
 
+    fn passed(&mut self, at: Instant, rules: &Rules) {
+        if let Some(phi) = &rules.phi {
+            self.rhythm.pass(at, self.verdict() != Verdict::Down, phi);
+        }
+        if self.detector.pass(rules.thresholds) {
+            (self.since, self.decided_by) = (at, None);
+        }
+    }
+
+    fn fell(&mut self, by: Detector, at: Instant) {
+        (self.since, self.decided_by) = (at, Some(by));
+    }
+
+    /// When the silence will be a verdict, if it is in doubt now, and by what.
+    pub(super) fn due(&self, rules: &Rules) -> Option<(Instant, Detector)> {
+        let phi = rules.phi.as_ref()?;
+        let in_doubt = self.detector.in_doubt(rules.thresholds);
+        in_doubt.then(|| self.rhythm.verdict_at(rules.bound(), phi)).flatten()
+    }
+
+    /// Judges the silence because time has passed. A look that is itself late by a whole interval
+    /// decides nothing: whoever slept may have slept through a pass.
+    pub(super) fn elapse(&mut self, now: Instant, rules: &Rules) {
+        match self.due(rules) {
+            Some((due, _)) if now > due + rules.interval => self.rhythm.lose(),
+            Some(_) => self.judge(now, rules),
+            None => {}
+        }
+    }
+
+    fn judge(&mut self, now: Instant, rules: &Rules) {
+        if let Some((due, by)) = self.due(rules)
+            && due <= now
+            && self.detector.overdue()
+        {
+            self.fell(by, now);
+        }
+    }
+
+    /// Probes will come at another pace: what is known of the old one is of no use.
+    pub(super) fn unlearn(&mut self) {
+        self.rhythm = Rhythm::default();
+    }
+
     /// Forgets the verdict but keeps the results: the backend is elsewhere now.
     pub(super) fn forget(&mut self, start: Verdict, now: Instant) {
         self.detector = RiseFall::new(start);
+        self.rhythm = Rhythm::default();
+        self.decided_by = None;
         self.since = now;
         self.last_failure = None;
     }
 
-    pub(super) fn evidence(&self) -> CheckEvidence {
+    pub(super) fn evidence(&self, now: Instant, rules: &Rules) -> CheckEvidence {
         CheckEvidence {
             name: self.question.to_string().into(),
             verdict: self.verdict(),
             since: self.since,
             passes: self.detector.passes(),
             fails: self.detector.fails(),
+            phi: rules.phi.as_ref().and_then(|phi| self.rhythm.phi(now, phi)),
+            decided_by: self.decided_by,
             last_failure: self.last_failure.clone(),
             results: self.history.to_vec(),
         }

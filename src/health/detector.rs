@@ -84,6 +84,17 @@ impl RiseFall {
         self.verdict != Verdict::Down && self.fails >= thresholds.fall && self.turn(Verdict::Down)
     }
 
+    /// Whether enough has failed since the last pass for a silence to mean something: one failure
+    /// alone may be one lost packet.
+    pub(super) fn in_doubt(&self, thresholds: Thresholds) -> bool {
+        self.verdict != Verdict::Down && self.fails >= thresholds.fall.clamp(1, 2)
+    }
+
+    /// The silence has lasted too long; true if the verdict changed.
+    pub(super) fn overdue(&mut self) -> bool {
+        self.verdict != Verdict::Down && self.turn(Verdict::Down)
+    }
+
     fn turn(&mut self, verdict: Verdict) -> bool {
         self.verdict = verdict;
         true

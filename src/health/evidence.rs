@@ -42,6 +42,29 @@ pub struct LayerEvidence {
     pub checks: Vec<CheckEvidence>,
 }
 
+/// What made a check down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Detector {
+    /// `fall` failures in a row.
+    Fall,
+    /// φ: a silence too unlikely by the rhythm so far.
+    Phi,
+    /// A silence of `fall` × interval.
+    Bound,
+}
+
+impl Detector {
+    /// The closed set of names used in logs and views.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fall => "fall",
+            Self::Phi => "phi",
+            Self::Bound => "bound",
+        }
+    }
+}
+
 /// One check's verdict and its last results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckEvidence {
@@ -55,6 +78,10 @@ pub struct CheckEvidence {
     pub passes: u32,
     /// Failures in a row, up to now.
     pub fails: u32,
+    /// How surprising its silence is: −ln P(later); `None` while its rhythm is not known.
+    pub phi: Option<f64>,
+    /// What made it down, if it is.
+    pub decided_by: Option<Detector>,
     /// The last failure seen, however long ago.
     pub last_failure: Option<Reason>,
     /// The last [`HISTORY`](super::HISTORY) results, oldest first.

@@ -2,37 +2,52 @@
 
 use std::time::Instant;
 
-use super::check::Check;
+use super::check::{Check, Rules};
 use super::detector::{Thresholds, Verdict};
 use super::evidence::LayerEvidence;
 use super::plan::Asked;
+use crate::config::Phi;
 use crate::model::{Layer, Observation, ProbeKind, Reason};
 
 /// The state of one layer.
 #[derive(Clone, Debug)]
 pub(super) struct LayerState {
     layer: Layer,
-    thresholds: Thresholds,
+    rules: Rules,
     checks: Vec<Check>,
     since: Instant,
 }
 
 impl LayerState {
     /// A layer as asked; a question that `before` asked too keeps its check.
-    pub(super) fn new(asked: Asked, before: Option<Self>, start: Verdict, now: Instant) -> Self {
+    pub(super) fn new(
+        asked: Asked,
+        phi: Option<Phi>,
+        before: Option<Self>,
+        start: Verdict,
+        now: Instant,
+    ) -> Self {
         let Asked { layer, cadence, questions } = asked;
         let thresholds = Thresholds { rise: cadence.rise, fall: cadence.fall };
+        let rules = Rules { thresholds, interval: cadence.interval, phi };
+        let same_pace = before.as_ref().is_some_and(|state| state.rules.interval == rules.interval);
         let since = before.as_ref().map_or(now, |state| state.since);
         let verdict = before.as_ref().map(Self::verdict);
         let mut old = before.map(|state| state.checks).unwrap_or_default();
         let checks = questions
             .into_iter()
             .map(|question| match old.iter().position(|check| *check.question() == question) {
-                Some(found) => old.swap_remove(found),
+                Some(found) => {
+                    let mut check = old.swap_remove(found);
+                    if !same_pace {
+                        check.unlearn();
+                    }
+                    check
+                }
                 None => Check::new(question, start, now),
             })
             .collect();
-        let mut state = Self { layer, thresholds, checks, since };
+        let mut state = Self { layer, rules, checks, since };
         if verdict != Some(state.verdict()) {
             state.since = now;
         }
@@ -44,7 +59,7 @@ impl LayerState {
     }
 
     pub(super) fn thresholds(&self) -> Thresholds {
-        self.thresholds
+        self.rules.thresholds
     }
 
     /// What its checks ask, in their order.
@@ -76,11 +91,26 @@ impl LayerState {
     pub(super) fn record(&mut self, seen: &Observation) -> bool {
         let before = self.verdict();
         let Some(check) = self.checks.get_mut(seen.check) else { return false };
-        check.record(seen, self.thresholds);
+        check.record(seen, &self.rules);
         if self.verdict() != before {
             self.since = seen.at;
         }
         true
+    }
+
+    /// When one of its checks needs a look although nothing was seen.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let dues = self.checks.iter().filter_map(|check| check.due(&self.rules));
+        dues.map(|(due, _)| due).min()
+    }
+
+    /// Judges silences as of now.
+    pub(super) fn elapse(&mut self, now: Instant) {
+        let before = self.verdict();
+        self.checks.iter_mut().for_each(|check| check.elapse(now, &self.rules));
+        if self.verdict() != before {
+            self.since = now;
+        }
     }
 
     /// Forgets all verdicts but keeps the results: the backend is elsewhere now.
@@ -89,13 +119,13 @@ impl LayerState {
         self.since = now;
     }
 
-    pub(super) fn evidence(&self) -> LayerEvidence {
+    pub(super) fn evidence(&self, now: Instant) -> LayerEvidence {
         LayerEvidence {
             layer: self.layer,
             verdict: self.verdict(),
             since: self.since,
             reason: self.reason().cloned(),
-            checks: self.checks.iter().map(Check::evidence).collect(),
+            checks: self.checks.iter().map(|check| check.evidence(now, &self.rules)).collect(),
         }
     }
 }

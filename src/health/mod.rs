@@ -9,7 +9,9 @@
 //! # Checks
 //!
 //! A check is `unknown` until its first verdict. One pass makes it `up`; `fall` failures in a row
-//! make it `down`; from `down`, `rise` passes in a row make it `up` again. A void result (the
+//! make it `down`; from `down`, `rise` passes in a row make it `up` again. A silence that is too
+//! unlikely by the check's own rhythm, or longer than `fall` × interval, makes it `down` as well,
+//! once two probes have failed (the `phi` submodule has the model). A void result (the
 //! prober could not judge) is shown among the results and changes nothing.
 //!
 //! A check that a reload adds to a backend which is up starts `presumed`: it counts as up until it
@@ -49,6 +51,7 @@ mod ejection;
 mod evidence;
 mod history;
 mod layer;
+mod phi;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -56,6 +59,6 @@ mod tests;
 pub use backend::{BackendHealth, Change};
 pub use combine::Cause;
 pub use detector::Verdict;
-pub use evidence::{CheckEvidence, Evidence, LayerEvidence};
+pub use evidence::{CheckEvidence, Detector, Evidence, LayerEvidence};
 pub use history::{HISTORY, Sample};
 pub use plan::probe_plan;

@@ -3,7 +3,7 @@
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
 use crate::config::{
-    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, ProcessAsk,
+    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, Phi, ProcessAsk,
     ProcessCheck, Step,
 };
 use crate::model::Expect;
@@ -15,7 +15,19 @@ pub(super) fn tree(health: &HealthChecks) -> Tree {
     let application = health.application.as_ref().map(|check| ("application", application(check)));
     let business = health.business.as_ref().map(|check| ("business", business(check)));
     let layers: Vec<_> = [network, process, application, business].into_iter().flatten().collect();
-    if layers.is_empty() { word("off") } else { map(layers) }
+    if layers.is_empty() {
+        return word("off");
+    }
+    map(layers.into_iter().chain([("phi", health.phi.as_ref().map_or(word("off"), phi))]))
+}
+
+fn phi(phi: &Phi) -> Tree {
+    map([
+        ("suspect", word(phi.suspect)),
+        ("failed", word(phi.failed)),
+        ("window", word(phi.window)),
+        ("jitter", word(value::ratio(phi.jitter))),
+    ])
 }
 
 fn process(check: &ProcessCheck) -> Tree {

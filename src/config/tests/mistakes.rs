@@ -242,3 +242,13 @@ fn an_address_out_of_form_is_told_with_the_forms() {
         assert!(problems.contains(why), "{address}: {problems}");
     }
 }
+
+#[test]
+fn a_phi_that_contradicts_itself_is_told() {
+    let health = |phi: &str| {
+        with_pool(&format!("backends: [ a:1 ], health: {{ network: {{}}, phi: {phi} }}"))
+    };
+    insta::assert_snapshot!(problems(&health("{ suspect: 17 }")), @"config:4:58: pools.site.health.phi: `suspect` (17) is above `failed` (16): a silence would be a verdict before it is a suspicion");
+    insta::assert_snapshot!(problems(&health("on")), @r#"config:4:58: pools.site.health.phi: "on" does not fit (expected `off`, or a mapping with `suspect`, `failed` and more)"#);
+    assert_eq!(valid(&health("off")).config.pools[0].health.phi, None);
+}

@@ -2,6 +2,7 @@
 
 mod properties;
 mod reload;
+mod silence;
 mod timelines;
 
 use std::fmt::Write;

@@ -141,7 +141,7 @@ proptest! {
         let changes = feed(&mut health, &facts, now).len();
         let rounds = facts.len().div_ceil((fall + rise) as usize);
         prop_assert!(changes <= 2 * rounds + 1, "{changes} changes in {} results", facts.len());
-        prop_assert_eq!(health.evidence().flips as usize, changes.saturating_sub(1));
+        prop_assert_eq!(health.evidence(now).flips as usize, changes.saturating_sub(1));
     }
 
     #[test]
@@ -154,9 +154,9 @@ proptest! {
         feed(&mut kept, &before, now);
         let mut reloaded = kept.clone();
         prop_assert_eq!(reloaded.reconfigure(&checks, later), None);
-        prop_assert_eq!(reloaded.evidence(), kept.evidence());
+        prop_assert_eq!(reloaded.evidence(later), kept.evidence(later));
         prop_assert_eq!(feed(&mut reloaded, &after, later), feed(&mut kept, &after, later));
-        prop_assert_eq!(reloaded.evidence(), kept.evidence());
+        prop_assert_eq!(reloaded.evidence(later), kept.evidence(later));
     }
 
     #[test]
@@ -198,7 +198,7 @@ proptest! {
             before = change.to;
         }
         prop_assert_eq!(health.health().0, before);
-        prop_assert_eq!(before == Health::Up, health.evidence().cause.is_none());
+        prop_assert_eq!(before == Health::Up, health.evidence(now).cause.is_none());
     }
 }
 

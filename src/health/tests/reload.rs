@@ -19,7 +19,7 @@ fn up(checks: &HealthChecks) -> Story {
 fn an_added_check_is_presumed_up_until_it_has_failed_in_a_row() {
     let mut story = up(&network());
     story.at(100).reload(&both(&["/health"]));
-    assert_eq!(story.health.evidence().layers[1].verdict, Verdict::Presumed);
+    assert_eq!(story.health.evidence(story.now).layers[1].verdict, Verdict::Presumed);
     story.at(200).get(0, status("500")).at(300).get(0, status("500")).at(400).get(0, status("500"));
     assert_snapshot!(story.text, @r"
     0 ms: unknown
@@ -61,7 +61,7 @@ fn a_check_that_moves_in_the_file_keeps_its_state() {
         story.at(ms).get(1, status("503"));
     }
     story.at(400).reload(&both(&["/ready", "/health"]));
-    let layer = story.health.evidence().layers.swap_remove(1);
+    let layer = story.health.evidence(story.now).layers.swap_remove(1);
     assert_eq!((&*layer.checks[0].name, layer.checks[0].verdict), ("GET /ready", Verdict::Down));
     assert_eq!((&*layer.checks[1].name, layer.checks[1].verdict), ("GET /health", Verdict::Up));
     assert_eq!(layer.checks[0].results.len(), 4);
@@ -105,7 +105,7 @@ fn an_ejection_outlives_a_reload_unless_nothing_could_end_it() {
 fn a_new_address_keeps_an_up_backend_on_trial_and_a_down_one_waits_for_proof() {
     let mut story = up(&network());
     assert_eq!(story.health.moved(story.now), None);
-    assert_eq!(story.health.evidence().layers[0].verdict, Verdict::Presumed);
+    assert_eq!(story.health.evidence(story.now).layers[0].verdict, Verdict::Presumed);
     story.at(10).traffic(1, 0);
     let change = story.health.moved(story.now);
     story.tell(change).at(20).connect(PASS);

@@ -64,10 +64,10 @@ fn the_lowest_cause_is_the_one_shown() {
     for ms in [400, 500, 600] {
         story.at(ms).connect(refused());
     }
-    assert_eq!(story.health.evidence().cause, Some(Cause::Layer(Layer::Network)));
+    assert_eq!(story.health.evidence(story.now).cause, Some(Cause::Layer(Layer::Network)));
     assert_eq!(story.health.health().1.unwrap().failure, Failure::Refused);
     story.at(700).connect(PASS).at(800).connect(PASS);
-    assert_eq!(story.health.evidence().cause, Some(Cause::Layer(Layer::Application)));
+    assert_eq!(story.health.evidence(story.now).cause, Some(Cause::Layer(Layer::Application)));
     assert_eq!(story.health.health().1.unwrap().to_string(), "status: 500");
     assert_snapshot!(story.text, @r"
     0 ms: unknown
@@ -130,7 +130,7 @@ fn the_last_results_are_kept_with_the_void_ones() {
         story.at(ms).connect(PASS);
     }
     story.at(100).connect(void()).at(101).connect(refused());
-    let evidence = story.health.evidence();
+    let evidence = story.health.evidence(story.now);
     let check = &evidence.layers[0].checks[0];
     assert_eq!(&*check.name, "connect");
     assert_eq!((check.verdict, check.passes, check.fails), (Verdict::Up, 0, 1));

@@ -5,12 +5,14 @@ mod business;
 mod cadence;
 mod expect;
 mod http;
+mod phi;
 mod process;
 
 use crate::config::defaults::{NETWORK_INTERVAL, NETWORK_TIMEOUT};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key};
 use crate::config::{HealthChecks, NetworkCheck};
+use crate::model::Layer;
 
 /// `health`, unless it is `off`.
 pub(super) static SHAPE: Shape = Shape {
@@ -25,8 +27,9 @@ pub(super) static SHAPE: Shape = Shape {
             "L3: does the application say it is well?",
         ),
         key("business", Kind::Shape(&business::SHAPE), "L4: does a synthetic transaction succeed?"),
+        key("phi", phi::KIND, "The phi-accrual detector of every check; `{}` or none = defaults."),
     ],
-    later: &["passive", "phi", "start"],
+    later: &["passive", "start"],
 };
 
 static NETWORK: Shape = Shape {
@@ -46,7 +49,8 @@ static NETWORK: Shape = Shape {
 pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
     let Some(cursor) = cursor else {
         let cadence = cadence::default(NETWORK_INTERVAL, NETWORK_TIMEOUT);
-        return HealthChecks { network: Some(NetworkCheck { cadence }), ..HealthChecks::default() };
+        let network = Some(NetworkCheck { cadence });
+        return HealthChecks { network, phi: Some(phi::default()), ..HealthChecks::default() };
     };
     if cursor.is_word("off") {
         return HealthChecks::default();
@@ -56,7 +60,7 @@ pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
         return HealthChecks::default();
     }
     let Some(fields) = cursor.fields(&SHAPE) else { return HealthChecks::default() };
-    if !SHAPE.keys.iter().any(|key| fields.has(key.name)) {
+    if !Layer::ALL.iter().any(|layer| fields.has(layer.name())) {
         cursor.problem(
             "no layer is named here (expected `network`, `process`, `application` or `business`, \
              or `health: off`)",
@@ -67,6 +71,7 @@ pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
         process: fields.fields("process").map(|fields| process::check(&fields)),
         application: fields.fields("application").map(|fields| application::check(&fields)),
         business: fields.fields("business").map(|fields| business::check(&fields)),
+        phi: phi::check(&fields),
     }
 }
 
