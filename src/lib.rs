@@ -26,6 +26,7 @@
 //! - *What happens when a backend dies*: [`probe`] or a failed connect reports it, [`health`]
 //!   gives the verdict, [`decision::decide`] the new shares, [`table::build()`] the next table.
 //! - *What happens to a config file*: [`config`] checks it whole, [`control`] puts it in force.
+//! - *How fast it is, for whom*: [`mod@bench`] loads any server and judges its latency.
 //! - *How a process is put together*: [`app`], called by [`cli`].
 //!
 //! Each module may import only modules of a lower layer; `tests/tidy.rs` holds the list and fails
@@ -35,6 +36,7 @@ pub mod access_log;
 pub mod admin;
 pub mod app;
 pub mod balance;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -56,6 +56,7 @@ const MODULES: &[Module] = &[
         5,
         &["model", "config", "health", "table", "live", "metrics", "access_log", "control"],
     ),
+    module("bench", 5, &["model", "net", "l7"]),
     module("sim", 5, &["model", "config", "health", "decision", "table"]),
     module(
         "app",
@@ -80,13 +81,20 @@ const MODULES: &[Module] = &[
             "sim",
         ],
     ),
-    module("cli", 7, &["model", "config", "admin", "sim", "app"]),
+    module("cli", 7, &["model", "config", "admin", "sim", "bench", "app"]),
     module("main", 8, &["cli"]),
 ];
 
 /// Modules that compute and nothing else, by path prefix.
-const PURE: &[&str] =
-    &["src/model/", "src/balance/", "src/health/", "src/decision/", "src/table/build"];
+const PURE: &[&str] = &[
+    "src/model/",
+    "src/balance/",
+    "src/health/",
+    "src/decision/",
+    "src/table/build",
+    "src/bench/measure/",
+    "src/bench/report/",
+];
 /// What gives away a clock, I/O, logging or shared state.
 const IMPURE: &[&str] = &[
     "tokio::",

@@ -14,5 +14,7 @@ mod system;
 mod workers;
 
 pub use access_logs::UnwritableLog;
+pub use clock::wall_clock;
 pub use instance::{Instance, Lost, StartError};
 pub use run::{RunError, run};
+pub use system::raise_open_files;

@@ -6,7 +6,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 ///
 /// Every client connection and every upstream connection is one file; the usual soft limit of
 /// 1,024 exists for programs that use `select`.
-pub(super) fn raise_open_files() {
+pub fn raise_open_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::bench::measure::{self, Step, Target};
+
 const AFTER_HELP: &str = "\
 Examples:
   pulsegate demo                               see it work: no files needed
@@ -13,6 +15,7 @@ Examples:
   pulsegate run --config pulsegate.yaml        serve
   pulsegate status                             what every backend is doing, and why
   pulsegate reload                             put the changed file in force
+  pulsegate bench http://127.0.0.1:8080/ --target p99=200ms
 
 Exit codes: 0 done, 1 failed, 2 bad usage or bad configuration.";
 
@@ -61,6 +64,18 @@ Examples:
     /// If the file has a mistake, every mistake is printed, the running configuration stays as it
     /// is, and the exit code is 2.
     Reload(RemoteArgs),
+    /// Measure a server's latency under a load that never waits for it, and judge it by targets
+    ///
+    /// Requests are due on a schedule; latency counts from the moment a request was due, so a
+    /// stall is felt by all who came during it. Failed requests count as slower than any answer.
+    /// Exits with 1 if a target is missed, or if the generator itself was late and the run is
+    /// void. Ctrl-C ends the run and prints what was measured so far.
+    #[command(after_help = "\
+Examples:
+  pulsegate bench http://127.0.0.1:8080/ --rate 5000 --duration 30s
+  pulsegate bench http://127.0.0.1:8080/ --target p50=50ms,p99=200ms,errors=0.01%
+  pulsegate bench http://127.0.0.1:8080/ --ramp 1000:10s,2000:10s --arrivals poisson")]
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -109,6 +124,62 @@ pub(super) struct StatusArgs {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// What to ask for: http://host:port/path
+    pub(super) url: String,
+    /// Requests per second
+    #[arg(long, short, default_value_t = 1000.0)]
+    pub(super) rate: f64,
+    /// How long requests are sent
+    #[arg(long, short, value_name = "DURATION", value_parser = fine_duration, default_value = "10s")]
+    pub(super) duration: Duration,
+    /// Several rates, one after the other, in place of --rate and --duration
+    #[arg(long, value_name = "RATE:DURATION", value_delimiter = ',', value_parser = step,
+        conflicts_with_all = ["rate", "duration"])]
+    pub(super) ramp: Vec<Step>,
+    /// How requests are spread over time
+    #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant)]
+    pub(super) arrivals: ArrivalsArg,
+    /// What Poisson arrivals are drawn from; the same seed gives the same schedule
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Connections, all opened before the first request
+    #[arg(long, short, default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) connections: u32,
+    /// The request's method
+    #[arg(long, short, default_value = "GET")]
+    pub(super) method: String,
+    /// A header of the request, as `name: value`; may be repeated
+    #[arg(long, short = 'H', value_name = "HEADER")]
+    pub(super) header: Vec<String>,
+    /// A file with the request's body
+    #[arg(long, value_name = "FILE")]
+    pub(super) body_file: Option<PathBuf>,
+    /// A request that takes longer, from due to the whole answer, has failed
+    #[arg(long, value_name = "DURATION", value_parser = fine_duration, default_value = "10s")]
+    pub(super) timeout: Duration,
+    /// What must be reached: a percentile or `max` of latency, or `errors`
+    #[arg(long, value_name = "NAME=LIMIT", value_delimiter = ',', value_parser = Target::parse)]
+    pub(super) target: Vec<Target>,
+    /// How late the generator may be, at p99, before the run is void
+    #[arg(long, value_name = "DURATION", value_parser = fine_duration, default_value = "100us")]
+    pub(super) late_limit: Duration,
+    /// Print the whole result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// How requests are spread over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ArrivalsArg {
+    /// At equal distances.
+    Constant,
+    /// Independently, as many users do.
+    Poisson,
 }
 
 /// Which process to speak to, and how.
@@ -162,6 +233,19 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration that may be a fraction or in microseconds.
+fn fine_duration(text: &str) -> Result<Duration, String> {
+    measure::duration(text)
+        .ok_or_else(|| "expected a duration such as 200us, 1.5s or 1m".to_owned())
+}
+
+/// `RATE:DURATION`.
+fn step(text: &str) -> Result<Step, String> {
+    let (rate, length) = text.split_once(':').ok_or("expected RATE:DURATION, as 1000:10s")?;
+    let rate = rate.parse().map_err(|_| "expected a number of requests per second".to_owned())?;
+    Ok(Step { rate, length: fine_duration(length)? })
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -197,6 +281,13 @@ mod tests {
             "pulsegate status --socket a --url http://b:1",
             "pulsegate status --token-file f",
             "pulsegate completions nosuchshell",
+            "pulsegate bench",
+            "pulsegate bench http://a --target p99",
+            "pulsegate bench http://a --rate x",
+            "pulsegate bench http://a --ramp 1000",
+            "pulsegate bench http://a --ramp 1:1s --rate 5",
+            "pulsegate bench http://a --connections 0",
+            "pulsegate bench http://a --duration 5",
         ] {
             assert_eq!(parsed(wrong).unwrap_err().exit_code(), 2, "{wrong}");
         }
@@ -214,6 +305,10 @@ mod tests {
             "pulsegate status --url http://b:1 --token-file f",
             "pulsegate reload --socket s",
             "pulsegate completions zsh",
+            "pulsegate bench http://a --rate 5000 --duration 30s --connections 10",
+            "pulsegate bench http://a --target p50=50ms,p99=200ms --target errors=0.01%",
+            "pulsegate bench http://a --ramp 100:1s,200:1.5s --arrivals poisson --seed 3",
+            "pulsegate bench http://a --method POST --header a:b -H c:d --body-file f --json",
         ] {
             assert!(parsed(right).is_ok(), "{right}");
         }

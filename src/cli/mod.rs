@@ -2,10 +2,11 @@
 //!
 //! Each command is a module with one `execute`; they share how a failure is told and which exit
 //! code it has (0 done, 1 failed, 2 bad usage or bad configuration). Nothing is decided here:
-//! `run` and `demo` hand over to [`app`](crate::app), the others ask a running process through
+//! `run` and `demo` hand over to [`app`](crate::app), `bench` to [`bench`](mod@crate::bench), the others ask a running process through
 //! [`admin::client`](crate::admin::client).
 
 mod args;
+mod bench;
 mod check;
 mod completions;
 mod demo;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::execute(args),
         Command::Status(args) => status::execute(args),
         Command::Reload(args) => reload::execute(args),
+        Command::Bench(args) => bench::execute(args),
         Command::Completions { shell } => completions::execute(*shell),
     };
     match done {

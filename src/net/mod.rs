@@ -5,12 +5,14 @@
 //! moving a deadline is a store and not a timer. And a partial read tells that the socket is
 //! drained, so no extra system call is spent on hearing "would block".
 
+mod alarm;
 mod buffer;
 mod fault;
 mod listen;
 mod stream;
 mod timer;
 
+pub use alarm::Alarm;
 pub use buffer::{Buffer, Buffers};
 pub use fault::{is_lack, is_local};
 pub use listen::listen;

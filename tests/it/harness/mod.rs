@@ -11,7 +11,7 @@ mod wire;
 pub(crate) use backend::{Backends, BlackHole, Upstream};
 pub(crate) use client::{Client, Framing, Response};
 pub(crate) use message::Head;
-pub(crate) use process::{Finished, Pulsegate, pulsegate};
+pub(crate) use process::{Finished, Program, Pulsegate, pulsegate};
 pub(crate) use server::Server;
 pub(crate) use setup::{Setup, Site};
 pub(crate) use wire::{End, Wire};

@@ -119,6 +119,31 @@ impl Drop for Running {
     }
 }
 
+/// Any command of the binary, under way.
+pub(crate) struct Program(Running);
+
+impl Program {
+    pub(crate) fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pulsegate"));
+        Self(Running::spawn(command.args(arguments)))
+    }
+
+    /// Waits for a line on standard error that contains `text`.
+    pub(crate) fn says(&self, text: &str) -> String {
+        let found = self.0.stderr.wait(|printed| printed.containing(text));
+        found.unwrap_or_else(|| panic!("never said `{text}` on standard error"))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0.child), signal).expect("our own child");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Finished {
+        self.0.finish()
+    }
+}
+
 /// A balancer that is ready.
 pub(crate) struct Pulsegate {
     running: Running,

@@ -1,0 +1,5 @@
+//! Whole runs in virtual time, against servers that are played to the microsecond.
+
+mod faults;
+mod stage;
+mod stall;

@@ -1,0 +1,131 @@
+//! `pulsegate bench` against servers that answer, refuse and are not there.
+//!
+//! The machine that runs this may be busy, so nothing here depends on how fast anything was: the
+//! generator may be as late as it likes, and targets are either out of reach or cannot be missed.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::harness::{Finished, Head, Program, Server, pulsegate};
+
+/// Runs `pulsegate bench <url> <options>`, however late the generator is.
+fn bench(url: &str, options: &str) -> Finished {
+    let line = format!("bench {url} --late-limit 1h {options}");
+    pulsegate(line.split_whitespace())
+}
+
+fn json(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|e| panic!("{e}: {finished:?}"))
+}
+
+fn url(server: &Server) -> String {
+    format!("http://{}/", server.address)
+}
+
+#[test]
+fn every_request_of_the_schedule_is_sent_and_targets_that_are_met_exit_with_0() {
+    let server = Server::named("ok");
+    let options = "--rate 500 --duration 400ms --connections 3 --target p50=1m,errors=0% --json";
+    let finished = bench(&url(&server), options);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let report = json(&finished);
+    assert_eq!(report["requests"]["due"], 200);
+    assert_eq!(report["requests"]["answered"], 200);
+    assert_eq!(report["verdict"], "met");
+    assert_eq!(server.requests(), 200);
+}
+
+#[test]
+fn a_target_out_of_reach_exits_with_1_and_is_named() {
+    let server = Server::named("ok");
+    let finished = bench(&url(&server), "--rate 100 --duration 100ms --target max=1us,p50=1m");
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stdout.contains("MISSED  max=1us"), "{finished:?}");
+    assert!(finished.stdout.contains("met     p50=1m"), "{finished:?}");
+}
+
+#[test]
+fn a_server_that_fails_quickly_is_not_fast() {
+    let calls = AtomicUsize::new(0);
+    let reply = move |_: &Head| {
+        let status = if calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) {
+            "200 OK"
+        } else {
+            "503 No"
+        };
+        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+    };
+    let server = Server::answering(Arc::new(reply));
+    let options = "--rate 200 --duration 200ms --connections 1 --target p99=1m,errors=10%";
+    let finished = bench(&url(&server), options);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stdout.contains("status-5xx 20"), "{finished:?}");
+    assert!(finished.stdout.contains("MISSED  p99=1m      measured failed"), "{finished:?}");
+    assert!(finished.stdout.contains("MISSED  errors=10%  measured 50.0000 %"), "{finished:?}");
+}
+
+#[test]
+fn method_headers_and_body_are_sent_as_given() {
+    let reply = |head: &Head| {
+        let right = head.start == "PUT /a?b HTTP/1.1"
+            && head.get("x-one") == Some("1")
+            && head.get("content-length") == Some("5");
+        let status = if right { "200 OK" } else { "400 Bad" };
+        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+    };
+    let server = Server::answering(Arc::new(reply));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let body = folder.path().join("body");
+    std::fs::write(&body, "hello").expect("a writable folder");
+    let url = format!("http://{}/a?b", server.address);
+    let options = format!(
+        "--method PUT --header x-one:1 --body-file {} --rate 100 --duration 100ms --target errors=0%",
+        body.display()
+    );
+    let finished = bench(&url, &options);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
+fn what_is_wrong_is_told_in_one_line_before_any_load() {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = free.local_addr().expect("a bound socket");
+    drop(free);
+    let refused = format!("http://{address}/");
+    let server = Server::named("ok");
+    let good = url(&server);
+    for (url, options, code, told) in [
+        (refused.as_str(), "", 1, "Connection refused"),
+        ("http://no-such-host.invalid/", "", 1, "no-such-host.invalid: cannot be resolved"),
+        ("ftp://a/", "", 2, "expected a URL"),
+        (&good, "--target p9x=5ms", 2, "unknown name"),
+        (&good, "--target latency=5ms", 2, "unknown name"),
+        (&good, "--rate 0", 2, "rate 0: expected more than 0"),
+        (&good, "--rate 2000000", 2, "at most 1000000"),
+        (&good, "--body-file /nonexistent", 2, "/nonexistent"),
+        (&good, "--header nonsense", 2, "expected `name: value`"),
+    ] {
+        let finished = bench(url, options);
+        assert_eq!(finished.code, Some(code), "{url} {options}: {finished:?}");
+        assert!(finished.stderr.contains(told), "`{told}` in {finished:?}");
+        assert!(finished.stdout.is_empty(), "{finished:?}");
+    }
+    assert_eq!(server.requests(), 0);
+}
+
+#[test]
+fn ctrl_c_ends_the_run_and_prints_what_was_measured() {
+    let server = Server::named("ok");
+    let line = format!("bench {} --rate 100 --duration 1h --late-limit 1h", url(&server));
+    let program = Program::start(line.split(' '));
+    program.says("answered");
+    program.signal(Signal::INT);
+    let finished = program.finish();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stdout.contains("INTERRUPTED after"), "{finished:?}");
+    assert!(finished.stdout.contains("latency ms"), "{finished:?}");
+}
