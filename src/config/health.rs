@@ -1,9 +1,10 @@
 //! What each health layer asks, how often, and how many answers make a verdict.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::Expect;
+use crate::model::{Expect, TrustedRoots};
 
 /// A pool's health checks. A layer that is `None` is not asked; with all `None` (`health: off`)
 /// every backend counts as up.
@@ -36,11 +37,30 @@ pub struct Cadence {
     pub jitter: f64,
 }
 
-/// L1: a TCP connect.
+/// L1: the least the network can answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkCheck {
     /// How often.
     pub cadence: Cadence,
+    /// What is asked.
+    pub ask: NetworkAsk,
+}
+
+impl NetworkCheck {
+    /// By TCP connect, which every backend can be asked.
+    #[must_use]
+    pub fn connect(cadence: Cadence) -> Self {
+        Self { cadence, ask: NetworkAsk::Tcp }
+    }
+}
+
+/// What the network is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkAsk {
+    /// A connection to the backend's port.
+    Tcp,
+    /// An ICMP echo of the backend's host.
+    Icmp,
 }
 
 /// L2: the least the process can answer.
@@ -62,6 +82,32 @@ pub enum ProcessAsk {
         /// Origin-form target; the default is `/`.
         path: Arc<str>,
     },
+    /// What a server says first.
+    Banner {
+        /// How it must begin; empty = any byte is life.
+        prefix: Arc<str>,
+    },
+    /// A TLS greeting: any valid TLS record is life.
+    Tls {
+        /// The name asked for; `None` = the backend's host.
+        server_name: Option<Arc<str>>,
+    },
+    /// The gRPC health protocol.
+    Grpc {
+        /// The `:authority`; `None` = the backend's address.
+        host: Option<Arc<str>>,
+        /// The service asked for, at most 127 bytes; empty = the server as a whole.
+        service: Arc<str>,
+        /// Over TLS, if so.
+        tls: Option<ProbeTls>,
+    },
+    /// An agent beside the backend, which says how it is and how much it can take.
+    Agent {
+        /// Its port, at the backend's address.
+        port: u16,
+        /// A line it is sent first; empty = nothing.
+        send: Arc<str>,
+    },
 }
 
 /// L3: HTTP endpoints, all of which must answer as expected.
@@ -71,6 +117,8 @@ pub struct ApplicationCheck {
     pub cadence: Cadence,
     /// The `Host` header; `None` = the backend's address.
     pub host: Option<Arc<str>>,
+    /// Over TLS, if so.
+    pub tls: Option<ProbeTls>,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
 }
@@ -100,6 +148,8 @@ pub enum BusinessAsk {
     Transaction {
         /// The `Host` header; `None` = the backend's address.
         host: Option<Arc<str>>,
+        /// Over TLS, if so.
+        tls: Option<ProbeTls>,
         /// At least one.
         steps: Vec<Step>,
     },
@@ -125,4 +175,27 @@ pub struct Phi {
     pub window: usize,
     /// The least deviation of the gaps, as a part of their mean, 0..=1.
     pub jitter: f64,
+}
+
+/// How probes speak TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeTls {
+    /// The name asked for and verified; `None` = the backend's host.
+    pub server_name: Option<Arc<str>>,
+    /// Whose certificates pass.
+    pub trust: Trust,
+}
+
+/// Whose certificates pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Anyone's (`verify: false`).
+    Anyone,
+    /// Those that these authorities vouch for.
+    Authorities {
+        /// The PEM file they were read from when the config was checked.
+        file: PathBuf,
+        /// Their certificates.
+        roots: TrustedRoots,
+    },
 }

@@ -27,8 +27,8 @@ mod value;
 pub use admin::{AdminApi, Role, Secret, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
 pub use health::{
-    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkCheck,
-    Phi, ProcessAsk, ProcessCheck, Step,
+    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
+    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, Step, Trust,
 };
 pub use listener::{
     AccessLog, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, LogPath, PathOptions,

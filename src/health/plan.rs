@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks, ProcessAsk,
-    ProcessCheck, ResolvedBackend, expand,
+    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks, NetworkAsk,
+    ProbeTls, ProcessAsk, ProcessCheck, ResolvedBackend, Trust, expand,
 };
-use crate::model::{Addresses, HttpAsk, Layer, ProbeKind, ProbePlan, ProbeSpec};
+use crate::model::{Addresses, GrpcAsk, HttpAsk, Layer, ProbeKind, ProbePlan, ProbeSpec, TlsAsk};
 
 /// Every probe the config asks for, in config order. Backends without weight are probed too, so
 /// that it is known how they are before they get traffic.
@@ -41,7 +41,10 @@ pub(super) fn asked(checks: &HealthChecks, authority: &Arc<str>) -> Vec<Asked> {
     let network = checks.network.as_ref().map(|check| Asked {
         layer: Layer::Network,
         cadence: check.cadence,
-        questions: vec![ProbeKind::Connect],
+        questions: vec![match check.ask {
+            NetworkAsk::Tcp => ProbeKind::Connect,
+            NetworkAsk::Icmp => ProbeKind::Ping,
+        }],
     });
     let process = checks.process.as_ref().map(|check| process(check, authority));
     let application = checks.application.as_ref().map(|check| application(check, authority));
@@ -54,15 +57,28 @@ fn process(check: &ProcessCheck, authority: &Arc<str>) -> Asked {
         ProcessAsk::Http { host, path } => {
             ProbeKind::StatusLine { host: named(host, authority), path: Arc::clone(path) }
         }
+        ProcessAsk::Banner { prefix } => ProbeKind::Banner { prefix: Arc::clone(prefix) },
+        ProcessAsk::Tls { server_name } => ProbeKind::TlsHello {
+            server_name: server_name.clone().unwrap_or_else(|| bare(authority)),
+        },
+        ProcessAsk::Grpc { host, service, tls } => {
+            let host = named(host, authority);
+            let tls = tls.as_ref().map(|tls| tls_ask(tls, &host));
+            ProbeKind::Grpc(GrpcAsk { host, service: Arc::clone(service), tls })
+        }
+        ProcessAsk::Agent { port, send } => {
+            ProbeKind::Agent { port: *port, send: Arc::clone(send) }
+        }
     };
     Asked { layer: Layer::Process, cadence: check.cadence, questions: vec![question] }
 }
 
 fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
     let host = named(&check.host, authority);
+    let tls = check.tls.as_ref().map(|tls| tls_ask(tls, &host));
     let questions = check.endpoints.iter().map(|endpoint| {
         let (path, expect) = (Arc::clone(&endpoint.path), endpoint.expect.clone());
-        ProbeKind::Http(HttpAsk { host: Arc::clone(&host), path, expect })
+        ProbeKind::Http(HttpAsk { tls: tls.clone(), host: Arc::clone(&host), path, expect })
     });
     let questions = questions.collect();
     Asked { layer: Layer::Application, cadence: check.cadence, questions }
@@ -70,11 +86,12 @@ fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
 
 fn business(check: &BusinessCheck, authority: &Arc<str>) -> Asked {
     let question = match &check.ask {
-        BusinessAsk::Transaction { host, steps } => {
+        BusinessAsk::Transaction { host, tls, steps } => {
             let host = named(host, authority);
+            let tls = tls.as_ref().map(|tls| tls_ask(tls, &host));
             let steps = steps.iter().map(|step| {
                 let (path, expect) = (Arc::clone(&step.path), step.expect.clone());
-                HttpAsk { host: Arc::clone(&host), path, expect }
+                HttpAsk { tls: tls.clone(), host: Arc::clone(&host), path, expect }
             });
             ProbeKind::Transaction(steps.collect())
         }
@@ -84,6 +101,25 @@ fn business(check: &BusinessCheck, authority: &Arc<str>) -> Asked {
 
 fn named(host: &Option<Arc<str>>, authority: &Arc<str>) -> Arc<str> {
     Arc::clone(host.as_ref().unwrap_or(authority))
+}
+
+fn tls_ask(tls: &ProbeTls, host: &Arc<str>) -> TlsAsk {
+    TlsAsk {
+        server_name: tls.server_name.clone().unwrap_or_else(|| bare(host)),
+        roots: match &tls.trust {
+            Trust::Anyone => None,
+            Trust::Authorities { roots, .. } => Some(roots.clone()),
+        },
+    }
+}
+
+/// A host without its port, and without the brackets of an IPv6 address.
+fn bare(host: &Arc<str>) -> Arc<str> {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    Arc::from(name.trim_start_matches('[').trim_end_matches(']'))
 }
 
 fn spec(

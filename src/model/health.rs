@@ -116,6 +116,10 @@ pub enum Failure {
     TooLarge,
     /// The unix socket's file does not exist or may not be opened.
     Missing,
+    /// The peer's certificate is not valid for the name asked, or nobody trusted vouches for it.
+    Certificate,
+    /// The peer understood and said no: an agent, a health service, a database.
+    Rejected,
     /// Live traffic could not connect.
     Traffic,
 }
@@ -135,6 +139,8 @@ impl Failure {
             Self::Content => "content",
             Self::TooLarge => "too_large",
             Self::Missing => "missing",
+            Self::Certificate => "certificate",
+            Self::Rejected => "rejected",
             Self::Traffic => "traffic",
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Address, BackendKey, Layer, Outcome, PoolName, ProbeKind};
+use super::{Address, AgentReport, BackendKey, Layer, Outcome, PoolName, ProbeKind};
 
 /// One fact about a backend, from one probe.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Observation {
     pub latency: Duration,
     /// How it ended.
     pub outcome: Outcome,
+    /// What the backend's agent said, if one was asked and understood.
+    pub agent: Option<AgentReport>,
 }
 
 /// Everything that shall be probed from now on; replaces the plan before it.

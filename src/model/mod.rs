@@ -5,6 +5,7 @@
 //! operator's override can never erase what the probes saw.
 
 mod address;
+mod agent;
 mod health;
 mod identity;
 mod lookup;
@@ -19,6 +20,7 @@ mod standing;
 mod time;
 
 pub use address::Address;
+pub use agent::{AgentReport, AgentState};
 pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
 pub use identity::{BackendKey, PoolName, ZoneKey};
 pub use lookup::{Lookup, LookupPlan, LookupSpec};
@@ -28,7 +30,7 @@ pub use message::{
 pub use order::{Action, Order, Scope};
 pub use plan::{BackendPlan, Plan, PoolPlan, ZonePlan};
 pub use printable::{misleads, printable};
-pub use probe::{Expect, HttpAsk, ProbeKind};
+pub use probe::{Expect, GrpcAsk, HttpAsk, ProbeKind, TlsAsk, TrustedRoots};
 pub use reject::{BadRequest, BadResponse, Ended};
 pub use resolved::Addresses;
 pub use standing::{Phase, Standing};

@@ -12,12 +12,33 @@ use std::sync::Arc;
 pub enum ProbeKind {
     /// Open a connection, then close it by RST.
     Connect,
+    /// Ask the host for an ICMP echo; the port is not touched.
+    Ping,
     /// `HEAD` a path over HTTP/1.1: any valid status line is life.
     StatusLine {
         /// The `Host` header.
         host: Arc<str>,
         /// The origin-form target.
         path: Arc<str>,
+    },
+    /// Wait for what a server says first.
+    Banner {
+        /// How it must begin; empty = any byte is life.
+        prefix: Arc<str>,
+    },
+    /// Greet by TLS: any valid TLS record is life.
+    TlsHello {
+        /// The name asked for (SNI), or an address.
+        server_name: Arc<str>,
+    },
+    /// Call `grpc.health.v1.Health/Check`.
+    Grpc(GrpcAsk),
+    /// Ask an agent beside the backend, at the backend's address.
+    Agent {
+        /// The agent's port.
+        port: u16,
+        /// A line it is sent first; empty = nothing.
+        send: Arc<str>,
     },
     /// `GET` a path over HTTP/1.1 and judge the answer.
     Http(HttpAsk),
@@ -30,6 +51,12 @@ impl fmt::Display for ProbeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect => f.write_str("connect"),
+            Self::Ping => f.write_str("ICMP echo"),
+            Self::Banner { .. } => f.write_str("banner"),
+            Self::TlsHello { .. } => f.write_str("TLS hello"),
+            Self::Grpc(ask) if ask.service.is_empty() => f.write_str("gRPC health"),
+            Self::Grpc(ask) => write!(f, "gRPC health of {}", ask.service),
+            Self::Agent { port, .. } => write!(f, "agent at port {port}"),
             Self::StatusLine { path, .. } => write!(f, "HEAD {path}"),
             Self::Http(ask) => write!(f, "{ask}"),
             Self::Transaction(steps) => {
@@ -43,9 +70,48 @@ impl fmt::Display for ProbeKind {
     }
 }
 
+/// A call of the gRPC health protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GrpcAsk {
+    /// The `:authority`.
+    pub host: Arc<str>,
+    /// The service asked for; empty = the server as a whole.
+    pub service: Arc<str>,
+    /// Over TLS, if so.
+    pub tls: Option<TlsAsk>,
+}
+
+/// How a probe speaks TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TlsAsk {
+    /// The name asked for (SNI) and verified, or an address.
+    pub server_name: Arc<str>,
+    /// Whom to trust; `None` = any certificate passes.
+    pub roots: Option<TrustedRoots>,
+}
+
+/// Certificates of authorities, in DER. Shared: a clone costs nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TrustedRoots(Arc<[Vec<u8>]>);
+
+impl TrustedRoots {
+    /// Wraps certificates that were found to be ones.
+    #[must_use]
+    pub fn new(certificates: Vec<Vec<u8>>) -> Self {
+        Self(certificates.into())
+    }
+
+    /// Each certificate's DER.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+}
+
 /// One HTTP request and the answer expected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpAsk {
+    /// Over TLS, if so.
+    pub tls: Option<TlsAsk>,
     /// The `Host` header.
     pub host: Arc<str>,
     /// The origin-form target.

@@ -16,22 +16,22 @@ use super::fault::Fault;
 
 /// How one attempt ended.
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
+pub(super) struct Attempt<T> {
     /// When it began.
     pub(super) started: Instant,
     /// When its end was established.
     pub(super) ended: Instant,
     /// What came of it; `None` = nothing in time.
-    pub(super) result: Option<Result<(), Fault>>,
+    pub(super) result: Option<Result<T, Fault>>,
     /// How late the timer was that ended it.
     pub(super) late: Duration,
 }
 
 /// Runs `work` for at most `limit`.
-pub(super) async fn attempt(
+pub(super) async fn attempt<T>(
     limit: Duration,
-    work: impl Future<Output = Result<(), Fault>>,
-) -> Attempt {
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Attempt<T> {
     let started = Instant::now();
     let deadline = started + limit;
     let mut work = pin!(work);
@@ -69,7 +69,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_ends_at_the_limit() {
-        let ended = attempt(LIMIT, std::future::pending()).await;
+        let ended = attempt::<()>(LIMIT, std::future::pending()).await;
         assert_eq!(ended.result, None);
         assert!(ended.ended - ended.started >= LIMIT);
     }
@@ -95,7 +95,7 @@ mod tests {
             tokio::time::sleep(LIMIT / 2).await;
             tokio::time::advance(LIMIT * 4).await;
         });
-        let ended = attempt(LIMIT, std::future::pending()).await;
+        let ended = attempt::<()>(LIMIT, std::future::pending()).await;
         assert!(ended.late >= LIMIT * 3, "{:?}", ended.late);
         stalled.await.unwrap();
     }

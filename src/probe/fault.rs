@@ -31,6 +31,14 @@ impl Fault {
         Self::Peer(Reason { failure, detail: shown(detail) })
     }
 
+    fn from_tls(error: &rustls::Error) -> Self {
+        let failure = match error {
+            rustls::Error::InvalidCertificate(_) => Failure::Certificate,
+            _ => Failure::Protocol,
+        };
+        Self::seen(failure, &error.to_string())
+    }
+
     /// The same, told with the part of the work in which it happened.
     pub(super) fn within(self, part: &str) -> Self {
         match self {
@@ -51,6 +59,9 @@ impl From<io::Error> for Fault {
         // `AGAIN` is its full backlog, which `connect` tells apart before it comes here.
         if let Some(Errno::ADDRNOTAVAIL | Errno::AGAIN) = errno {
             return Self::Local(shown(&error.to_string()));
+        }
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return Self::from_tls(tls);
         }
         match error.kind() {
             ErrorKind::ConnectionRefused => Self::peer(Failure::Refused),

@@ -16,7 +16,8 @@ use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
-use super::{connect, fault::Fault};
+use super::fault::Fault;
+use super::tls::{Tls, Within};
 use crate::model::{Address, Failure, HttpAsk};
 
 /// What the prober calls itself.
@@ -29,8 +30,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
 
 /// Asks once.
-pub(super) async fn probe(address: &Address, ask: &HttpAsk) -> Result<(), Fault> {
-    let stream = TokioIo::new(connect::open(address).await?);
+pub(super) async fn probe(tls: &Tls, address: &Address, ask: &HttpAsk) -> Result<(), Fault> {
+    let stream = TokioIo::new(tls.open(address, ask.tls.as_ref(), Within::Http1).await?);
     let mut builder = Builder::new();
     builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     let (sender, connection) = builder.handshake(stream).await?;
@@ -38,7 +39,7 @@ pub(super) async fn probe(address: &Address, ask: &HttpAsk) -> Result<(), Fault>
 }
 
 /// Runs `exchange` with the connection that carries it.
-async fn drive<T>(
+pub(super) async fn drive<T>(
     exchange: impl Future<Output = T>,
     connection: impl Future<Output = hyper::Result<()>>,
 ) -> T {

@@ -6,21 +6,26 @@
 //! not take its own slowness for a backend's. So
 //!
 //! - one task (`schedule`) holds every probe's next due time in one heap and starts what is due;
-//! - each kind of probe (`connect`, `status_line`, `http`, `transaction`) is one function: connect,
-//!   ask, judge one answer;
+//! - each kind of probe (`connect`, `ping`; `status_line`, `banner`, `tls`, `grpc`, `agent`; `http`;
+//!   `transaction`) is one function: connect, ask, judge one answer;
 //! - every probe runs inside one `attempt`, which owns the timeout and looks at the socket once
 //!   more before it calls one;
 //! - what this machine lacks (descriptors, ports, memory, time) voids a result and never counts
 //!   against a backend (`fault`).
 
+mod agent;
 mod attempt;
+mod banner;
 mod connect;
 mod fault;
+mod grpc;
 mod http;
+mod ping;
 mod schedule;
 mod status_line;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transaction;
 
 pub use schedule::{IN_FLIGHT_MAX, run};
@@ -29,22 +34,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use attempt::{Attempt, attempt};
+use fault::Fault;
 use schedule::Check;
+use tls::Tls;
 
-use crate::model::ProbeKind;
+use crate::model::{AgentReport, ProbeKind};
+
+/// What an answer says beyond that it is as expected.
+type Answer = Option<AgentReport>;
 
 /// Makes one attempt of a check.
-async fn once(check: Arc<Check>, limit: Duration) -> Attempt {
+async fn once(tls: Arc<Tls>, check: Arc<Check>, limit: Duration) -> Attempt<Answer> {
+    match &check.kind {
+        ProbeKind::Connect => {
+            let work = async { connect::probe(&check.address).await.map(|()| None) };
+            attempt(limit, work).await
+        }
+        // Boxed, so that the many connects do not carry the size of the others.
+        _ => Box::pin(attempt(limit, ask(&tls, &check))).await,
+    }
+}
+
+/// Asks what is more than a connect.
+async fn ask(tls: &Tls, check: &Check) -> Result<Answer, Fault> {
     let address = &check.address;
     match &check.kind {
-        ProbeKind::Connect => attempt(limit, connect::probe(address)).await,
-        // The others are boxed, so that the many connects do not carry their size.
-        ProbeKind::StatusLine { host, path } => {
-            Box::pin(attempt(limit, status_line::probe(address, host, path))).await
+        ProbeKind::Connect => connect::probe(address).await?,
+        ProbeKind::Ping => ping::probe(address).await?,
+        ProbeKind::StatusLine { host, path } => status_line::probe(address, host, path).await?,
+        ProbeKind::Banner { prefix } => banner::probe(address, prefix).await?,
+        ProbeKind::TlsHello { server_name } => tls.hello(address, server_name).await?,
+        ProbeKind::Grpc(ask) => grpc::probe(tls, address, ask).await?,
+        ProbeKind::Agent { port, send } => {
+            return agent::probe(address, *port, send).await.map(Some);
         }
-        ProbeKind::Http(ask) => Box::pin(attempt(limit, http::probe(address, ask))).await,
-        ProbeKind::Transaction(steps) => {
-            Box::pin(attempt(limit, transaction::probe(address, steps))).await
-        }
+        ProbeKind::Http(ask) => http::probe(tls, address, ask).await?,
+        ProbeKind::Transaction(steps) => transaction::probe(tls, address, steps).await?,
     }
+    Ok(None)
 }

@@ -113,6 +113,42 @@ fn an_empty_secret_is_refused() {
 }
 
 #[test]
+fn what_a_probe_cannot_do_is_told_with_its_place() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let empty = format!("{{ ca: {:?} }}", file.path());
+    for (layer, told) in [
+        (
+            "process: { type: tls, path: / }",
+            "process.path: `path` belongs to `type: http`, and this is `type: tls` (remove one)",
+        ),
+        ("process: { type: agent }", "process: `port` is missing (expected the agent's port)"),
+        ("process: { type: grpc, service: '' }", "process.service: the text is empty"),
+        ("process: { type: tls, server_name: 'a b' }", "process.server_name: \"a b\" does not fit"),
+        (
+            "application: { endpoints: [ /a ], tls: {} }",
+            "application.tls: it is not said whom to trust (expected `ca: the path of a PEM file",
+        ),
+        (
+            "application: { endpoints: [ /a ], tls: { ca: nowhere.pem } }",
+            "application.tls.ca: the file cannot be read: No such file",
+        ),
+        (
+            &format!("application: {{ endpoints: [ /a ], tls: {empty} }}"),
+            "application.tls.ca: the file holds no certificate",
+        ),
+        (
+            "application: { endpoints: [ /a ], tls: { ca: x, verify: false } }",
+            "application.tls.ca: with `verify: false` nobody vouches",
+        ),
+        ("business: { transaction: [] }", "business.transaction: the list is empty"),
+    ] {
+        let told_all =
+            problems(&with_pool(&format!("backends: [ 1.2.3.4:5 ], health: {{ {layer} }}")));
+        assert!(told_all.contains(&format!(": pools.site.health.{told}")), "{told_all}");
+    }
+}
+
+#[test]
 fn an_admin_address_others_can_reach_needs_a_token() {
     let text =
         format!("{}admin: {{ bind: [ 127.0.0.1:1, 0.0.0.0:9900 ] }}\n", with_route("pool: site"));

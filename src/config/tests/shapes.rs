@@ -31,9 +31,13 @@ fn all() -> BTreeMap<&'static str, &'static Shape> {
     found
 }
 
-/// The example that shows every key; its tokens are filled in, since they need a secret.
-fn full() -> (String, tempfile::NamedTempFile) {
+/// The example that shows every key; what needs a file of its own is filled in: tokens and an
+/// authority's certificate.
+fn full() -> (String, [tempfile::NamedTempFile; 2]) {
     let secret = tempfile::NamedTempFile::new().unwrap();
+    let ca = tempfile::NamedTempFile::new().unwrap();
+    let authority = rcgen::generate_simple_self_signed(["ca.test".to_owned()]).unwrap();
+    std::fs::write(ca.path(), authority.cert.pem()).unwrap();
     std::fs::write(secret.path(), "s3cret\n").unwrap();
     let text = include_str!("../../../conf/full.yaml");
     assert!(text.contains("tokens: []"));
@@ -41,7 +45,10 @@ fn full() -> (String, tempfile::NamedTempFile) {
         "tokens: [ {{ role: viewer, env: CARGO_PKG_NAME }}, {{ role: operator, file: {:?} }} ]",
         secret.path()
     );
-    (text.replace("tokens: []", &tokens), secret)
+    let anyone = "tls: { verify: false }         # or {";
+    assert!(text.contains(anyone));
+    let by_ca = format!("tls: {{ ca: {:?} }}  # {{", ca.path());
+    (text.replace("tokens: []", &tokens).replace(anyone, &by_ca), [secret, ca])
 }
 
 /// A key found in a file: of which shape, and how to get to its value.
@@ -104,7 +111,7 @@ fn nonsense(node: &Node) -> Value {
 
 #[test]
 fn every_key_of_every_shape_is_read_and_shown_in_the_full_example() {
-    let (text, _secret) = full();
+    let (text, _files) = full();
     let root = raw::read(&text, &Report::new(None)).unwrap();
     let mut found = Vec::new();
     static WHOLE: Kind = Kind::Shape(&ROOT);
@@ -245,7 +252,7 @@ fn the_schema_accepts_the_examples_and_what_is_printed_of_them() {
         let root = raw::read(text, &Report::new(None)).unwrap();
         validator::accepts(&schema, &schema, &validator::json(&root))
     };
-    let (text, _secret) = full();
+    let (text, _files) = full();
     assert!(accepts(&text));
     assert!(accepts(&print(&super::valid(&text).config)));
     assert!(!accepts(&text.replace("abort_on_close:", "abort_on_clos:")));

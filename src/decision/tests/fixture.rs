@@ -33,7 +33,10 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         name: name.into(),
         algorithm: Algorithm::RoundRobin,
         regions,
-        health: HealthChecks { network: Some(NetworkCheck { cadence }), ..HealthChecks::default() },
+        health: HealthChecks {
+            network: Some(NetworkCheck::connect(cadence)),
+            ..HealthChecks::default()
+        },
         timeouts: PoolTimeouts { connect: Duration::from_secs(1), idle: Duration::from_secs(30) },
         abort_on_close: false,
         unsafe_reuse_age: Duration::from_secs(1),
@@ -82,7 +85,7 @@ pub(crate) fn fail(pool: &str, name: &str, at: Instant) -> Observation {
 fn observation(pool: &str, name: &str, at: Instant, outcome: Outcome) -> Observation {
     let latency = Duration::from_millis(1);
     let backend = key(pool, name);
-    Observation { backend, layer: Layer::Network, check: 0, at, latency, outcome }
+    Observation { backend, layer: Layer::Network, check: 0, at, latency, outcome, agent: None }
 }
 
 /// What an order of this kind comes to for a backend.

@@ -19,7 +19,7 @@ fn cadence(interval: Duration, fall: u32, rise: u32) -> Cadence {
 /// The network layer, `fall` 3 and `rise` 2.
 fn network() -> HealthChecks {
     let cadence = cadence(Duration::from_millis(100), 3, 2);
-    HealthChecks { network: Some(NetworkCheck { cadence }), ..HealthChecks::default() }
+    HealthChecks { network: Some(NetworkCheck::connect(cadence)), ..HealthChecks::default() }
 }
 
 /// The application layer with these endpoints, `fall` 3 and `rise` 2.
@@ -31,6 +31,7 @@ fn application(paths: &[&str]) -> HealthChecks {
     let check = ApplicationCheck {
         cadence: cadence(Duration::from_secs(1), 3, 2),
         host: None,
+        tls: None,
         endpoints: paths.iter().map(endpoint).collect(),
     };
     HealthChecks { application: Some(check), ..HealthChecks::default() }
@@ -62,7 +63,8 @@ fn key() -> BackendKey {
 }
 
 fn seen(layer: Layer, check: usize, outcome: Outcome, at: Instant) -> Observation {
-    Observation { backend: key(), layer, check, at, latency: Duration::from_millis(1), outcome }
+    let latency = Duration::from_millis(1);
+    Observation { backend: key(), layer, check, at, latency, outcome, agent: None }
 }
 
 /// One backend's life, with every change written down.

@@ -15,7 +15,8 @@ use super::queue::{JobId, Queue};
 use crate::model::{Observation, Outcome, ProbePlan};
 use crate::probe::attempt::Attempt;
 use crate::probe::fault::Fault;
-use crate::probe::once;
+use crate::probe::tls::Tls;
+use crate::probe::{Answer, once};
 
 /// Attempts under way at a time; each holds one descriptor.
 pub const IN_FLIGHT_MAX: usize = 1024;
@@ -32,7 +33,9 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// Probes that are in the old and the new plan go on undisturbed; others stop at once, without a
 /// result.
 pub async fn run(plan: watch::Receiver<Arc<ProbePlan>>, out: mpsc::Sender<Observation>) {
-    let mut driver = Driver::new(once, fastrand::Rng::new(), Instant::now());
+    let tls = Arc::new(Tls::new());
+    let attempt = move |check, limit| once(Arc::clone(&tls), check, limit);
+    let mut driver = Driver::new(attempt, fastrand::Rng::new(), Instant::now());
     driver.run(plan, out).await;
 }
 
@@ -46,14 +49,14 @@ pub(super) struct Driver<P> {
     ids: HashMap<Arc<Check>, JobId>,
     last_id: u64,
     queue: Queue,
-    tasks: JoinSet<Attempt>,
+    tasks: JoinSet<Attempt<Answer>>,
     running: HashMap<Id, JobId>,
 }
 
 impl<P, F> Driver<P>
 where
     P: Fn(Arc<Check>, Duration) -> F,
-    F: Future<Output = Attempt> + Send + 'static,
+    F: Future<Output = Attempt<Answer>> + Send + 'static,
 {
     pub(super) fn new(attempt: P, rng: fastrand::Rng, epoch: Instant) -> Self {
         Self {
@@ -178,7 +181,11 @@ where
     }
 
     /// Turns an ended attempt into results, one for each recipient, and sets when it is due again.
-    fn finish(&mut self, ended: Result<(Id, Attempt), JoinError>, results: &mut Vec<Observation>) {
+    fn finish(
+        &mut self,
+        ended: Result<(Id, Attempt<Answer>), JoinError>,
+        results: &mut Vec<Observation>,
+    ) {
         let now = Instant::now();
         let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), panicked(now)));
         let Some(id) = self.running.remove(&task) else { return };
@@ -186,6 +193,7 @@ where
         let Some(running) = job.running.take() else { return };
         let latency = attempt.ended - attempt.started;
         let outcome = judge(&attempt, running.limit, running.stalled);
+        let agent = attempt.result.and_then(Result::ok).flatten();
         let again_at_once = match outcome {
             Outcome::Pass => {
                 job.passed(latency);
@@ -207,12 +215,13 @@ where
             at: attempt.ended.into_std(),
             latency,
             outcome: outcome.clone(),
+            agent: agent.clone(),
         }));
     }
 }
 
 /// What stands for an attempt that ended by a defect of the prober: it says nothing.
-fn panicked(now: Instant) -> Attempt {
+fn panicked(now: Instant) -> Attempt<Answer> {
     let result = Some(Err(Fault::Local("the probe ended by a defect".into())));
     Attempt { started: now, ended: now, result, late: Duration::ZERO }
 }

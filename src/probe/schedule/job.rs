@@ -118,10 +118,10 @@ impl Job {
     /// a remote region is not down by its distance, and long while none is known.
     pub(super) fn limit(&self, check: &Check) -> Duration {
         match (&check.kind, self.round_trip) {
-            (ProbeKind::Connect, Some(learnt)) => {
+            (ProbeKind::Connect | ProbeKind::Ping, Some(learnt)) => {
                 check.timeout.max((learnt * ROUND_TRIPS).min(PATIENCE_MAX))
             }
-            (ProbeKind::Connect, None) => check.timeout.max(PATIENCE_MAX),
+            (ProbeKind::Connect | ProbeKind::Ping, None) => check.timeout.max(PATIENCE_MAX),
             _ => check.timeout,
         }
     }

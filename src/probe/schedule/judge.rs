@@ -1,8 +1,10 @@
 //! From how an attempt ended to what is reported: whether a timeout is believed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Failure, Outcome, Reason};
+use crate::model::{AgentState, Failure, Outcome, Reason};
+use crate::probe::Answer;
 use crate::probe::attempt::Attempt;
 use crate::probe::fault::Fault;
 
@@ -11,9 +13,13 @@ use crate::probe::fault::Fault;
 /// `stalled` is the longest time this runtime was not attentive while the attempt ran, or as it
 /// was begun. If that, or the lateness of the attempt's own timer, is more than half of the limit,
 /// silence is no evidence: the backend had less time than it looks. An answer always is.
-pub(super) fn judge(attempt: &Attempt, limit: Duration, stalled: Duration) -> Outcome {
+pub(super) fn judge(attempt: &Attempt<Answer>, limit: Duration, stalled: Duration) -> Outcome {
     match &attempt.result {
-        Some(Ok(())) => Outcome::Pass,
+        Some(Ok(Some(report))) if report.state == AgentState::Down => {
+            let detail = Arc::clone(&report.reason);
+            Outcome::Fail(Reason { failure: Failure::Rejected, detail })
+        }
+        Some(Ok(_)) => Outcome::Pass,
         Some(Err(Fault::Peer(reason))) => Outcome::Fail(reason.clone()),
         Some(Err(Fault::Local(what))) => Outcome::Void(what.clone()),
         None => {
@@ -36,7 +42,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(50);
 
-    fn silence(late: Duration) -> Attempt {
+    fn silence(late: Duration) -> Attempt<Answer> {
         let now = Instant::now();
         Attempt { started: now, ended: now + LIMIT + late, result: None, late }
     }
@@ -54,7 +60,7 @@ mod tests {
     async fn an_answer_is_evidence_however_late_the_prober_was() {
         let refused = Err(Fault::peer(Failure::Refused));
         let answered = |result| Attempt { result: Some(result), ..silence(LIMIT * 9) };
-        assert_eq!(judge(&answered(Ok(())), LIMIT, LIMIT * 9), Outcome::Pass);
+        assert_eq!(judge(&answered(Ok(None)), LIMIT, LIMIT * 9), Outcome::Pass);
         assert!(matches!(judge(&answered(refused), LIMIT, LIMIT * 9), Outcome::Fail(_)));
     }
 

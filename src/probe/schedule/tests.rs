@@ -13,6 +13,7 @@ use super::job::Check;
 use crate::model::{
     Address, BackendKey, Failure, Layer, Observation, Outcome, ProbeKind, ProbePlan, ProbeSpec,
 };
+use crate::probe::Answer;
 use crate::probe::attempt::{Attempt, attempt};
 use crate::probe::fault::Fault;
 
@@ -122,12 +123,12 @@ impl Rig {
     }
 }
 
-async fn end(ending: Ending, limit: Duration) -> Attempt {
+async fn end(ending: Ending, limit: Duration) -> Attempt<Answer> {
     attempt(limit, async {
         match ending {
             Ending::Pass(after) => {
                 sleep(after).await;
-                Ok(())
+                Ok(None)
             }
             Ending::Refused => Err(Fault::peer(Failure::Refused)),
             Ending::NoDescriptors => Err(Fault::Local("too many open files".into())),

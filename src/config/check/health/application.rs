@@ -1,6 +1,6 @@
 //! `health.application`: HTTP endpoints that say how the application is.
 
-use super::{cadence, expect, http};
+use super::{cadence, expect, http, tls};
 use crate::config::defaults::{APPLICATION_INTERVAL, APPLICATION_TIMEOUT};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, required};
@@ -17,6 +17,7 @@ pub(super) static SHAPE: Shape = Shape {
         cadence::RISE,
         cadence::JITTER,
         http::HOST,
+        tls::KEY,
     ],
     later: &["consequence", "method", "headers"],
 };
@@ -42,6 +43,7 @@ pub(super) fn check(fields: &Fields<'_>) -> ApplicationCheck {
     ApplicationCheck {
         cadence: cadence::read(fields, cadence::default(APPLICATION_INTERVAL, APPLICATION_TIMEOUT)),
         host: fields.get("host").and_then(|cursor| http::host(&cursor)),
+        tls: tls::read(fields),
         endpoints: endpoints.iter().filter_map(endpoint).collect(),
     }
 }

@@ -1,6 +1,6 @@
 //! `health.business`: what a user would do, from the first request to the last.
 
-use super::{cadence, expect, http};
+use super::{cadence, expect, http, tls};
 use crate::config::defaults::{BUSINESS_FALL, BUSINESS_INTERVAL, BUSINESS_TIMEOUT};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Key, Kind, Shape, key, required};
@@ -21,6 +21,7 @@ pub(super) static SHAPE: Shape = Shape {
         cadence::RISE,
         cadence::JITTER,
         http::HOST,
+        tls::KEY,
     ],
     later: &["query"],
 };
@@ -48,6 +49,7 @@ pub(super) fn check(fields: &Fields<'_>) -> BusinessCheck {
         cadence: cadence::read(fields, Cadence { fall: BUSINESS_FALL, ..default }),
         ask: BusinessAsk::Transaction {
             host: fields.get("host").and_then(|cursor| http::host(&cursor)),
+            tls: tls::read(fields),
             steps: steps.iter().filter_map(step).collect(),
         },
     }

@@ -7,11 +7,12 @@ mod expect;
 mod http;
 mod phi;
 mod process;
+mod tls;
 
 use crate::config::defaults::{NETWORK_INTERVAL, NETWORK_TIMEOUT};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key};
-use crate::config::{HealthChecks, NetworkCheck};
+use crate::config::{HealthChecks, NetworkAsk, NetworkCheck};
 use crate::model::Layer;
 
 /// `health`, unless it is `off`.
@@ -34,22 +35,25 @@ pub(super) static SHAPE: Shape = Shape {
 
 static NETWORK: Shape = Shape {
     name: "network_check",
-    about: "A TCP connect; `{}` takes every default.",
+    about: "A TCP connect or an ICMP echo; `{}` takes every default.",
     keys: &[
+        key("type", TYPE, "What is asked; default `tcp`: can a connection be opened?"),
         cadence::interval("From one probe's start to the next's; default `100ms`."),
         cadence::timeout("How long one probe may take; default `50ms`."),
         cadence::FALL,
         cadence::RISE,
         cadence::JITTER,
     ],
-    later: &["type"],
+    later: &[],
 };
+
+const TYPE: Kind = Kind::Words { now: &["tcp", "icmp"], later: &[] };
 
 /// Reads `health`; without it the network layer is asked at its defaults.
 pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
     let Some(cursor) = cursor else {
         let cadence = cadence::default(NETWORK_INTERVAL, NETWORK_TIMEOUT);
-        let network = Some(NetworkCheck { cadence });
+        let network = Some(NetworkCheck::connect(cadence));
         return HealthChecks { network, phi: Some(phi::default()), ..HealthChecks::default() };
     };
     if cursor.is_word("off") {
@@ -77,5 +81,9 @@ pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
 
 fn network(fields: &Fields<'_>) -> NetworkCheck {
     let default = cadence::default(NETWORK_INTERVAL, NETWORK_TIMEOUT);
-    NetworkCheck { cadence: cadence::read(fields, default) }
+    let ask = match fields.word("type") {
+        Some("icmp") => NetworkAsk::Icmp,
+        _ => NetworkAsk::Tcp,
+    };
+    NetworkCheck { cadence: cadence::read(fields, default), ask }
 }

@@ -1,5 +1,7 @@
 //! Each fault on a real loopback socket, for the failure it is reported as.
 
+mod process;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::attempt::attempt;
 use super::fault::Fault;
+use super::tls::Tls;
 use super::{connect, fault, http, status_line, transaction};
 use crate::model::{
     Address, BackendKey, Expect, Failure, HttpAsk, Layer, Observation, Outcome, ProbeKind,
@@ -31,7 +34,11 @@ async fn listener() -> (TcpListener, Address) {
 /// `GET` of this path, of which any success passes.
 fn ask(path: &str) -> HttpAsk {
     let expect = Expect { status: vec![(200, 299)] };
-    HttpAsk { host: "app.test".into(), path: path.into(), expect }
+    HttpAsk { tls: None, host: "app.test".into(), path: path.into(), expect }
+}
+
+async fn http(address: &Address, ask: &HttpAsk) -> Result<(), Fault> {
+    http::probe(&Tls::new(), address, ask).await
 }
 
 /// What one `GET /health` reports of a backend that does `serve` with the connection once it has
@@ -52,7 +59,7 @@ where
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        ended = attempt(limit, http::probe(&address, &question)) => ended.result,
+        ended = attempt(limit, http(&address, &question)) => ended.result,
         () = served => None,
     }
 }
@@ -66,7 +73,7 @@ async fn answered(response: impl AsRef<[u8]>) -> Result<(), Fault> {
     get(PATIENT, serve).await.expect("an answer")
 }
 
-fn failure(result: Result<(), Fault>) -> Failure {
+fn failure<T: std::fmt::Debug>(result: Result<T, Fault>) -> Failure {
     match result {
         Err(Fault::Peer(reason)) => reason.failure,
         other => panic!("not a failure of the backend: {other:?}"),
@@ -190,7 +197,7 @@ async fn a_connection_closed_at_once_is_no_answer() {
     };
     let question = ask("/");
     let asked = tokio::select! {
-        asked = http::probe(&address, &question) => asked,
+        asked = http(&address, &question) => asked,
         () = served => unreachable!("it accepts for ever"),
     };
     // Which of the two depends on whether the request was there before the close.
@@ -248,7 +255,7 @@ async fn the_request_says_who_asks_for_what() {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
         String::from_utf8(request).unwrap()
     };
-    let (asked, request) = tokio::join!(http::probe(&address, &question), served);
+    let (asked, request) = tokio::join!(http(&address, &question), served);
     assert_eq!(asked, Ok(()));
     assert!(request.starts_with("GET /health?deep=1 HTTP/1.1\r\n"), "{request}");
     assert!(request.contains("host: app.test\r\n"), "{request}");
@@ -320,9 +327,10 @@ async fn a_transaction_ends_at_its_first_failed_step_and_names_it() {
         }
     };
     let all = async {
+        let tls = Tls::new();
         let (login, cart) = (ask("/login"), ask("/cart"));
-        assert_eq!(transaction::probe(&address, &[login.clone(), cart]).await, Ok(()));
-        transaction::probe(&address, &[login, ask("/pay"), ask("/never")]).await
+        assert_eq!(transaction::probe(&tls, &address, &[login.clone(), cart]).await, Ok(()));
+        transaction::probe(&tls, &address, &[login, ask("/pay"), ask("/never")]).await
     };
     let result = tokio::select! {
         result = all => result,

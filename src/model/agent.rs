@@ -1,0 +1,25 @@
+//! What a backend's own agent says of it.
+
+use std::sync::Arc;
+
+/// One report of an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentReport {
+    /// How the backend is.
+    pub state: AgentState,
+    /// The part of its weight it wants, 0..=1; `None` = it did not say.
+    pub weight: Option<f64>,
+    /// Why, in the agent's words: at most 200 characters, without control characters.
+    pub reason: Arc<str>,
+}
+
+/// How a backend is by its agent's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AgentState {
+    /// Takes traffic.
+    Up,
+    /// Finishes what it has and wants nothing new.
+    Drain,
+    /// Out.
+    Down,
+}

@@ -1,0 +1,169 @@
+//! TLS as probes speak it, and L2 by it: any valid TLS record is life.
+//!
+//! A probe meets what a new client would meet, so nothing is resumed. The contexts are built once
+//! per set of trusted certificates and kept for as long as the prober runs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConnection, Resumption};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+
+use super::connect::{self, Io};
+use super::fault::{Fault, shown};
+use crate::model::{Address, Failure, TlsAsk, TrustedRoots};
+
+/// Bytes of a record beyond its payload that a peer may claim (RFC 8446 section 5.2).
+const RECORD_BYTES_MAX: u16 = (1 << 14) + 256;
+
+/// The protocol spoken within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Within {
+    Http1,
+    Http2,
+}
+
+type Contexts = HashMap<(Option<TrustedRoots>, Within), Arc<ClientConfig>>;
+
+/// The contexts of one prober.
+#[derive(Debug)]
+pub(super) struct Tls {
+    provider: Arc<CryptoProvider>,
+    contexts: Mutex<Contexts>,
+}
+
+impl Tls {
+    pub(super) fn new() -> Self {
+        Self { provider: Arc::new(aws_lc_rs::default_provider()), contexts: Mutex::default() }
+    }
+
+    /// Opens a connection to talk over, by TLS if it is asked for.
+    pub(super) async fn open(
+        &self,
+        address: &Address,
+        ask: Option<&TlsAsk>,
+        within: Within,
+    ) -> Result<Box<dyn Io>, Fault> {
+        let stream = connect::open(address).await?;
+        let Some(ask) = ask else { return Ok(stream) };
+        let name = name(&ask.server_name)?;
+        let context = self.context(ask.roots.as_ref(), within)?;
+        Ok(Box::new(TlsConnector::from(context).connect(name, stream).await?))
+    }
+
+    /// Greets, and waits for the beginning of an answer: a server's hello or an alert.
+    pub(super) async fn hello(&self, address: &Address, server_name: &str) -> Result<(), Fault> {
+        let mut client =
+            ClientConnection::new(self.context(None, Within::Http1)?, name(server_name)?)
+                .map_err(|error| local(&error))?;
+        let mut hello = Vec::new();
+        client.write_tls(&mut hello)?;
+        let mut stream = connect::open(address).await?;
+        stream.write_all(&hello).await?;
+        let mut record = [0; 5];
+        stream.read_exact(&mut record).await?;
+        if is_record(record) {
+            return Ok(());
+        }
+        Err(Fault::seen(Failure::Protocol, &String::from_utf8_lossy(&record)))
+    }
+
+    fn context(
+        &self,
+        roots: Option<&TrustedRoots>,
+        within: Within,
+    ) -> Result<Arc<ClientConfig>, Fault> {
+        let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (roots.cloned(), within);
+        if let Some(context) = contexts.get(&key) {
+            return Ok(Arc::clone(context));
+        }
+        let context = Arc::new(self.build(roots, within)?);
+        contexts.insert(key, Arc::clone(&context));
+        Ok(context)
+    }
+
+    fn build(&self, roots: Option<&TrustedRoots>, within: Within) -> Result<ClientConfig, Fault> {
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| local(&error))?;
+        let mut context = match roots {
+            Some(roots) => {
+                let mut store = RootCertStore::empty();
+                for root in roots.iter() {
+                    store.add(CertificateDer::from(root)).map_err(|error| local(&error))?;
+                }
+                builder.with_root_certificates(store).with_no_client_auth()
+            }
+            None => {
+                let anyone = Arc::new(Anyone(Arc::clone(&self.provider)));
+                builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth()
+            }
+        };
+        context.resumption = Resumption::disabled();
+        context.alpn_protocols = match within {
+            Within::Http1 => vec![b"http/1.1".to_vec()],
+            Within::Http2 => vec![b"h2".to_vec()],
+        };
+        Ok(context)
+    }
+}
+
+fn name(text: &str) -> Result<ServerName<'static>, Fault> {
+    ServerName::try_from(text.to_owned()).map_err(|error| local(&error))
+}
+
+/// What only this side's configuration can have caused.
+fn local(error: &dyn std::error::Error) -> Fault {
+    Fault::Local(shown(&error.to_string()))
+}
+
+/// A record's header: handshake or alert, of protocol version 3.x, within its bounds.
+fn is_record([kind, major, _, high, low]: [u8; 5]) -> bool {
+    let length = u16::from_be_bytes([high, low]);
+    matches!(kind, 21 | 22) && major == 3 && (1..=RECORD_BYTES_MAX).contains(&length)
+}
+
+/// Believes any certificate, of a peer that proves to own it.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
