@@ -167,7 +167,7 @@ fn open(config: &Config) -> Result<Vec<Arc<live::Listener>>> {
     let mut open = Vec::new();
     for listener in &config.listeners {
         for bind in &listener.bind {
-            let sockets = net::listen(*bind, config.workers.get())?;
+            let sockets = net::listen(*bind, config.workers.get(), net::FirstWord::Client)?;
             let name = Arc::clone(&listener.name);
             open.push(Arc::new(live::Listener::new(name, *bind, *bind, sockets)));
         }

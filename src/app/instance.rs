@@ -198,7 +198,7 @@ fn open(
     bind: SocketAddr,
     workers: usize,
 ) -> io::Result<live::Listener> {
-    let sockets = net::listen(bind, workers)?;
+    let sockets = net::listen(bind, workers, net::FirstWord::Client)?;
     let local = sockets.first().map_or(Ok(bind), std::net::TcpListener::local_addr)?;
     Ok(live::Listener::new(Arc::clone(&listener.name), bind, local, sockets))
 }

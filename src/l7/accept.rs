@@ -10,12 +10,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::live;
-use crate::net::is_lack;
+use crate::net::{Listening, Stream, is_lack};
 use crate::table::{Listener, Table};
 
 use super::http1::Connection;
@@ -23,6 +22,10 @@ use super::worker::Worker;
 
 /// How long accepting pauses when the process lacks a resource or the listener is full.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a listener that is to close still accepts: a client whose connection the kernel has
+/// not handed out yet, because its request is on its way, would be reset.
+const LAST_CALL: Duration = Duration::from_millis(40);
 
 /// Without a lack for this long, the next one is another episode.
 const EPISODE: Duration = Duration::from_secs(1);
@@ -94,7 +97,7 @@ impl Acceptor {
         let worker = Rc::clone(worker);
         worker.accepting.set(worker.accepting.get() + 1);
         tokio::task::spawn_local(async move {
-            match TcpListener::from_std(socket) {
+            match Listening::new(socket) {
                 Ok(socket) => self.run(&worker, socket).await,
                 Err(error) => {
                     tracing::error!(listener = %self.live.name, %error, "cannot listen");
@@ -105,7 +108,7 @@ impl Acceptor {
         });
     }
 
-    async fn run(self: &Rc<Self>, worker: &Rc<Worker>, socket: TcpListener) {
+    async fn run(self: &Rc<Self>, worker: &Rc<Worker>, socket: Listening) {
         let mut lacked: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
@@ -127,18 +130,18 @@ impl Acceptor {
                 Err(_) => {}
             }
         }
-        self.empty_queue(socket, worker);
+        self.last_call(&socket, worker).await;
     }
 
-    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: Stream, peer: SocketAddr) {
         worker.seats.serve(Connection::new(worker, self, stream, peer));
     }
 
     async fn accept(
         &self,
-        socket: &TcpListener,
+        socket: &Listening,
         worker: &Worker,
-    ) -> io::Result<(TcpStream, SocketAddr)> {
+    ) -> io::Result<(Stream, SocketAddr)> {
         while self.live.open() >= self.connections_max(worker) {
             tokio::time::sleep(PAUSE).await;
         }
@@ -151,21 +154,25 @@ impl Acceptor {
         })
     }
 
-    /// Takes what the kernel has already completed: closing would reset those connections. A
-    /// handshake that completes between the last accept and the close is still lost; the kernel
-    /// offers no way to stop new ones alone.
-    fn empty_queue(self: &Rc<Self>, socket: TcpListener, worker: &Rc<Worker>) {
-        // The system is asked itself: the runtime may not have heard of the newest yet.
-        let Ok(socket) = socket.into_std() else { return };
-        loop {
-            match socket.accept() {
-                Ok((stream, peer)) => {
-                    if stream.set_nonblocking(true).is_ok()
-                        && let Ok(stream) = TcpStream::from_std(stream)
-                    {
-                        self.serve(worker, stream, peer);
-                    }
+    /// Takes what the kernel has already completed, or does in the next moment: closing would reset
+    /// those connections. One that completes between the last accept and the close is still lost, as
+    /// is one whose client stays silent for longer; the kernel offers no way to stop new ones alone.
+    async fn last_call(self: &Rc<Self>, socket: &Listening, worker: &Rc<Worker>) {
+        let accepting = async {
+            loop {
+                match socket.accept().await {
+                    Ok((stream, peer)) => self.serve(worker, stream, peer),
+                    Err(error) if is_lack(&error) => return,
+                    // The client was gone before we got to it.
+                    Err(_) => {}
                 }
+            }
+        };
+        // Either end of it is as good.
+        let _ = tokio::time::timeout(LAST_CALL, accepting).await;
+        loop {
+            match socket.try_accept() {
+                Ok((stream, peer)) => self.serve(worker, stream, peer),
                 // The client was gone before we got to it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(_) => return,

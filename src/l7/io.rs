@@ -26,7 +26,11 @@ pub(crate) async fn read_lazily(
         if into.spare().is_empty() {
             into.compact();
         }
-        half.poll_read(cx, into)
+        let read = half.poll_read(cx, into);
+        if read.is_pending() {
+            give_back(buffer, stock);
+        }
+        read
     })
     .await
 }
@@ -107,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_takes_a_little_is_progress() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let (mut ours, theirs) = (Stream::Unix(ours), theirs);
+        let mut ours = Stream::new(ours.into_std().unwrap().into());
         let (_, mut writer) = ours.split();
         let (head, body) = (vec![b'h'; 1000], vec![b'b'; 4 << 20]);
         let parts = Cell::new(0);

@@ -4,11 +4,32 @@
 //! let a second instance bind the same port and silently take half of the traffic. So the first
 //! socket binds and listens *without* it, which fails if anyone listens there, and only then is
 //! marked, which lets the other workers' sockets join. There is no moment at which two instances both succeed.
+//!
+//! Where the client speaks first, as in HTTP, the kernel keeps a connection to itself until something
+//! has arrived on it: one wake-up instead of two, and no waiting for a request that is not there yet.
+//! Measured with a new connection per request that is a fifth of the whole cost. A client that
+//! connects and stays silent is handed out after about a second.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::descriptor::defer_accept;
+
+/// How long, in seconds, the kernel waits for a client's first bytes before it hands the connection
+/// out without.
+const FIRST_BYTES_S: i32 = 1;
+
+/// Who sends the first bytes on a listener's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstWord {
+    /// The client, as in HTTP and TLS.
+    Client,
+    /// The client or the server, as the protocol behind has it.
+    Either,
+}
 
 /// The accept queue asked for; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -19,14 +40,18 @@ const BACKLOG: i32 = 4096;
 ///
 /// # Errors
 /// The address is in use (also by another instance of this program) or may not be bound.
-pub fn listen(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
-    let first = open(address)?;
+pub fn listen(
+    address: SocketAddr,
+    count: usize,
+    first_word: FirstWord,
+) -> io::Result<Vec<TcpListener>> {
+    let first = open(address, first_word)?;
     first.bind(&address.into())?;
     claim(&first)?;
     let bound = first.local_addr()?;
     let mut sockets = vec![first];
     for _ in 1..count {
-        let socket = open(address)?;
+        let socket = open(address, first_word)?;
         socket.set_reuse_port(true)?;
         socket.bind(&bound)?;
         sockets.push(socket);
@@ -44,7 +69,7 @@ fn claim(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
 }
 
-fn open(address: SocketAddr) -> io::Result<Socket> {
+fn open(address: SocketAddr, first_word: FirstWord) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM.nonblocking().cloexec(),
@@ -56,6 +81,9 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     // Without it a restart would have to wait for TIME_WAIT; it does not allow a second listener.
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
+    if first_word == FirstWord::Client {
+        defer_accept(socket.as_fd(), FIRST_BYTES_S)?;
+    }
     Ok(socket)
 }
 
@@ -65,7 +93,7 @@ mod tests {
 
     #[test]
     fn all_workers_share_one_free_port() {
-        let sockets = listen("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let sockets = listen("127.0.0.1:0".parse().unwrap(), 3, FirstWord::Client).unwrap();
         let ports: Vec<u16> = sockets.iter().map(|s| s.local_addr().unwrap().port()).collect();
         assert_eq!(ports.len(), 3);
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0));
@@ -73,20 +101,20 @@ mod tests {
 
     #[test]
     fn a_second_instance_fails_although_reuse_port_would_let_it_bind() {
-        let first = listen("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+        let first = listen("127.0.0.1:0".parse().unwrap(), 2, FirstWord::Client).unwrap();
         let address = first[0].local_addr().unwrap();
-        let error = listen(address, 2).unwrap_err();
+        let error = listen(address, 2, FirstWord::Client).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(first);
-        listen(address, 2).unwrap();
+        listen(address, 2, FirstWord::Client).unwrap();
     }
 
     #[test]
     fn of_two_instances_that_start_at_once_one_fails() {
         let address = "127.0.0.1:0".parse().unwrap();
-        let one = open(address).unwrap();
+        let one = open(address, FirstWord::Client).unwrap();
         one.bind(&address.into()).unwrap();
-        let other = open(address).unwrap();
+        let other = open(address, FirstWord::Client).unwrap();
         other.bind(&one.local_addr().unwrap()).unwrap();
         claim(&one).unwrap();
         assert_eq!(claim(&other).unwrap_err().kind(), io::ErrorKind::AddrInUse);

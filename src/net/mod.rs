@@ -7,14 +7,17 @@
 
 mod alarm;
 mod buffer;
+mod descriptor;
 mod fault;
 mod listen;
+mod listening;
 mod stream;
 mod timer;
 
 pub use alarm::Alarm;
 pub use buffer::{Buffer, Buffers};
 pub use fault::{is_lack, is_local};
-pub use listen::listen;
+pub use listen::{FirstWord, listen};
+pub use listening::Listening;
 pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use timer::{Timer, Timers};

@@ -1,84 +1,99 @@
 //! A byte stream to a peer, TCP or unix, split into its two directions.
 //!
+//! Telling the kernel to watch a descriptor, and to forget it again, are two system calls. A
+//! connection that lives for one short exchange needs neither: what its peer sent is already there
+//! when it is accepted, and its socket takes the answer at once. So a stream is tried first and
+//! *watched* only from the moment it has to wait.
+//!
 //! The halves borrow the stream, so that one task may read and write at once without a lock or a
-//! reference count.
+//! reference count. System calls go straight to the kernel: libc's wrappers are points where a
+//! thread may be cancelled, and pay for it each time.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
+    SocketFlags, SocketType, connect, recv, send, sendmsg, shutdown, socket_with, sockopt,
+};
+use tokio::io::Interest;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use super::Buffer;
+use super::descriptor::Descriptor;
 use crate::model::Address;
 
 /// A connection to a client or backend.
 #[derive(Debug)]
-pub enum Stream {
-    /// Over TCP.
-    Tcp(TcpStream),
-    /// Over a unix socket.
-    Unix(UnixStream),
-}
+pub struct Stream(Descriptor);
 
 /// The reading half.
-#[derive(Debug)]
-pub enum ReadHalf<'a> {
-    /// Of a TCP connection.
-    Tcp(tcp::ReadHalf<'a>),
-    /// Of a unix socket.
-    Unix(unix::ReadHalf<'a>),
-}
+#[derive(Clone, Copy, Debug)]
+pub struct ReadHalf<'a>(&'a Stream);
 
 /// The writing half.
-#[derive(Debug)]
-pub enum WriteHalf<'a> {
-    /// Of a TCP connection.
-    Tcp(tcp::WriteHalf<'a>),
-    /// Of a unix socket.
-    Unix(unix::WriteHalf<'a>),
-}
+#[derive(Clone, Copy, Debug)]
+pub struct WriteHalf<'a>(&'a Stream);
+
+/// What a guard of the runtime's is asked for.
+type Polled<'a> = Poll<io::Result<AsyncFdReadyGuard<'a, RawFd>>>;
 
 impl Stream {
+    /// Takes a connected socket over, which must not block; it is not watched yet.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Self {
+        Self(Descriptor::new(fd))
+    }
+
     /// Connects to a backend.
     ///
     /// # Errors
     /// What the system says of the connection or of this machine's resources.
     pub async fn connect(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Inet(address) => {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let open = |family| socket_with(family, SocketType::STREAM, flags, None);
+        let (stream, begun) = match address {
+            Address::Inet(to) => {
+                let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+                let fd = open(family)?;
+                sockopt::set_tcp_nodelay(&fd, true)?;
+                let begun = connect(&fd, to);
+                (Self::new(fd), begun)
             }
-            Address::Unix(path) => Ok(Self::Unix(UnixStream::connect(path).await?)),
+            Address::Unix(path) => {
+                let fd = open(AddressFamily::UNIX)?;
+                let begun = connect(&fd, &SocketAddrUnix::new(&**path)?);
+                (Self::new(fd), begun)
+            }
+        };
+        match begun {
+            Ok(()) => Ok(stream),
+            Err(Errno::INPROGRESS | Errno::INTR) => {
+                let _ready = stream.0.watch()?.writable().await?;
+                sockopt::socket_error(&stream.0)??;
+                Ok(stream)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Both directions, usable at once.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        match self {
-            Self::Tcp(stream) => {
-                let (read, write) = stream.split();
-                (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
-            }
-            Self::Unix(stream) => {
-                let (read, write) = stream.split();
-                (ReadHalf::Unix(read), WriteHalf::Unix(write))
-            }
-        }
+        (ReadHalf(self), WriteHalf(self))
     }
 
-    /// Ready when there is something to read: bytes, the peer's end, or an error.
+    /// Ready when there may be something to read: bytes, the peer's end, or an error. Always ready
+    /// while it was not yet tried.
     ///
     /// # Errors
     /// The runtime is shutting down.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx),
-            Self::Unix(stream) => stream.poll_read_ready(cx),
+        match self.0.watched() {
+            Some(watch) => watch.poll_read_ready(cx).map_ok(drop),
+            None => Poll::Ready(Ok(())),
         }
     }
 
@@ -86,42 +101,89 @@ impl Stream {
     /// nothing is expected: a byte that did arrive may be lost.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let mut byte = [0];
         // The runtime may only believe that there is more, after a read that filled its buffer.
-        let read = match self.poll_read_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => return true,
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Ready(Ok(())) => match self {
-                Self::Tcp(stream) => stream.try_read(&mut byte),
-                Self::Unix(stream) => stream.try_read(&mut byte),
-            },
-        };
-        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        match self.poll_read_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => true,
+            Poll::Ready(Err(_)) => false,
+            Poll::Ready(Ok(())) => {
+                matches!(recv(&self.0, &mut [0], RecvFlags::empty()), Err(Errno::AGAIN))
+            }
+        }
     }
 
     /// Makes the next close a reset, so that the peer cannot take what it got for the whole.
     pub fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self {
-            reset_on_close(stream, true);
+        self.set_reset_on_close(true);
+    }
+
+    fn set_reset_on_close(&self, on: bool) {
+        // A failure means that the connection is gone already.
+        let _ = sockopt::set_socket_linger(&self.0, on.then_some(Duration::ZERO));
+    }
+
+    /// Tries, and waits where there is nothing to be had. `drained` tells from a result that the
+    /// next try would have to wait, which saves that try.
+    fn poll_io<T>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: for<'a> fn(&'a AsyncFd<RawFd>, &mut Context<'_>) -> Polled<'a>,
+        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+        drained: impl Fn(&T) -> bool,
+    ) -> Poll<io::Result<T>> {
+        if self.0.watched().is_none() {
+            match uninterrupted(|| call(self.0.as_fd())) {
+                Err(Errno::AGAIN) => {}
+                done => return Poll::Ready(done.map_err(io::Error::from)),
+            }
+        }
+        let watch = self.0.watch()?;
+        loop {
+            let mut guard = ready!(direction(watch, cx))?;
+            match uninterrupted(|| call(self.0.as_fd())) {
+                Err(Errno::AGAIN) => guard.clear_ready(),
+                Ok(done) => {
+                    if drained(&done) {
+                        guard.clear_ready();
+                    }
+                    return Poll::Ready(Ok(done));
+                }
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
         }
     }
 }
 
-fn reset_on_close(stream: &TcpStream, on: bool) {
-    // A failure means that the connection is gone already.
-    let _ = socket2::SockRef::from(stream).set_linger(on.then_some(Duration::ZERO));
+fn uninterrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            done => return done,
+        }
+    }
 }
 
 impl ReadHalf<'_> {
-    /// Ready when there is something to read: bytes, the peer's end, or an error.
+    /// Does the runtime watch it? Else only a try tells what has arrived.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.0.0.watched().is_some()
+    }
+
+    /// Has the runtime watch it from now on.
+    ///
+    /// # Errors
+    /// What this machine lacks.
+    pub fn watch(&self) -> io::Result<()> {
+        self.0.0.watch().map(drop)
+    }
+
+    /// Ready when there may be something to read: bytes, the peer's end, or an error. Always ready
+    /// while it is not watched.
     ///
     /// # Errors
     /// The runtime is shutting down.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(half) => half.as_ref().poll_read_ready(cx),
-            Self::Unix(half) => half.as_ref().poll_read_ready(cx),
-        }
+        self.0.poll_read_ready(cx)
     }
 
     /// Reads into the buffer's spare room; 0 means the peer's end (the room must not be empty).
@@ -134,12 +196,12 @@ impl ReadHalf<'_> {
         buffer: &mut Buffer,
     ) -> Poll<io::Result<usize>> {
         debug_assert!(!buffer.spare().is_empty(), "reading into a full buffer looks like an end");
-        let mut into = ReadBuf::new(buffer.spare());
-        match self {
-            Self::Tcp(half) => ready!(Pin::new(half).poll_read(cx, &mut into))?,
-            Self::Unix(half) => ready!(Pin::new(half).poll_read(cx, &mut into))?,
-        }
-        let n = into.filled().len();
+        let room = buffer.spare();
+        let size = room.len();
+        let call = |fd: BorrowedFd<'_>| recv(fd, &mut *room, RecvFlags::empty());
+        // A read that leaves room has emptied the socket; the end must be found again.
+        let drained = |&(n, _): &(usize, usize)| 0 < n && n < size;
+        let (n, _) = ready!(self.0.poll_io(cx, AsyncFd::poll_read_ready, call, drained))?;
         buffer.advance(n);
         Poll::Ready(Ok(n))
     }
@@ -147,10 +209,9 @@ impl ReadHalf<'_> {
     /// Waits until the connection is broken by the peer (a reset), beyond a mere half-close.
     pub async fn broken(&self) {
         // An error from the runtime ends the wait as well: the connection is of no more use.
-        let _ = match self {
-            Self::Tcp(half) => half.ready(Interest::ERROR).await,
-            Self::Unix(half) => half.ready(Interest::ERROR).await,
-        };
+        if let Ok(watch) = self.0.0.watch() {
+            let _ = watch.ready(Interest::ERROR).await;
+        }
     }
 }
 
@@ -160,10 +221,9 @@ impl WriteHalf<'_> {
     /// # Errors
     /// What the system says of the connection.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(half) => Pin::new(half).poll_write(cx, bytes),
-            Self::Unix(half) => Pin::new(half).poll_write(cx, bytes),
-        }
+        let call = |fd: BorrowedFd<'_>| send(fd, bytes, SendFlags::NOSIGNAL);
+        let drained = |n: &usize| 0 < *n && *n < bytes.len();
+        self.0.poll_io(cx, AsyncFd::poll_write_ready, call, drained)
     }
 
     /// Writes what the socket takes of several slices, in one system call.
@@ -175,27 +235,24 @@ impl WriteHalf<'_> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(half) => Pin::new(half).poll_write_vectored(cx, slices),
-            Self::Unix(half) => Pin::new(half).poll_write_vectored(cx, slices),
-        }
+        let call = |fd: BorrowedFd<'_>| {
+            sendmsg(fd, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
+        };
+        let size: usize = slices.iter().map(|slice| slice.len()).sum();
+        let drained = |n: &usize| 0 < *n && *n < size;
+        self.0.poll_io(cx, AsyncFd::poll_write_ready, call, drained)
     }
 
     /// Says whether a close is to be a reset, for whatever reason it comes.
     pub fn reset_on_close(&self, on: bool) {
-        if let Self::Tcp(half) = self {
-            reset_on_close(half.as_ref(), on);
-        }
+        self.0.set_reset_on_close(on);
     }
 
     /// Ends this direction (FIN).
     ///
     /// # Errors
     /// What the system says of the connection.
-    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(half) => Pin::new(half).poll_shutdown(cx),
-            Self::Unix(half) => Pin::new(half).poll_shutdown(cx),
-        }
+    pub fn shutdown(&self) -> io::Result<()> {
+        Ok(shutdown(&self.0.0, Shutdown::Write)?)
     }
 }

@@ -35,6 +35,8 @@ struct Wheel {
     slots: Box<[u32]>,
     entries: Vec<Entry>,
     free: u32,
+    /// Who waits for the next turn, whatever their deadlines are.
+    waiting: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,11 @@ struct Entry {
     linked: u64,
     prev: u32,
     next: u32,
+    /// The tick after which a wait for the next turn is over; `u64::MAX` = nobody waits.
+    turn: u64,
+    /// It is among those who wait. Belongs to the place, not to the timer that has it: a place
+    /// that changes hands many times within a tick is queued once.
+    queued: bool,
     waker: Option<Waker>,
 }
 
@@ -64,6 +71,7 @@ impl Timers {
             slots: vec![NONE; SLOTS].into_boxed_slice(),
             entries: Vec::new(),
             free: NONE,
+            waiting: Vec::new(),
         };
         Rc::new(Self { start: Instant::now(), wheel: RefCell::new(wheel) })
     }
@@ -112,14 +120,23 @@ impl Timers {
 
 impl Wheel {
     fn insert(&mut self) -> u32 {
-        let fresh = Entry { due: u64::MAX, linked: u64::MAX, prev: NONE, next: NONE, waker: None };
+        let fresh = Entry {
+            due: u64::MAX,
+            linked: u64::MAX,
+            prev: NONE,
+            next: NONE,
+            turn: u64::MAX,
+            queued: false,
+            waker: None,
+        };
         if self.free == NONE {
             self.entries.push(fresh);
             return self.entries.len() as u32 - 1;
         }
         let key = self.free;
-        self.free = self.entries[key as usize].next;
-        self.entries[key as usize] = fresh;
+        let entry = &mut self.entries[key as usize];
+        self.free = entry.next;
+        *entry = Entry { queued: entry.queued, ..fresh };
         key
     }
 
@@ -143,7 +160,7 @@ impl Wheel {
     /// Advances one tick and returns the wakers of what is due.
     fn step(&mut self) -> Vec<Waker> {
         self.now += 1;
-        let mut due = Vec::new();
+        let mut due = self.turned();
         let mut key = self.slots[self.now as usize % SLOTS];
         while key != NONE {
             let entry = &mut self.entries[key as usize];
@@ -161,6 +178,22 @@ impl Wheel {
             key = next;
         }
         due
+    }
+
+    /// The wakers of those who waited for this turn.
+    fn turned(&mut self) -> Vec<Waker> {
+        let (now, mut wakers) = (self.now, Vec::new());
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|&key| {
+            let entry = &mut self.entries[key as usize];
+            if entry.turn < now {
+                wakers.extend(entry.waker.take());
+            }
+            entry.queued = entry.turn != u64::MAX && entry.turn >= now;
+            entry.queued
+        });
+        self.waiting = waiting;
+        wakers
     }
 
     fn link(&mut self, key: u32, tick: u64) {
@@ -192,6 +225,15 @@ impl Wheel {
     }
 }
 
+impl Entry {
+    fn keep_waker(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => {}
+            waker => *waker = Some(cx.waker().clone()),
+        }
+    }
+}
+
 impl Timer {
     /// Sets the deadline to `after` from now.
     pub fn set(&self, after: Duration) {
@@ -215,10 +257,28 @@ impl Timer {
         if entry.due <= now {
             return Poll::Ready(());
         }
-        match &mut entry.waker {
-            Some(waker) if waker.will_wake(cx.waker()) => {}
-            waker => *waker = Some(cx.waker().clone()),
+        entry.keep_waker(cx);
+        Poll::Pending
+    }
+
+    /// Ready once the wheel has turned a whole tick since the first call; then the next call begins
+    /// anew. For what is worth doing only if the wait turns out not to be short.
+    pub fn poll_next_turn(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut wheel = self.timers.wheel.borrow_mut();
+        let Wheel { now, entries, waiting, .. } = &mut *wheel;
+        let entry = &mut entries[self.key as usize];
+        if entry.turn < *now {
+            entry.turn = u64::MAX;
+            return Poll::Ready(());
         }
+        if entry.turn == u64::MAX {
+            // The current tick has already begun.
+            entry.turn = *now + 1;
+            if !std::mem::replace(&mut entry.queued, true) {
+                waiting.push(self.key);
+            }
+        }
+        entry.keep_waker(cx);
         Poll::Pending
     }
 
@@ -296,6 +356,29 @@ mod tests {
             () = Rc::clone(&timers).run() => {}
             output = timer.limit(std::future::pending::<()>()) => assert!(output.is_none()),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_turn_is_awaited_once_however_often_a_place_changes_hands() {
+        let timers = wheel();
+        let turned = |timer: &Timer| {
+            timer.poll_next_turn(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        for tick in 1..100 {
+            for _ in 0..10 {
+                let brief = timers.timer();
+                assert!(!turned(&brief));
+            }
+            timers.turn(tick);
+            assert!(timers.wheel.borrow().waiting.len() <= 1);
+        }
+        let timer = timers.timer();
+        assert!(!turned(&timer));
+        timers.turn(100);
+        assert!(!turned(&timer), "the tick in which it began was not a whole one");
+        timers.turn(101);
+        assert!(turned(&timer));
+        assert!(!turned(&timer), "it begins anew");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,9 @@
 //! A client that resets its connection has left, and the backend should not go on working for
 //! nobody. A client that merely ended its direction may well wait for its answer. To see either,
 //! the watch reads ahead into the buffer where the next request begins anyway; when that is full
-//! it stops reading, so pipelined bytes are never spun on.
+//! it stops reading, so pipelined bytes are never spun on. A client that never had to be waited for
+//! is left alone for a moment first: most answers are back before a look at it would be worth its
+//! system calls.
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -15,7 +17,7 @@ use tokio::time::Instant;
 use crate::l7::io::{read_lazily, write_all};
 use crate::l7::worker::Worker;
 use crate::model::BadRequest;
-use crate::net::{Buffer, ReadHalf, WriteHalf};
+use crate::net::{Buffer, ReadHalf, Timer, WriteHalf};
 
 use super::deadline::Deadline;
 use super::{Terms, Upload};
@@ -152,7 +154,8 @@ async fn watch(
     input: &mut Option<Buffer>,
     abort_on_close: bool,
 ) {
-    match read_ahead(client, input, shared.worker, shared.terms.head_bytes).await {
+    let timer = shared.deadline.timer;
+    match read_ahead(client, input, shared.worker, timer, shared.terms.head_bytes).await {
         Ahead::Reset => {}
         Ahead::End if abort_on_close => {}
         Ahead::End | Ahead::Full => client.broken().await,
@@ -165,9 +168,10 @@ pub(super) async fn left_early(
     client: &mut ReadHalf<'_>,
     input: &mut Option<Buffer>,
     worker: &Worker,
+    timer: &Timer,
     capacity: usize,
 ) {
-    match read_ahead(client, input, worker, capacity).await {
+    match read_ahead(client, input, worker, timer, capacity).await {
         Ahead::End | Ahead::Reset => {}
         Ahead::Full => pending().await,
     }
@@ -186,9 +190,16 @@ async fn read_ahead(
     client: &mut ReadHalf<'_>,
     input: &mut Option<Buffer>,
     worker: &Worker,
+    timer: &Timer,
     capacity: usize,
 ) -> Ahead {
     poll_fn(|cx| {
+        if !client.is_watched() {
+            ready!(timer.poll_next_turn(cx));
+            if client.watch().is_err() {
+                return Poll::Ready(Ahead::Reset);
+            }
+        }
         loop {
             if ready!(client.poll_read_ready(cx)).is_err() {
                 return Poll::Ready(Ahead::Reset);

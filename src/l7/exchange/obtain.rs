@@ -81,8 +81,13 @@ async fn connect(
 ) -> Option<Opened> {
     let (mut client, _) = parties.client.split();
     let mut connecting = pin!(Stream::connect(&lease.address));
-    let mut leaving =
-        pin!(left_early(&mut client, parties.input, parties.worker, job.terms.head_bytes));
+    let mut leaving = pin!(left_early(
+        &mut client,
+        parties.input,
+        parties.worker,
+        parties.timer,
+        job.terms.head_bytes
+    ));
     poll_fn(|cx| {
         if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
             return Poll::Ready(Some(Opened::Connected(result)));

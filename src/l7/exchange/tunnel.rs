@@ -90,7 +90,7 @@ impl Pump<'_> {
             let n = read_lazily(&mut from, &mut buffer, stock, |stock| stock.take(0)).await?;
             self.timer.set(IDLE_MAX);
             if n == 0 {
-                return poll_fn(|cx| to.poll_shutdown(cx)).await;
+                return to.shutdown();
             }
             if let Some(buffer) = buffer {
                 write_all(&mut to, buffer.filled()).await?;

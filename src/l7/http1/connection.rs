@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::l7::accept::Acceptor;
@@ -64,7 +63,7 @@ impl Connection {
     pub(crate) fn new(
         worker: &Rc<Worker>,
         acceptor: &Rc<Acceptor>,
-        stream: TcpStream,
+        stream: Stream,
         peer: SocketAddr,
     ) -> Self {
         worker.open.set(worker.open.get() + 1);
@@ -73,7 +72,7 @@ impl Connection {
         Self {
             worker: Rc::clone(worker),
             acceptor: Rc::clone(acceptor),
-            stream: Stream::Tcp(stream),
+            stream,
             peer,
             timer: worker.timers.timer(),
             fresh: true,
@@ -100,7 +99,8 @@ impl Connection {
                 after => break after,
             }
         };
-        let unread = input.as_ref().is_some_and(|input| !input.is_empty());
+        let unread =
+            input.as_ref().is_some_and(|input| !input.is_empty()) || !self.stream.is_quiet();
         if end == After::Reset {
             self.stream.reset_on_close();
         } else if end == After::Linger || unread {

@@ -4,7 +4,6 @@
 //! or 413 before the client has read it (RFC 9112 §9.6). So the proxy ends its own direction, then
 //! reads and discards, within bounds, until the client ends too.
 
-use std::future::poll_fn;
 use std::time::Duration;
 
 use crate::l7::io::read;
@@ -28,8 +27,8 @@ pub(super) async fn linger(
 }
 
 async fn discard(stream: &mut Stream, buffer: &mut Buffer) {
-    let (mut reader, mut writer) = stream.split();
-    if poll_fn(|cx| writer.poll_shutdown(cx)).await.is_err() {
+    let (mut reader, writer) = stream.split();
+    if writer.shutdown().is_err() {
         return;
     }
     let mut discarded = 0;

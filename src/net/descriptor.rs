@@ -1,0 +1,81 @@
+//! What a connection's cost depends on and no safe interface offers. All `unsafe` of the package is
+//! here.
+//!
+//! Telling the kernel to watch a descriptor, and to forget it again, are two system calls that a
+//! connection of one short exchange never needs. The runtime's own types watch from the start, so
+//! here the descriptor and its registration are two things, and the runtime asks for a promise
+//! that the compiler cannot check: that the one outlives the other.
+//!
+//! And a listening socket can be told to hand out only connections on which something has arrived
+//! (`tcp(7)`, `TCP_DEFER_ACCEPT`), an option that none of the wrapping crates knows.
+
+use std::cell::OnceCell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A descriptor, and its registration once it has one.
+#[derive(Debug)]
+pub(super) struct Descriptor {
+    /// Fields are dropped in this order: the registration before what it names.
+    watch: OnceCell<AsyncFd<RawFd>>,
+    fd: OwnedFd,
+}
+
+impl Descriptor {
+    /// Not watched yet.
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self { watch: OnceCell::new(), fd }
+    }
+
+    /// Its registration, if it has one.
+    pub(super) fn watched(&self) -> Option<&AsyncFd<RawFd>> {
+        self.watch.get()
+    }
+
+    /// Has the runtime watch it from now on, for reading and writing.
+    ///
+    /// # Errors
+    /// What this machine lacks.
+    pub(super) fn watch(&self) -> io::Result<&AsyncFd<RawFd>> {
+        if let Some(watch) = self.watch.get() {
+            return Ok(watch);
+        }
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        #[allow(unsafe_code, reason = "the runtime can watch a descriptor it does not own only so")]
+        // SAFETY: `fd` is open and owned by `self`, which never hands it out or replaces it, and
+        // it is dropped after `watch`, which is never moved out of `self` either. A `RawFd` always
+        // returns itself.
+        let watch = unsafe { AsyncFd::register_with_interest(self.fd.as_raw_fd(), interest) }?;
+        Ok(self.watch.get_or_init(|| watch))
+    }
+}
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Hands out connections only once something has arrived on them, or, if their client stays silent,
+/// after about `seconds`.
+///
+/// # Errors
+/// What the system says of the socket.
+pub(super) fn defer_accept(socket: BorrowedFd<'_>, seconds: libc::c_int) -> io::Result<()> {
+    #[allow(unsafe_code, reason = "no safe interface knows this option")]
+    // SAFETY: the descriptor is open while it is borrowed, and the kernel only reads the four bytes
+    // of an integer that outlives the call.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const seconds).cast(),
+            size_of_val(&seconds) as libc::socklen_t,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
