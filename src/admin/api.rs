@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::{self, Body};
 use axum::extract::{Request, State as Shared};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -23,6 +23,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's body.
 const BODY_BYTES: usize = 64 * 1024;
 
+/// Events shown when nobody says how many.
+const EVENTS: usize = 100;
+
 /// The API as a service. Each request must carry its [`Peer`] as an extension; one without is
 /// refused.
 pub fn router<C: Source>(state: State<C>) -> Router {
@@ -30,6 +33,7 @@ pub fn router<C: Source>(state: State<C>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready::<C>))
         .route("/status", get(status::<C>))
+        .route("/events", get(events::<C>))
         .route("/metrics", get(metrics::<C>))
         .route("/reload", post(reload::<C>))
         .fallback(async || ApiError::NotFound)
@@ -101,6 +105,21 @@ async fn status<C: Source>(
     let known = state.control.status().await.ok_or(ApiError::Ended)?;
     let (ready, now) = (state.control.ready(), (state.clock)());
     Ok(Json(view::status(&known, &state.live, ready, now)))
+}
+
+async fn events<C: Source>(
+    Shared(state): Shared<State<C>>,
+    uri: Uri,
+) -> Result<Json<view::Events>, ApiError> {
+    let limit = match uri.query() {
+        None | Some("") => EVENTS,
+        Some(query) => query
+            .strip_prefix("limit=")
+            .and_then(|limit| limit.parse().ok())
+            .ok_or(ApiError::Query("?limit=N, with N from 0 to 1000"))?,
+    };
+    let lines = state.control.events(limit).await;
+    Ok(Json(view::Events { events: lines.iter().map(|line| (**line).clone()).collect() }))
 }
 
 async fn metrics<C: Source>(Shared(state): Shared<State<C>>) -> Result<Response, ApiError> {

@@ -113,6 +113,15 @@ impl Client {
         self.ask(Method::GET, "/status").await
     }
 
+    /// `GET /events`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn events(&self, limit: usize) -> Result<view::Events, ClientError> {
+        self.ask(Method::GET, &format!("/events?limit={limit}")).await
+    }
+
     /// `POST /reload`.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ pub(super) enum ApiError {
     BodyTooLarge,
     /// The request's body did not arrive whole.
     BodyBroken,
+    /// The query is not understood; what was expected instead.
+    Query(&'static str),
     /// The file was refused, with every problem.
     Refused(Vec<String>),
     /// The process is about to stop.
@@ -51,7 +53,7 @@ impl ApiError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::BodyBroken | Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Draining => StatusCode::CONFLICT,
             Self::Timeout | Self::Ended => StatusCode::SERVICE_UNAVAILABLE,
@@ -72,11 +74,12 @@ impl ApiError {
             }
             Self::ViewerToken => "a viewer's token may only read",
             Self::NotFound => {
-                "no such path (expected /health, /ready, /status, /metrics or /reload)"
+                "no such path (expected /health, /ready, /status, /events, /metrics or /reload)"
             }
             Self::MethodNotAllowed => "this path does not take this method",
             Self::BodyTooLarge => "the request's body is too large",
             Self::BodyBroken => "the request's body could not be read",
+            Self::Query(_) => "the query is not understood",
             Self::Refused(_) => "the configuration was refused; the running one is unchanged",
             Self::Draining => "the process is draining and takes no changes",
             Self::Timeout => "no answer in time; a change asked for may still be carried out",
@@ -92,6 +95,7 @@ impl IntoResponse for ApiError {
         let error = self.text().to_owned();
         let problems = match self {
             Self::Refused(problems) => problems,
+            Self::Query(expected) => vec![format!("expected {expected}")],
             _ => Vec::new(),
         };
         let mut response = (status, Json(Failed { error, problems })).into_response();

@@ -6,6 +6,7 @@ use super::access::Access;
 use super::collect::PoolLatencies;
 use crate::access_log::Losses;
 use crate::config::AdminApi;
+use crate::events;
 use crate::live::Live;
 use crate::model::UnixMillis;
 
@@ -15,23 +16,25 @@ pub struct State<C> {
     pub(super) control: C,
     pub(super) live: Arc<Live>,
     pub(super) losses: Losses,
+    pub(super) event_losses: events::Losses,
     pub(super) clock: fn() -> UnixMillis,
     pub(super) access: Arc<Access>,
     pub(super) latencies: Arc<Mutex<PoolLatencies>>,
 }
 
 impl<C> State<C> {
-    /// Reads from `control`, `live` counters and the access log's `losses`; `clock` tells the
+    /// Reads from `control`, `live` counters and the losses of the access log and the event log; `clock` tells the
     /// wall-clock time. Tokens and allowed hosts are taken from `settings`.
     #[must_use]
     pub fn new(
         control: C,
         live: Arc<Live>,
         losses: Losses,
+        event_losses: events::Losses,
         clock: fn() -> UnixMillis,
         settings: &AdminApi,
     ) -> Self {
         let access = Arc::new(Access::new(settings));
-        Self { control, live, losses, clock, access, latencies: Arc::default() }
+        Self { control, live, losses, event_losses, clock, access, latencies: Arc::default() }
     }
 }

@@ -17,11 +17,13 @@ use crate::admin;
 use crate::config::{self, Config};
 use crate::control::{self, Client, Control, Load, Started};
 use crate::discovery;
+use crate::events;
 use crate::live::{self, Live};
 use crate::net;
 use crate::probe;
+use crate::state_dir::{StateDir, StateError};
 
-/// How long the access log may take to write out what it holds.
+/// How long each log may take to write out what it holds.
 const LOG_GRACE: Duration = Duration::from_secs(2);
 
 /// Why nothing was started.
@@ -33,6 +35,9 @@ pub enum StartError {
     /// A listener could not be opened.
     #[error(transparent)]
     Listeners(#[from] control::StartError),
+    /// The state folder could not be used.
+    #[error("state.dir: {0}")]
+    State(#[from] StateError),
     /// The admin API could not be opened.
     #[error(transparent)]
     Admin(#[from] admin::BindError),
@@ -46,6 +51,7 @@ pub struct Instance {
     runtime: Runtime,
     client: Client,
     log: Writer,
+    events: Option<events::Writer>,
     listeners: Vec<(Arc<str>, SocketAddr)>,
     control: JoinHandle<()>,
     admin: AdminApi,
@@ -86,6 +92,8 @@ impl Instance {
             .thread_name("control")
             .enable_all()
             .build()?;
+        let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?;
+        let events = state_dir.map(events::Writer::start).transpose()?;
         let settings = config.admin.clone();
         let control = Control {
             config,
@@ -93,6 +101,7 @@ impl Instance {
             open: Arc::new(open),
             load,
             clock: wall_clock,
+            events: events.clone(),
         };
         let (Started { reader, client, ports, task }, server) = runtime.block_on(async {
             let server = admin::Server::bind(&settings).await?;
@@ -105,6 +114,7 @@ impl Instance {
             client.clone(),
             Arc::clone(&live),
             log.losses(),
+            events.as_ref().map(events::Writer::losses).unwrap_or_default(),
             wall_clock,
             &settings,
         );
@@ -113,7 +123,7 @@ impl Instance {
         let bound = table.listeners.iter().flat_map(|listener| &listener.sockets);
         let listeners = bound.map(|socket| (Arc::clone(&socket.name), socket.local)).collect();
         let workers = Workers::start(&live, &reader, &client, &log)?;
-        Ok(Self { runtime, client, log, listeners, control: task, admin, workers })
+        Ok(Self { runtime, client, log, events, listeners, control: task, admin, workers })
     }
 
     /// Each listener's name and address, as bound.
@@ -137,6 +147,7 @@ impl Instance {
     /// Opens the log files again.
     pub fn reopen_logs(&self) {
         self.log.reopen();
+        self.events.iter().for_each(events::Writer::reopen);
     }
 
     /// Lets something run on the control runtime.
@@ -168,7 +179,7 @@ impl Instance {
     ///
     /// Must be called outside of any runtime.
     pub fn stop(self, hurry: impl Future<Output = ()>) {
-        let Self { runtime, client, log, admin, mut workers, .. } = self;
+        let Self { runtime, client, log, events, admin, mut workers, .. } = self;
         client.start_drain();
         runtime.block_on(workers.drain(hurry));
         workers.stop();
@@ -179,6 +190,9 @@ impl Instance {
         }
         if !log.shutdown(LOG_GRACE) {
             tracing::warn!("the access log could not be written out in time");
+        }
+        if events.is_some_and(|events| !events.flush(LOG_GRACE)) {
+            tracing::warn!("the event log could not be written out in time");
         }
         runtime.shutdown_background();
     }

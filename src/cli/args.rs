@@ -59,6 +59,12 @@ Examples:
   pulsegate status --socket /run/pulsegate/admin.sock
   pulsegate status --url http://127.0.0.1:9900 --json | jq '.pools[].name'")]
     Status(StatusArgs),
+    /// Show what happened: health, decisions with their reasons, commands, reloads
+    #[command(after_help = "\
+Examples:
+  pulsegate events
+  pulsegate events --last 1000 --json | jq 'select(.kind == \"published\")'")]
+    Events(EventsArgs),
     /// Load the configuration file again and put it in force, without dropping a request
     ///
     /// If the file has a mistake, every mistake is printed, the running configuration stays as it
@@ -182,6 +188,18 @@ pub(super) enum ArrivalsArg {
     Poisson,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct EventsArgs {
+    /// How many of the newest events
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) last: usize,
+    /// Print each as it is in the event log: one JSON object per line
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
 /// Which process to speak to, and how.
 #[derive(Debug, Args)]
 pub(super) struct RemoteArgs {
@@ -303,6 +321,7 @@ mod tests {
             "pulsegate demo --kill-one-every 5s",
             "pulsegate status --json",
             "pulsegate status --url http://b:1 --token-file f",
+            "pulsegate events --last 5 --json",
             "pulsegate reload --socket s",
             "pulsegate completions zsh",
             "pulsegate bench http://a --rate 5000 --duration 30s --connections 10",

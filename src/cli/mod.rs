@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod completions;
 mod demo;
+mod events;
 mod failure;
 mod logging;
 mod reload;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::execute(args),
         Command::Demo(args) => demo::execute(args),
         Command::Status(args) => status::execute(args),
+        Command::Events(args) => events::execute(args),
         Command::Reload(args) => reload::execute(args),
         Command::Bench(args) => bench::execute(args),
         Command::Completions { shell } => completions::execute(*shell),

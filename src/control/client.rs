@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::command::Command;
-use super::{Actor, BackendEvidence, Counters, Event, ReloadError, ReloadReport, Reloaded, Status};
+use super::{Actor, BackendEvidence, Counters, ReloadError, ReloadReport, Reloaded, Status};
+use crate::events::wire::Line;
 use crate::table::{Reader, Table};
 
 /// Asks and orders; cheap to clone. Control ends when the last client is dropped.
@@ -62,7 +63,7 @@ impl Client {
     }
 
     /// The newest `limit` events, oldest first. The last 1,000 are kept.
-    pub async fn events(&self, limit: usize) -> Vec<Event> {
+    pub async fn events(&self, limit: usize) -> Vec<Arc<Line>> {
         self.ask(|answer| Command::Events { limit, answer }).await.unwrap_or_default()
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{Event, ReloadError, ReloadReport, Reloaded, Status};
+use super::{ReloadError, ReloadReport, Reloaded, Status};
+use crate::events::wire::Line;
 
 /// Who asked for a change; kept with the change so that it can be told later.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,5 +45,5 @@ pub(super) enum Command {
     /// How the last reload went.
     LastReload { answer: oneshot::Sender<Option<ReloadReport>> },
     /// The newest events, oldest first.
-    Events { limit: usize, answer: oneshot::Sender<Vec<Event>> },
+    Events { limit: usize, answer: oneshot::Sender<Vec<Arc<Line>>> },
 }

@@ -1,10 +1,16 @@
-//! Keeps every change twice: in memory for who asks, and as a log line for who reads later.
+//! Keeps every change three times: in memory for who asks, in the event log for who wants to know
+//! or decide it again later, and as a log line for who watches.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
-use super::clock::WallClock;
-use super::event::EventLog;
-use super::{Event, EventKind};
+use super::clock::{WallClock, anchor};
+use super::event::Event;
+use super::line;
+use crate::events::wire::Line;
+use crate::events::{Chain, Writer};
 use crate::model::Health;
 
 /// Events kept in memory.
@@ -14,29 +20,41 @@ const KEPT: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Journal {
     clock: WallClock,
-    events: EventLog,
+    chain: Chain,
+    newest: VecDeque<Arc<Line>>,
+    writer: Option<Writer>,
 }
 
 impl Journal {
-    pub(super) fn new(clock: WallClock) -> Self {
-        Self { clock, events: EventLog::new(KEPT) }
+    /// An empty one; lines also go to `writer`, if there is one.
+    pub(super) fn new(clock: WallClock, writer: Option<Writer>) -> Self {
+        let (chain, newest) = (Chain::default(), VecDeque::with_capacity(KEPT));
+        Self { clock, chain, newest, writer }
     }
 
     /// Writes an event down, at the time it is now.
-    pub(super) fn record(&mut self, kind: EventKind) {
-        log(&kind);
-        self.events.push((self.clock)(), kind);
+    pub(super) fn record(&mut self, event: Event) {
+        log(&event);
+        let anchor = anchor(self.clock);
+        let line = Arc::new(self.chain.next(anchor.wall, line::of(event, anchor)));
+        if let Some(writer) = &self.writer {
+            writer.write(&line);
+        }
+        if self.newest.len() == KEPT {
+            self.newest.pop_front();
+        }
+        self.newest.push_back(line);
     }
 
     /// The newest `limit` events, oldest first.
-    pub(super) fn newest(&self, limit: usize) -> Vec<Event> {
-        self.events.newest(limit)
+    pub(super) fn newest(&self, limit: usize) -> Vec<Arc<Line>> {
+        self.newest.iter().skip(self.newest.len().saturating_sub(limit)).cloned().collect()
     }
 }
 
-fn log(kind: &EventKind) {
-    match kind {
-        EventKind::Health { backend, from, to, reason } => {
+fn log(event: &Event) {
+    match event {
+        Event::Health { backend, from, to, reason } => {
             let (from, now) = (from.name(), to.name());
             let reason = reason.as_deref().unwrap_or_default();
             if matches!(to, Health::Up) {
@@ -45,22 +63,41 @@ fn log(kind: &EventKind) {
                 warn!(%backend, %from, health = %now, reason, "backend health changed");
             }
         }
-        EventKind::Resolved { pool, backend, addresses } => {
+        Event::Resolved { pool, backend, addresses } => {
             info!(%pool, %backend, addresses, "hostname resolved");
         }
-        EventKind::Unresolved { pool, backend, detail } => {
+        Event::Unresolved { pool, backend, detail } => {
             warn!(%pool, %backend, %detail, "hostname not resolved");
         }
-        EventKind::Expired { order } => info!(%order, "order expired"),
-        EventKind::Published { generation } => debug!(generation, "table published"),
-        EventKind::Reload { actor, result: Ok(reloaded) } => {
+        Event::Expired { order } => info!(%order, "order expired"),
+        Event::Started { .. } => {}
+        Event::Published { generation, .. } => debug!(generation, "table published"),
+        Event::Reload { actor, result: Ok(reloaded), .. } => {
             info!(%actor, generation = reloaded.generation, "reloaded");
             reloaded.warnings.iter().for_each(|warning| warn!(%warning, "reloaded with a warning"));
         }
-        EventKind::Reload { actor, result: Err(error) } => {
+        Event::Reload { actor, result: Err(error), .. } => {
             let problems = error.problems.len();
             warn!(%actor, problems, "reload refused; the running table is untouched");
             error.problems.iter().for_each(|problem| warn!(%problem, "reload refused"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UnixMillis;
+
+    #[test]
+    fn a_full_journal_forgets_the_oldest_and_keeps_counting() {
+        let mut journal = Journal::new(|| UnixMillis(1), None);
+        for generation in 0..=KEPT as u64 {
+            let (moves, because) = (Vec::new(), Vec::new());
+            journal.record(Event::Published { generation, moves, because });
+        }
+        let kept = journal.newest(usize::MAX);
+        assert_eq!((kept.len(), kept[0].seq), (KEPT, 2));
+        assert_eq!(journal.newest(1)[0].seq, KEPT as u64 + 1);
     }
 }

@@ -7,8 +7,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::listeners::{Open, open_all};
-use super::{Actor, ReloadError, Reloaded};
+use super::{Actor, ReloadError, Reloaded, line};
 use crate::config::{Config, Token};
+use crate::events::wire::Configuration;
 use crate::live;
 
 /// Loads the configuration again: the new one, or every problem, one line of text each.
@@ -27,6 +28,7 @@ pub struct Fresh {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) config: Arc<Config>,
+    pub(super) identity: Configuration,
     /// Every listening address of the config; some were open before.
     pub(super) listeners: Vec<Arc<live::Listener>>,
     pub(super) warnings: Vec<String>,
@@ -102,7 +104,8 @@ fn prepare(
     let Fresh { config, mut warnings } = load()?;
     warnings.extend(needs_restart(first, &config));
     let listeners = open_all(&config, current, workers, open)?;
-    Ok(Prepared { config: Arc::new(config), listeners, warnings })
+    let identity = line::configuration(&config);
+    Ok(Prepared { config: Arc::new(config), identity, listeners, warnings })
 }
 
 /// One line for each setting that is not what the process started with and only takes effect when

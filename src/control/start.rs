@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::client::{Client, Shared};
 use super::clock::WallClock;
+use super::event::Event;
 use super::journal::Journal;
+use super::line;
 use super::listeners::{Open, open_all};
 use super::reload::{Load, Reloads};
 use super::sample::Sampler;
@@ -16,6 +18,7 @@ use super::task::{Inbox, Outbox, Task, Times};
 use super::watch::watch;
 use crate::config::Config;
 use crate::decision::State;
+use crate::events;
 use crate::live::{self, Live};
 use crate::model::{Lookup, LookupPlan, Observation, ProbePlan};
 use crate::table::{self, Publisher, Reader};
@@ -39,6 +42,8 @@ pub struct Control {
     pub load: Arc<Load>,
     /// Tells the time.
     pub clock: WallClock,
+    /// Where events are written, if anywhere.
+    pub events: Option<events::Writer>,
 }
 
 /// Control, running.
@@ -81,7 +86,7 @@ impl Control {
     ///
     /// [`StartError`] if a listener cannot be opened; nothing is left open then.
     pub fn start(self) -> Result<Started, StartError> {
-        let Self { config, live, open, load, clock } = self;
+        let Self { config, live, open, load, clock, events } = self;
         let config = Arc::new(config);
         let workers = live.worker_count();
         let opened = open_all(&config, &[], workers, &*open);
@@ -97,6 +102,8 @@ impl Control {
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outbox, ports, observations, lookups) = connect();
         let started = clock();
+        let mut journal = Journal::new(clock, events);
+        journal.record(Event::Started { config: line::configuration(&config) });
         let mut task = Task {
             state,
             publisher,
@@ -104,7 +111,7 @@ impl Control {
             listeners,
             shared: Arc::clone(&shared),
             clock,
-            journal: Journal::new(clock),
+            journal,
             sampler: Sampler::default(),
             reloads: Reloads::new(load, open, workers, Arc::clone(&config)),
             outbox,

@@ -9,10 +9,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::client::Shared;
 use super::clock::WallClock;
 use super::command::Command;
+use super::event::Event;
 use super::journal::Journal;
 use super::reload::{Prepared, Reloads};
 use super::sample::Sampler;
-use super::{EventKind, ReloadError, ReloadReport, Reloaded, Status, view};
+use super::{ReloadError, ReloadReport, Reloaded, Status, line, view};
 use crate::decision::{Change, Input, State};
 use crate::health::probe_plan;
 use crate::live::{self, Live};
@@ -184,16 +185,16 @@ impl Task {
                     let (from, to) = (change.from, change.to);
                     let reason = change.reason.filter(|_| to != Health::Up);
                     let reason = reason.map(|reason| reason.to_string().into());
-                    self.journal.record(EventKind::Health { backend, from, to, reason });
+                    self.journal.record(Event::Health { backend, from, to, reason });
                 }
-                Change::Expired(order) => self.journal.record(EventKind::Expired { order }),
+                Change::Expired(order) => self.journal.record(Event::Expired { order }),
                 Change::Resolved(spec, addresses) => {
                     let (pool, backend) = (spec.pool, spec.backend);
-                    self.journal.record(EventKind::Resolved { pool, backend, addresses });
+                    self.journal.record(Event::Resolved { pool, backend, addresses });
                 }
                 Change::Unresolved(spec, detail) => {
                     let (pool, backend) = (spec.pool, spec.backend);
-                    self.journal.record(EventKind::Unresolved { pool, backend, detail });
+                    self.journal.record(Event::Unresolved { pool, backend, detail });
                 }
             }
         }
@@ -231,13 +232,18 @@ impl Task {
         self.shared.counters.generation.add(1);
         self.shared.counters.swaps.add(1);
         self.times.published = (self.clock)();
-        self.journal.record(EventKind::Published { generation });
+        let moves = line::moves(&previous.plan, self.state.plan());
+        let because = line::reasons(self.state.report(), &moves);
+        self.journal.record(Event::Published { generation, moves, because });
     }
 
     fn reloaded(&mut self, prepared: Result<Prepared, Vec<String>>) {
-        let result = match prepared {
-            Ok(prepared) => Ok(self.take_over(prepared)),
-            Err(problems) => Err(ReloadError { problems }),
+        let (result, config) = match prepared {
+            Ok(prepared) => {
+                let config = prepared.identity.clone();
+                (Ok(self.take_over(prepared)), Some(config))
+            }
+            Err(problems) => (Err(ReloadError { problems }), None),
         };
         let counters = &self.shared.counters;
         let ended = if result.is_ok() { &counters.reloads_ok } else { &counters.reloads_failed };
@@ -246,7 +252,8 @@ impl Task {
             let (at, result) = ((self.clock)(), result.clone());
             self.last_reload =
                 Some(ReloadReport { at, actor: actor.clone(), result: result.clone() });
-            self.journal.record(EventKind::Reload { actor, result: result.clone() });
+            let (told, config) = (result.clone(), config.clone());
+            self.journal.record(Event::Reload { actor, result: told, config });
             drop(answer.send(result));
         }
         self.reloads.begin(&self.listeners);
@@ -254,7 +261,7 @@ impl Task {
 
     /// Publishes a new configuration, whether or not its plan differs: routes may.
     fn take_over(&mut self, prepared: Prepared) -> Reloaded {
-        let Prepared { config, listeners, warnings } = prepared;
+        let Prepared { config, listeners, warnings, .. } = prepared;
         listeners.iter().for_each(|listener| self.live.add_listener(listener));
         self.listeners = listeners;
         self.times.configured = (self.clock)();

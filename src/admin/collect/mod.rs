@@ -9,7 +9,7 @@ pub(super) use latency::PoolLatencies;
 
 use super::{Source, State};
 use crate::control::Status;
-use crate::metrics::Exposition;
+use crate::metrics::{Exposition, names};
 
 /// All families. What only control knows is left out once it has ended (`status` is `None`).
 pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> Exposition {
@@ -17,6 +17,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     process::collect(&mut out, &state.control, status);
     traffic::listeners(&mut out, &state.live.listeners());
     traffic::workers(&mut out, &state.live, &state.losses);
+    out.family(&names::EVENTS_LOST).add(&[], state.event_losses.lines() as f64);
     if let Some(status) = status {
         backends::zones(&mut out, status);
         let backends = backends::Backends::of(status, &state.live);

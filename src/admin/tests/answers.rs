@@ -7,7 +7,7 @@ use axum::http::{Method, Request, StatusCode};
 use hyper::body::Frame;
 
 use super::{Scene, TCP, send, with_tokens};
-use crate::admin::view::{Failed, Reloaded, Status};
+use crate::admin::view::{Events, Failed, Reloaded, Status};
 use crate::admin::{Door, router};
 use crate::config::AdminApi;
 use crate::control::Actor;
@@ -48,6 +48,23 @@ async fn an_unknown_path_is_404_and_a_wrong_method_405() {
             assert_eq!(headers["allow"], allowed);
             failed(&body);
         }
+    }
+}
+
+#[tokio::test]
+async fn events_are_the_newest_and_a_query_nobody_understands_is_400() {
+    let scene = Scene::new(&AdminApi::default());
+    for (path, numbers) in [("/events", &[1, 2, 3][..]), ("/events?limit=1", &[3])] {
+        let (status, _, body) = scene.ask(Method::GET, path, TCP, &[]).await;
+        assert_eq!(status, StatusCode::OK);
+        let shown: Events = serde_json::from_str(&body).unwrap();
+        let shown: Vec<u64> = shown.events.iter().map(|line| line.seq).collect();
+        assert_eq!(shown, numbers, "{path}");
+    }
+    for query in ["limit=-1", "limit=x", "last=3"] {
+        let (status, _, body) = scene.ask(Method::GET, &format!("/events?{query}"), TCP, &[]).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(failed(&body).problems[0].contains("?limit=N"), "{body}");
     }
 }
 

@@ -20,6 +20,8 @@ use crate::control::{
     Actor, BackendEvidence, CheckEvidence, Counters, PoolStatus, RegionStatus, ReloadError,
     ReloadReport, Reloaded, Status, ZoneStatus,
 };
+use crate::events::wire::{Event, Line};
+use crate::events::{self, Chain};
 use crate::live::{self, Live};
 use crate::model::{Address, Admin, BackendKey, Health, Layer, UnixMillis};
 
@@ -39,6 +41,13 @@ struct FakeState {
 impl Source for Fake {
     async fn status(&self) -> Option<Status> {
         self.0.status.lock().unwrap().clone()
+    }
+
+    async fn events(&self, limit: usize) -> Vec<Arc<Line>> {
+        let mut chain = Chain::default();
+        let published = || Event::Published { generation: 3, moves: vec![], because: vec![] };
+        let lines = (0..3).map(|_| Arc::new(chain.next(UnixMillis(1_000), published())));
+        lines.skip(3_usize.saturating_sub(limit)).collect()
     }
 
     async fn reload(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
@@ -74,7 +83,14 @@ impl Scene {
         let live = Arc::new(Live::new(1));
         let kept = sample_counters(&live);
         let clock = || UnixMillis(1_795_228_060_000);
-        let state = State::new(fake.clone(), live, Losses::default(), clock, settings);
+        let state = State::new(
+            fake.clone(),
+            live,
+            Losses::default(),
+            events::Losses::default(),
+            clock,
+            settings,
+        );
         Self { fake, state, _kept: kept }
     }
 

@@ -9,7 +9,7 @@ mod reload;
 mod status;
 
 pub use build::status;
-pub use reload::{Failed, LastReload, Ready, Reloaded};
+pub use reload::{Events, Failed, LastReload, Ready, Reloaded};
 pub use status::{
     Address, Backend, Check, Classes, Counters, Listener, Pool, Region, Status, Zone,
 };

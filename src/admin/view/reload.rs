@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::events::wire::Line;
+
 /// Any error's body.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
@@ -26,6 +28,13 @@ pub struct Reloaded {
     pub generation: u64,
     /// What did not stop the reload but should be known: one line each.
     pub warnings: Vec<String>,
+}
+
+/// `GET /events`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Events {
+    /// The newest ones, oldest first.
+    pub events: Vec<Line>,
 }
 
 /// How the last reload went.

@@ -66,6 +66,7 @@ impl Harness {
                 Ok(Fresh { config, warnings: vec!["a warning".to_owned()] })
             }),
             clock: || UnixMillis(1_000_000),
+            events: None,
         }
         .start()?;
         let generations = started.reader.changes();

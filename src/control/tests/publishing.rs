@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::harness::Harness;
-use crate::control::EventKind;
 use crate::decision::tests::fixture::{backend, config, flat, key};
-use crate::model::{Health, Layer};
+use crate::events::wire::Event;
+use crate::model::Layer;
 
 const COLLECTED: Duration = Duration::from_millis(10);
 
@@ -128,15 +128,22 @@ async fn the_status_tells_what_is_and_why() {
 async fn events_are_kept_in_order() {
     let mut harness = three();
     harness.up(&["a"]).await;
-    let events = harness.client().events(10).await;
-    let kinds: Vec<EventKind> = events.into_iter().map(|event| event.kind).collect();
-    let turned = EventKind::Health {
-        backend: key("site", "a"),
-        from: Health::Unknown,
-        to: Health::Up,
-        reason: None,
-    };
-    assert_eq!(kinds, [turned, EventKind::Published { generation: 2 }]);
+    let lines = harness.client().events(10).await;
+    let shown: Vec<String> = lines.iter().map(|line| json(&line.event)).collect();
+    assert!(shown[0].starts_with(r#"{"kind":"start","version":""#), "{}", shown[0]);
+    assert_eq!(
+        shown[1..],
+        [
+            r#"{"kind":"health","pool":"site","backend":"a","from":"unknown","to":"up","factor":1.0}"#,
+            r#"{"kind":"published","generation":2,"moves":[{"pool":"site","region":"default","zone":"default","before":0.0,"after":1.0}],"because":["site: eligibility: left out b, waits for its first passing check","site: eligibility: left out c, waits for its first passing check"]}"#,
+        ]
+    );
+    assert_eq!(lines[1].inputs, lines[2].inputs, "an output adds nothing to the inputs");
+    assert_ne!(lines[0].inputs, lines[1].inputs);
+}
+
+fn json(event: &Event) -> String {
+    serde_json::to_string(event).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::harness::{Harness, listener};
 use crate::config::Config;
-use crate::control::{Actor, EventKind};
+use crate::control::Actor;
 use crate::decision::tests::fixture::{backend, config, flat};
+use crate::events::wire::Event;
 
 fn site(names: &[(&str, u8)]) -> Config {
     config(vec![flat("site", names.iter().map(|(name, host)| backend(name, *host)).collect())])
@@ -142,6 +143,6 @@ async fn those_who_ask_while_a_reload_is_under_way_share_the_next() {
     assert_eq!(generations, [2, 3, 3, 3]);
     assert_eq!(harness.loads.load(Relaxed), 2);
     let events = harness.client().events(100).await;
-    let reloads = events.iter().filter(|event| matches!(event.kind, EventKind::Reload { .. }));
+    let reloads = events.iter().filter(|event| matches!(event.event, Event::Reload { .. }));
     assert_eq!(reloads.count(), 4);
 }

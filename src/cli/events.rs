@@ -1,0 +1,108 @@
+//! `pulsegate events`.
+
+use std::fmt::Write;
+
+use super::args::EventsArgs;
+use super::failure::{Failure, print};
+use super::remote;
+use crate::events::wire::{Event, Line, Move, Order};
+use crate::events::{Anchor, read_back};
+use crate::model::{UnixMillis, printable};
+
+pub(super) fn execute(args: &EventsArgs) -> Result<(), Failure> {
+    let answer = remote::ask(&args.remote, async |client| client.events(args.last).await)?;
+    let mut out = String::new();
+    for line in &answer.events {
+        if args.json {
+            out.push_str(&String::from_utf8_lossy(&line.text()));
+        } else {
+            render(&mut out, line);
+        }
+    }
+    print(&out)
+}
+
+/// One line, and one more for each thing it lists.
+fn render(out: &mut String, line: &Line) {
+    let (text, details) = told(&line.event);
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{}  {}", printable(&line.at), printable(&text));
+    for detail in details {
+        let _ = writeln!(out, "    {}", printable(&detail));
+    }
+}
+
+fn told(event: &Event) -> (String, Vec<String>) {
+    let none = Vec::new;
+    match event {
+        Event::Start { version, config } => {
+            let path = config.path.as_deref().unwrap_or("its own configuration");
+            (format!("started: pulsegate {version} on {path}"), none())
+        }
+        Event::Health { pool, backend, from, to, reason, .. } => {
+            let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+            (format!("health: {pool}/{backend} {from} -> {to}{why}"), none())
+        }
+        Event::Resolved { pool, backend, addresses } => {
+            (format!("resolved: {pool}/{backend} has {addresses} address(es)"), none())
+        }
+        Event::Unresolved { pool, backend, detail } => {
+            (format!("not resolved: {pool}/{backend}: {detail}"), none())
+        }
+        Event::Ordered { order } => (ordered(order), none()),
+        Event::Expired { order } => (format!("expired: {}", ordered(order)), none()),
+        Event::Published { generation, moves, because } => {
+            let details = moves.iter().map(moved).chain(because.iter().cloned()).collect();
+            (format!("published: generation {generation}"), details)
+        }
+        Event::Reload { actor, ok: true, .. } => (format!("reloaded by {actor}"), none()),
+        Event::Reload { actor, ok: false, problems, .. } => {
+            (format!("reload REFUSED, asked for by {actor}"), problems.clone())
+        }
+    }
+}
+
+/// An order in the words of whoever wrote it down.
+fn ordered(order: &Order) -> String {
+    // Only its words are wanted, whatever the time is.
+    let instant = tokio::time::Instant::now().into_std();
+    read_back(order, Anchor { instant, wall: UnixMillis(order.since_ms) }).to_string()
+}
+
+fn moved(zone: &Move) -> String {
+    let (before, after) = (zone.before * 100.0, zone.after * 100.0);
+    format!("{} {}/{} {before:.1} % -> {after:.1} %", zone.pool, zone.region, zone.zone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Chain;
+
+    #[test]
+    fn an_event_is_a_line_with_its_details_below_and_harmless() {
+        let mut chain = Chain::default();
+        let health = Event::Health {
+            pool: "api".to_owned(),
+            backend: "a1".to_owned(),
+            from: "up".to_owned(),
+            to: "down".to_owned(),
+            factor: 0.0,
+            reason: Some("status: 503\x1b[2J".to_owned()),
+        };
+        let (region, zone) = ("eu".to_owned(), "eu-1".to_owned());
+        let moves = vec![Move { pool: "api".to_owned(), region, zone, before: 0.5, after: 1.0 }];
+        let because = vec!["api: moves: eu/eu-1 50.0 % -> 100.0 %".to_owned()];
+        let published = Event::Published { generation: 3, moves, because };
+        let mut out = String::new();
+        for event in [health, published] {
+            render(&mut out, &chain.next(UnixMillis(1_795_228_044_123), event));
+        }
+        insta::assert_snapshot!(out, @r"
+        2026-11-21T02:27:24.123Z  health: api/a1 up -> down: status: 503�[2J
+        2026-11-21T02:27:24.123Z  published: generation 3
+            api eu/eu-1 50.0 % -> 100.0 %
+            api: moves: eu/eu-1 50.0 % -> 100.0 %
+        ");
+    }
+}

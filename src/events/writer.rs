@@ -1,0 +1,252 @@
+//! The thread that owns the file, and the handle to it.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use super::wire::Line;
+use crate::state_dir::StateDir;
+
+/// The log's file in the state folder.
+pub const FILE: &str = "events.jsonl";
+
+/// Lines that may wait for the thread.
+const QUEUE: usize = 8_192;
+
+enum Message {
+    Line(Vec<u8>),
+    Reopen,
+    /// Everything before it is written; the sender is dropped then.
+    Flush(SyncSender<()>),
+}
+
+/// Lines that were lost because the thread was behind or the disk refused them. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Losses(Arc<AtomicU64>);
+
+impl Losses {
+    /// Lines lost so far.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    fn add_one(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+/// The event log's writing end; clones lead to the same thread, which ends with the last of them.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    messages: SyncSender<Message>,
+    reopen: Arc<AtomicBool>,
+    losses: Losses,
+}
+
+impl Writer {
+    /// Opens the log and starts its thread.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or the system refuses a thread.
+    pub fn start(dir: StateDir) -> std::io::Result<Self> {
+        let path = dir.path(FILE);
+        let file = Some(dir.append(FILE).map_err(std::io::Error::other)?);
+        let (messages, queue) = mpsc::sync_channel(QUEUE);
+        let losses = Losses::default();
+        let reopen = Arc::<AtomicBool>::default();
+        let mut output = Output {
+            dir,
+            file,
+            torn: ends_inside_a_line(&path),
+            failing: false,
+            losses: losses.clone(),
+            reopen: Arc::clone(&reopen),
+        };
+        thread::Builder::new().name("events".into()).spawn(move || output.run(&queue))?;
+        Ok(Self { messages, reopen, losses })
+    }
+
+    /// Hands a line over; never waits.
+    pub fn write(&self, line: &Line) {
+        if self.messages.try_send(Message::Line(line.text())).is_err() {
+            self.losses.add_one();
+        }
+    }
+
+    /// Has the file closed and opened by its name again.
+    pub fn reopen(&self) {
+        self.reopen.store(true, Relaxed);
+        // A full queue wakes the thread as well.
+        drop(self.messages.try_send(Message::Reopen));
+    }
+
+    /// Waits until all that was handed over is written, for at most `within`; false if it was not.
+    #[must_use]
+    pub fn flush(&self, within: Duration) -> bool {
+        let (written, wait) = mpsc::sync_channel(0);
+        let asked = self.messages.try_send(Message::Flush(written)).is_ok();
+        asked && wait.recv_timeout(within) == Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// What was lost.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.losses.clone()
+    }
+}
+
+/// The file as the thread sees it.
+struct Output {
+    dir: StateDir,
+    file: Option<File>,
+    /// What is in the file may end inside a line.
+    torn: bool,
+    /// The last write failed; an episode is told once.
+    failing: bool,
+    losses: Losses,
+    reopen: Arc<AtomicBool>,
+}
+
+impl Output {
+    fn run(&mut self, queue: &Receiver<Message>) {
+        while let Ok(message) = queue.recv() {
+            if self.reopen.swap(false, Relaxed) {
+                // At once: whoever moved the file looks for the new one.
+                self.file = self.dir.append(FILE).ok();
+            }
+            match message {
+                Message::Line(text) => self.write(&text),
+                Message::Reopen => {}
+                Message::Flush(written) => drop(written),
+            }
+        }
+    }
+
+    fn write(&mut self, text: &[u8]) {
+        match self.try_write(text) {
+            Ok(()) if self.failing => {
+                self.failing = false;
+                tracing::info!(lost = self.losses.lines(), "the event log is written again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if !self.failing {
+                    tracing::error!(%error, "the event log cannot be written");
+                }
+                self.failing = true;
+                self.torn = true;
+                self.losses.add_one();
+                // A file whose disk was full, or that was replaced, may be well again by its name.
+                self.file = None;
+            }
+        }
+    }
+
+    fn try_write(&mut self, text: &[u8]) -> std::io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            closed => closed.insert(self.dir.append(FILE).map_err(std::io::Error::other)?),
+        };
+        if self.torn {
+            file.write_all(b"\n")?;
+            self.torn = false;
+        }
+        file.write_all(text)
+    }
+}
+
+/// Whether a process before was killed while it wrote.
+fn ends_inside_a_line(path: &Path) -> bool {
+    let mut last = [0];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)
+    });
+    read.is_ok() && last != *b"\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::events::wire::Event;
+    use crate::events::{Chain, read};
+    use crate::model::UnixMillis;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn line(chain: &mut Chain) -> Line {
+        let event = Event::Published { generation: 2, moves: Vec::new(), because: Vec::new() };
+        chain.next(UnixMillis(5), event)
+    }
+
+    #[test]
+    fn lines_go_on_where_the_last_process_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        for _ in 0..2 {
+            let writer = Writer::start(state.clone()).unwrap();
+            let mut chain = Chain::default();
+            writer.write(&line(&mut chain));
+            writer.write(&line(&mut chain));
+            assert!(writer.flush(PATIENCE));
+            assert_eq!(writer.losses().lines(), 0);
+        }
+        let lines = read(File::open(state.path(FILE)).unwrap()).unwrap();
+        let numbers: Vec<u64> = lines.iter().map(|line| line.seq).collect();
+        assert_eq!(numbers, [1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn a_line_torn_by_a_crash_spoils_none_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        fs::write(state.path(FILE), b"{\"seq\":1,").unwrap();
+        let writer = Writer::start(state.clone()).unwrap();
+        writer.write(&line(&mut Chain::default()));
+        assert!(writer.flush(PATIENCE));
+        assert_eq!(read(File::open(state.path(FILE)).unwrap()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn after_reopen_lines_go_to_the_new_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let writer = Writer::start(state.clone()).unwrap();
+        let mut chain = Chain::default();
+        writer.write(&line(&mut chain));
+        assert!(writer.flush(PATIENCE));
+        fs::rename(state.path(FILE), state.path("rotated")).unwrap();
+        writer.reopen();
+        writer.write(&line(&mut chain));
+        assert!(writer.flush(PATIENCE));
+        for name in ["rotated", FILE] {
+            assert_eq!(read(File::open(state.path(name)).unwrap()).unwrap().len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted_and_stops_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        std::os::unix::fs::symlink("/dev/full", state.path(FILE)).unwrap();
+        let writer = Writer::start(state.clone()).unwrap();
+        let mut chain = Chain::default();
+        writer.write(&line(&mut chain));
+        assert!(writer.flush(PATIENCE));
+        assert_eq!(writer.losses().lines(), 1);
+        fs::remove_file(state.path(FILE)).unwrap();
+        writer.write(&line(&mut chain));
+        assert!(writer.flush(PATIENCE));
+        let text = fs::read_to_string(state.path(FILE)).unwrap();
+        assert_eq!(text.trim_start().lines().count(), 1);
+        assert_eq!(writer.losses().lines(), 1);
+    }
+}
