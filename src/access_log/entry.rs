@@ -17,9 +17,9 @@ pub const MAX_LINE_BYTES: usize = 12 * 1024;
 /// ```json
 /// {"time":"2026-11-21T02:27:04.123Z","listener":"web","client":"192.0.2.7","client_port":40312,
 ///  "request_id":"5b1f","method":"GET","host":"example.com","path":"/a?b=c","protocol":"HTTP/1.1",
-///  "route":"api","pool":"api","backend":"a1","status":200,"attempts":1,"bytes_in":0,
-///  "bytes_out":512,"total_us":1830,"connect_us":null,"first_byte_us":1702,"ended":"done",
-///  "user_agent":"curl/8.5.0"}
+///  "route":"api","pool":"api","backend":"a1","status":200,"attempts":1,"retried_after":null,
+///  "bytes_in":0,"bytes_out":512,"total_us":1830,"connect_us":null,"first_byte_us":1702,
+///  "ended":"done","user_agent":"curl/8.5.0"}
 /// ```
 ///
 /// Each text takes at most 1,024 bytes ([`MAX_TEXT_BYTES`](super::MAX_TEXT_BYTES)) of the line and
@@ -54,6 +54,8 @@ pub struct Entry<'a> {
     pub status: u16,
     /// Tries sent to backends.
     pub attempts: u32,
+    /// Why the try before the last one ended, if there was one.
+    pub retried_after: Option<Ended>,
     /// Body bytes received from the client.
     pub bytes_in: u64,
     /// Body bytes sent to the client.
@@ -101,6 +103,7 @@ impl Entry<'_> {
         some_text(out, "backend", self.backend.map(str::as_bytes));
         number(out, "status", (self.status != 0).then_some(self.status));
         number(out, "attempts", Some(self.attempts));
+        some_text(out, "retried_after", self.retried_after.map(|why| why.name().as_bytes()));
     }
 
     fn append_outcome(&self, out: &mut Vec<u8>) {
@@ -174,6 +177,7 @@ pub(super) mod tests {
             backend: Some("a1"),
             status: 200,
             attempts: 1,
+            retried_after: None,
             bytes_in: 0,
             bytes_out: 512,
             total_us: 1830,
@@ -197,8 +201,8 @@ pub(super) mod tests {
             r#"{"time":"2026-11-21T02:27:04.123Z","listener":"web","client":"192.0.2.7","#,
             r#""client_port":40312,"request_id":"5b1f","method":"GET","host":"example.com","#,
             r#""path":"/a?b=c","protocol":"HTTP/1.1","route":"api","pool":"api","backend":"a1","#,
-            r#""status":200,"attempts":1,"bytes_in":0,"bytes_out":512,"total_us":1830,"#,
-            r#""connect_us":null,"first_byte_us":1702,"ended":"done","user_agent":"curl/8.5.0"}"#,
+            r#""status":200,"attempts":1,"retried_after":null,"bytes_in":0,"#,
+            r#""bytes_out":512,"total_us":1830,"connect_us":null,"first_byte_us":1702,"ended":"done","user_agent":"curl/8.5.0"}"#,
         );
         assert_eq!(line(&sample()), expected);
     }
@@ -241,6 +245,7 @@ pub(super) mod tests {
             backend: Some(&name),
             status: u16::MAX,
             attempts: u32::MAX,
+            retried_after: Some(Ended::UpstreamTimeout),
             bytes_in: u64::MAX,
             bytes_out: u64::MAX,
             total_us: u64::MAX,

@@ -87,7 +87,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Algorithm, HealthChecks, PoolTimeouts, Region, Zone};
+    use crate::config::{Algorithm, HealthChecks, OnDown, PoolTimeouts, Region, Zone};
     use crate::model::Resolution;
 
     fn backend(name: &str, target: Target) -> Backend {
@@ -105,6 +105,7 @@ mod tests {
             abort_on_close: false,
             unsafe_reuse_age: Duration::ZERO,
             idle_connections: 0,
+            on_down: OnDown::Keep,
         }
     }
 

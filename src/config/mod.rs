@@ -35,7 +35,7 @@ pub use listener::{
     Protocol,
 };
 pub use load::Loaded;
-pub use pool::{Algorithm, Backend, HashKey, Pool, PoolTimeouts, Region, Target, Zone};
+pub use pool::{Algorithm, Backend, HashKey, OnDown, Pool, PoolTimeouts, Region, Target, Zone};
 pub use print::print;
 pub use problem::{Problem, Problems};
 pub use route::{

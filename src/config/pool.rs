@@ -27,6 +27,29 @@ pub struct Pool {
     pub unsafe_reuse_age: Duration,
     /// Idle upstream connections kept per backend and worker.
     pub idle_connections: usize,
+    /// What becomes of requests on a backend that goes down and may not be sent elsewhere.
+    pub on_down: OnDown,
+}
+
+/// What becomes of requests on a backend that goes down, if they may not be sent elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDown {
+    /// They keep their deadlines: what a probe saw is no proof about a connection that is open.
+    #[default]
+    Keep,
+    /// They end at once, and so do responses under way and tunnels.
+    Close,
+}
+
+impl OnDown {
+    /// The name in config.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Close => "close",
+        }
+    }
 }
 
 /// How a backend is chosen within a zone.

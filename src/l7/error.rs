@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     ConnectTimeout,
     /// A backend closed or reset before its response.
     Reset,
+    /// A backend went down before its response.
+    Down,
     /// A backend's response was refused.
     Response,
     /// No response in time.
@@ -42,6 +44,7 @@ impl Failure {
             Self::Connect => (502, "no connection to a backend could be opened"),
             Self::ConnectTimeout => (504, "connecting to a backend took too long"),
             Self::Reset => (502, "the backend closed the connection before it answered"),
+            Self::Down => (502, "the backend went down before it answered"),
             Self::Response => (502, "the backend's answer was not valid HTTP"),
             Self::Timeout => (504, "the backend did not answer in time"),
             Self::Total => (504, "the request took longer than its route allows"),
@@ -63,6 +66,7 @@ impl Failure {
             Self::NoBackend => Ended::NoBackend,
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,
             Self::Reset => Ended::UpstreamReset,
+            Self::Down => Ended::BackendDown,
             Self::Response => Ended::BadResponse,
             Self::Timeout => Ended::UpstreamTimeout,
             Self::Total => Ended::TotalTimeout,

@@ -22,6 +22,7 @@ mod io;
 mod record;
 mod request_id;
 mod steward;
+mod waits;
 mod worker;
 
 pub use worker::{Readiness, Settings, Shutdown, run};

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::table::Table;
+
 use super::accept::{Acceptor, find};
 use super::worker::{Shutdown, Worker};
 
@@ -55,7 +57,18 @@ fn follow(worker: &Rc<Worker>, acceptors: &mut Vec<Rc<Acceptor>>) {
         }
         let zones = table.pools().flat_map(|pool| &pool.zones);
         worker.idle.retain(zones.flat_map(|zone| zone.taking()).map(|backend| backend.live.id));
+        call_the_stranded(worker, table);
     });
+}
+
+/// Tells requests that wait on a backend which is down now.
+fn call_the_stranded(worker: &Worker, table: &Table) {
+    // Almost always nobody waits on a backend that gets no traffic, and nothing is searched.
+    if worker.waits.any(|backend| !worker.idle.takes(backend)) {
+        for backend in table.down() {
+            worker.waits.call(backend.live.id, &worker.timers);
+        }
+    }
 }
 
 /// Lets every connection finish what it is at, as long as the shutdown allows.

@@ -22,6 +22,7 @@ use super::client::IdlePool;
 use super::http1::Seats;
 use super::request_id::RequestIds;
 use super::steward;
+use super::waits::Waits;
 
 /// How often a worker flushes its log and looks after its idle connections.
 const UPKEEP: Duration = Duration::from_millis(100);
@@ -96,6 +97,7 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) live: Arc<Live>,
     pub(crate) idle: IdlePool,
+    pub(crate) waits: Waits,
     pub(crate) seats: Seats,
     pub(crate) buffers: Buffers,
     pub(crate) timers: Rc<Timers>,
@@ -135,6 +137,7 @@ impl Worker {
             index: settings.index,
             live: settings.live,
             idle: IdlePool::default(),
+            waits: Waits::default(),
             seats: Seats::default(),
             buffers: Buffers::default(),
             timers: Timers::new(),

@@ -26,6 +26,8 @@ pub struct BackendCounters {
     pub bad_responses: Counter,
     /// Tries that were followed by another try.
     pub retries: Counter,
+    /// Tries that were taken elsewhere because the backend went down.
+    pub rescues: Counter,
     /// Final responses by class, index 0 = 1xx (`101`) … 4 = 5xx.
     pub responses: [Counter; 5],
     /// Body bytes sent to the backend.

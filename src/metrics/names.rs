@@ -88,6 +88,8 @@ families! {
         "Responses refused as malformed or truncated.";
     BACKEND_RETRIES = Counter "pulsegate_backend_retries_total" ["pool", "backend"]
         "Tries that were followed by another try.";
+    BACKEND_RESCUES = Counter "pulsegate_backend_rescues_total" ["pool", "backend"]
+        "Tries that waited when the backend went down and were sent to another at once.";
     BACKEND_SENT = Counter "pulsegate_backend_sent_bytes_total" ["pool", "backend"]
         "Body bytes sent.";
     BACKEND_RECEIVED = Counter "pulsegate_backend_received_bytes_total" ["pool", "backend"]

@@ -98,6 +98,8 @@ closed_set! {
         ConnectFailed = "connect_failed",
         /// A backend closed or reset before its response.
         UpstreamReset = "upstream_reset",
+        /// A backend went down before it had answered.
+        BackendDown = "backend_down",
         /// A backend did not answer in time.
         UpstreamTimeout = "upstream_timeout",
         /// A backend's response was malformed.

@@ -20,4 +20,4 @@ pub use fault::{is_lack, is_local};
 pub use listen::{FirstWord, listen};
 pub use listening::Listening;
 pub use stream::{ReadHalf, Stream, WriteHalf};
-pub use timer::{Timer, Timers};
+pub use timer::{Timer, TimerKey, Timers};

@@ -62,6 +62,10 @@ pub struct Timer {
     key: u32,
 }
 
+/// Names a timer to [`Timers::wake`].
+#[derive(Clone, Copy, Debug)]
+pub struct TimerKey(u32);
+
 impl Timers {
     /// An empty wheel that starts now.
     #[must_use]
@@ -89,6 +93,15 @@ impl Timers {
         let wakers: Vec<Waker> =
             self.wheel.borrow_mut().entries.iter_mut().filter_map(|e| e.waker.take()).collect();
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes whoever waits on this timer, without its deadline having passed: to look again at
+    /// whatever else they wait for. If the timer is gone, whoever has its place is woken in vain.
+    pub fn wake(&self, key: TimerKey) {
+        let mut wheel = self.wheel.borrow_mut();
+        let waker = wheel.entries.get_mut(key.0 as usize).and_then(|entry| entry.waker.take());
+        drop(wheel);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Turns the wheel; runs as long as its worker.
@@ -242,6 +255,12 @@ impl Timer {
         // One more, because the current tick has already begun.
         let due = wheel.now.saturating_add(ticks).saturating_add(1);
         wheel.set(self.key, due);
+    }
+
+    /// What [`Timers::wake`] knows it by.
+    #[must_use]
+    pub fn key(&self) -> TimerKey {
+        TimerKey(self.key)
     }
 
     /// Takes the deadline away.

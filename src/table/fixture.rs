@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::config::{
     Action, AdminApi, Algorithm, Config, EscapedSlash, HashKey, HeaderEdits, HealthChecks,
-    Listener, ListenerLimits, ListenerTimeouts, Match, PathOptions, Pool, PoolTimeouts, Protocol,
-    Retries, Route, RouteTimeouts,
+    Listener, ListenerLimits, ListenerTimeouts, Match, OnDown, PathOptions, Pool, PoolTimeouts,
+    Protocol, Retries, Route, RouteTimeouts,
 };
 use crate::live::Live;
 use crate::model::{Address, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, ZonePlan};
@@ -78,6 +78,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         abort_on_close: false,
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 256,
+        on_down: OnDown::Keep,
     }
 }
 

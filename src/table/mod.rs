@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::live::PoolId;
-use crate::model::Plan;
+use crate::model::{Health, Plan};
 
 /// An immutable snapshot of listeners, routes, pools and backends.
 #[derive(Debug)]
@@ -68,6 +68,19 @@ impl Table {
     /// All pools, in config order.
     pub fn pools(&self) -> impl Iterator<Item = &Pool> {
         self.pools.iter().map(|pool| &**pool)
+    }
+
+    /// The backends that were observed down and get no traffic.
+    pub fn down(&self) -> impl Iterator<Item = &Arc<Backend>> {
+        let pools = self.pools.iter().zip(&self.plan.pools);
+        let zones = pools.flat_map(|(pool, plan)| pool.zones.iter().zip(&plan.zones));
+        zones.flat_map(|(zone, plan)| {
+            let judged = zone.weighed().zip(&plan.backends);
+            let down = judged.filter(|((_, weight), plan)| {
+                plan.health == Health::Down && (zone.share <= 0.0 || *weight <= 0.0)
+            });
+            down.map(|((backend, _), _)| backend)
+        })
     }
 
     fn shared_pool(&self, id: PoolId) -> Option<&Arc<Pool>> {

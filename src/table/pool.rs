@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
-use crate::config::{Algorithm, PoolTimeouts};
+use crate::config::{Algorithm, OnDown, PoolTimeouts};
 use crate::live::PoolId;
 
 /// A pool of backends.
@@ -26,6 +26,8 @@ pub struct Pool {
     pub unsafe_reuse_age: Duration,
     /// Idle upstream connections kept per backend and worker.
     pub idle_connections: usize,
+    /// What becomes of requests on a backend that goes down and may not be sent elsewhere.
+    pub on_down: OnDown,
     /// Regions in config order, zones in config order within.
     pub zones: Vec<Zone>,
     /// The zones' turns by share.

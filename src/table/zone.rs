@@ -41,8 +41,14 @@ impl Zone {
 
     /// The backends that get traffic now.
     pub fn taking(&self) -> impl Iterator<Item = &Arc<Backend>> {
-        let weighed = self.members.backends.iter().zip(&self.members.weights);
-        weighed.filter(|(_, weight)| self.share > 0.0 && **weight > 0.0).map(|(backend, _)| backend)
+        self.weighed()
+            .filter(|(_, weight)| self.share > 0.0 && *weight > 0.0)
+            .map(|(backend, _)| backend)
+    }
+
+    /// All its backends in plan order, each with the weight it has now.
+    pub(super) fn weighed(&self) -> impl Iterator<Item = (&Arc<Backend>, f64)> {
+        self.members.backends.iter().zip(self.members.weights.iter().copied())
     }
 
     /// Leases one of its backends that is not in `tried`.

@@ -25,6 +25,7 @@ mod peers;
 mod persistence;
 mod properties;
 mod reload;
+mod rescue;
 mod retries;
 mod routing;
 mod strict_requests;

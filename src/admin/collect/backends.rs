@@ -28,7 +28,7 @@ impl<'a> Backends<'a> {
 type Accessor = fn(&BackendCounters) -> &Counter;
 
 /// Every plain counter of a backend, with its family.
-const COUNTERS: [(&Family, Accessor); 10] = [
+const COUNTERS: [(&Family, Accessor); 11] = [
     (&names::BACKEND_REQUESTS, |worker| &worker.requests),
     (&names::BACKEND_CONNECTS, |worker| &worker.connects),
     (&names::BACKEND_CONNECT_FAILURES, |worker| &worker.connect_failures),
@@ -37,6 +37,7 @@ const COUNTERS: [(&Family, Accessor); 10] = [
     (&names::BACKEND_TIMEOUTS, |worker| &worker.timeouts),
     (&names::BACKEND_BAD_RESPONSES, |worker| &worker.bad_responses),
     (&names::BACKEND_RETRIES, |worker| &worker.retries),
+    (&names::BACKEND_RESCUES, |worker| &worker.rescues),
     (&names::BACKEND_SENT, |worker| &worker.bytes_sent),
     (&names::BACKEND_RECEIVED, |worker| &worker.bytes_received),
 ];

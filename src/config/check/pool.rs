@@ -8,7 +8,7 @@ use super::{backend, header, health, name};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
-use crate::config::{Algorithm, Backend, HashKey, Pool, Region, Zone, defaults};
+use crate::config::{Algorithm, Backend, HashKey, OnDown, Pool, Region, Zone, defaults};
 
 /// An entry of `pools`.
 pub(super) static SHAPE: Shape = Shape {
@@ -30,7 +30,13 @@ pub(super) static SHAPE: Shape = Shape {
         key(
             "idle_connections",
             Kind::Integer { min: 0, max: 65_535 },
-            "Unused connections kept per backend and worker; default 256.",
+            "Unused connections kept per backend and worker; default 4096.",
+        ),
+        key(
+            "on_down",
+            ON_DOWN,
+            "What a backend's going down does to requests that cannot be sent elsewhere, to \
+             responses under way and to tunnels; default `keep`.",
         ),
     ],
     later: &[
@@ -96,6 +102,7 @@ const ALGORITHMS: Kind = Kind::Words {
     later: &["p2c", "peak-ewma", "bounded-hash", "cookie", "random"],
 };
 const PROTOCOL: Kind = Kind::Words { now: &["h1"], later: &["h2", "grpc", "tcp"] };
+const ON_DOWN: Kind = Kind::Words { now: &["keep", "close"], later: &[] };
 const WEIGHT: Kind = Kind::Integer { min: 0, max: 65_535 };
 
 /// The name of the one region, and its one zone, of a pool in the short form.
@@ -124,6 +131,10 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
         idle_connections: fields
             .integer("idle_connections")
             .unwrap_or(defaults::POOL_IDLE_CONNECTIONS),
+        on_down: match fields.word("on_down") {
+            Some("close") => OnDown::Close,
+            _ => OnDown::Keep,
+        },
     })
 }
 

@@ -29,6 +29,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ("abort_on_close", word(pool.abort_on_close)),
         ("unsafe_reuse_age", word(value::duration(pool.unsafe_reuse_age))),
         ("idle_connections", word(pool.idle_connections)),
+        ("on_down", word(pool.on_down.name())),
     ])
 }
 

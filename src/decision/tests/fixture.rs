@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::config::{
-    AdminApi, Algorithm, Backend, Cadence, Config, HealthChecks, NetworkCheck, Pool, PoolTimeouts,
-    Region, Target, Zone,
+    AdminApi, Algorithm, Backend, Cadence, Config, HealthChecks, NetworkCheck, OnDown, Pool,
+    PoolTimeouts, Region, Target, Zone,
 };
 use crate::decision::{Input, Ordered};
 use crate::model::{
@@ -41,6 +41,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         abort_on_close: false,
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 1,
+        on_down: OnDown::Keep,
     }
 }
 

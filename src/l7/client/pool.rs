@@ -133,6 +133,11 @@ impl IdlePool {
         self.len.set(backends.values().map(|kept| kept.idle.len()).sum());
     }
 
+    /// Does this backend take traffic, as far as the last [`retain`](Self::retain) knew?
+    pub(crate) fn takes(&self, id: u64) -> bool {
+        self.usable.borrow().contains(&id)
+    }
+
     /// Connections kept now.
     pub(crate) fn len(&self) -> usize {
         self.len.get()

@@ -19,6 +19,7 @@ use crate::table::Lease;
 use super::answer::{AnswerEnd, answer};
 use super::deadline::Deadline;
 use super::inbound::{InboundEnd, Shared, inbound};
+use super::rescue::{Called, Rescue};
 use super::{After, Job, Parties};
 
 /// What came of an attempt.
@@ -30,6 +31,8 @@ pub(super) enum Attempted {
     Upgraded(Vec<u8>),
     /// The backend closed or reset before its response.
     Early { repeatable: bool },
+    /// The backend went down.
+    Called(Called),
     /// The backend's response is refused.
     Refused,
     /// The request's body is refused.
@@ -43,6 +46,7 @@ pub(super) enum Attempted {
 enum First {
     Inbound(InboundEnd),
     Answer(AnswerEnd),
+    Called(Called),
     Deadline,
 }
 
@@ -53,6 +57,7 @@ pub(super) async fn attempt(
     lease: &Lease,
     upstream: &mut Upstream,
     deadline: &Deadline<'_>,
+    rescue: &Rescue<'_>,
     record: &mut Record,
 ) -> Attempted {
     let counters = lease.live.worker(parties.worker.index);
@@ -94,6 +99,9 @@ pub(super) async fn attempt(
             }
             if let Poll::Ready(end) = answer.as_mut().poll(cx) {
                 return Poll::Ready(First::Answer(end));
+            }
+            if let Some(called) = rescue.called(|| is_repeatable(&shared)) {
+                return Poll::Ready(First::Called(called));
             }
             shared.deadline.timer.poll_expired(cx).map(|()| First::Deadline)
         })
@@ -140,11 +148,7 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
             Attempted::Done { after, keep, at: shared.answered_at.get() }
         }
         First::Answer(AnswerEnd::Upgraded(leftover)) => Attempted::Upgraded(leftover),
-        First::Answer(AnswerEnd::Closed) => {
-            let held = !shared.streamed.get() && !shared.interim.get();
-            let harmless = shared.terms.idempotent || !shared.sent.get();
-            Attempted::Early { repeatable: !begun && held && harmless }
-        }
+        First::Answer(AnswerEnd::Closed) => Attempted::Early { repeatable: is_repeatable(shared) },
         First::Answer(AnswerEnd::Refused(_)) if begun => {
             Attempted::Broken(After::Reset, Ended::BadResponse)
         }
@@ -157,8 +161,19 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
             Attempted::Broken(After::Reset, Ended::BadRequest)
         }
         First::Inbound(InboundEnd::Refused(reason)) => Attempted::BadBody(reason),
+        First::Called(Called::Close) if begun => {
+            Attempted::Broken(After::Reset, Ended::BackendDown)
+        }
+        First::Called(called) => Attempted::Called(called),
         First::Deadline => late(shared, begun),
     }
+}
+
+/// May the request be sent again without anyone noticing?
+fn is_repeatable(shared: &Shared<'_>) -> bool {
+    let held = !shared.streamed.get() && !shared.interim.get();
+    let harmless = shared.terms.idempotent || !shared.sent.get();
+    !shared.begun.get() && held && harmless
 }
 
 fn late(shared: &Shared<'_>, begun: bool) -> Attempted {

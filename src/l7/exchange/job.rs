@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::OnDown;
 use crate::live::PoolId;
 use crate::table::{Lease, Pool, Route};
 
@@ -61,6 +62,8 @@ pub(crate) struct PoolPolicy {
     pub(crate) unsafe_reuse_age: Duration,
     /// How many idle ones are kept per backend.
     pub(crate) idle_connections: usize,
+    /// What becomes of the request if its backend goes down and it may not be sent elsewhere.
+    pub(crate) on_down: OnDown,
     /// A client that half-closes has left.
     pub(crate) abort_on_close: bool,
 }
@@ -72,6 +75,7 @@ impl From<&Pool> for PoolPolicy {
             idle: pool.timeouts.idle,
             unsafe_reuse_age: pool.unsafe_reuse_age,
             idle_connections: pool.idle_connections,
+            on_down: pool.on_down,
             abort_on_close: pool.abort_on_close,
         }
     }

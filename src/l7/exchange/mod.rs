@@ -21,6 +21,7 @@ mod job;
 mod obtain;
 mod opened;
 mod relay;
+mod rescue;
 mod tunnel;
 mod upload;
 
@@ -37,6 +38,7 @@ use crate::l7::http1::Local;
 use crate::l7::io::give_back;
 use crate::l7::record::Record;
 use crate::l7::worker::Worker;
+use crate::live::PoolId;
 use crate::model::{BadRequest, Ended};
 use crate::net::{Buffer, Stream, Timer};
 use crate::table::{Backend, Lease};
@@ -44,6 +46,7 @@ use crate::table::{Backend, Lease};
 use attempt::{Attempted, attempt};
 use deadline::Deadline;
 use obtain::{Obtained, obtain};
+use rescue::{Called, Rescue};
 
 pub(crate) use job::{Job, Terms};
 pub(crate) use upload::Upload;
@@ -81,6 +84,8 @@ enum Next {
     Over(After, Ended),
     /// No response; another backend may be tried, or not.
     Failed(Failure, bool),
+    /// The backend went down; the request is to be sent to this one.
+    Elsewhere(Lease),
 }
 
 /// Backends tried so far; bounded by the attempts a route may configure.
@@ -117,11 +122,11 @@ pub(crate) async fn run(
             give_back(parties.input, &parties.worker.buffers);
             try_backends(&mut parties, job, &deadline, record).await
         }
-        Err(reason) => Next::Failed(Failure::Request(reason), false),
+        Err(reason) => Err(Failure::Request(reason)),
     };
     let (after, ended) = match next {
-        Next::Over(after, ended) => (after, ended),
-        Next::Failed(failure, _) => refuse(&mut parties, job, failure, record).await,
+        Ok((after, ended)) => (after, ended),
+        Err(failure) => refuse(&mut parties, job, failure, record).await,
     };
     parties.worker.buffers.put_vec(std::mem::take(&mut job.head));
     (after, ended)
@@ -132,33 +137,42 @@ async fn try_backends(
     job: &mut Job,
     deadline: &Deadline<'_>,
     record: &mut Record,
-) -> Next {
+) -> Result<(After, Ended), Failure> {
     let mut tried = Tried::default();
     let mut failure = Failure::NoBackend;
     let mut failed: Option<Arc<Backend>> = None;
-    while record.attempts < job.terms.route.policy.retries.attempts {
-        let lease = job.lease.take().or_else(|| choose(parties.worker, job, tried.ids()));
-        let Some(lease) = lease else { break };
+    let attempts_max = job.terms.route.policy.retries.attempts;
+    while record.attempts < attempts_max {
+        let newest = || choose(parties.worker, job.pool, job.key, tried.ids());
+        let Some(lease) = job.lease.take().or_else(newest) else { break };
         if let Some(failed) = failed.take() {
             failed.live.worker(parties.worker.index).retries.add(1);
+            record.retried_after = Some(failure.ended());
         }
         tried.push(lease.live.id);
         record.attempts += 1;
         record.backend = record.is_logged().then(|| Arc::clone(lease.backend()));
-        match on_backend(parties, job, &lease, deadline, record).await {
-            Next::Failed(why, true) => {
-                failure = why;
-                failed = Some(Arc::clone(lease.backend()));
+        let wait = parties.worker.waits.begin(lease.live.id, parties.timer);
+        let spare = record.attempts < attempts_max;
+        let rescue = Rescue::new(parties.worker, wait, job, &tried, spare);
+        failure = match on_backend(parties, job, &lease, deadline, &rescue, record).await {
+            Next::Over(after, ended) => return Ok((after, ended)),
+            Next::Failed(why, false) => return Err(why),
+            Next::Failed(why, true) => why,
+            Next::Elsewhere(other) => {
+                lease.live.worker(parties.worker.index).rescues.add(1);
+                job.lease = Some(other);
+                Failure::Down
             }
-            next => return next,
-        }
+        };
+        failed = Some(Arc::clone(lease.backend()));
     }
-    Next::Failed(failure, false)
+    Err(failure)
 }
 
 /// Chooses from the newest table, which may know more than the one the request began with.
-fn choose(worker: &Worker, job: &Job, tried: &[u64]) -> Option<Lease> {
-    worker.with_table(|table, picker| table.pool(job.pool)?.choose(picker, job.key, tried))
+fn choose(worker: &Worker, pool: PoolId, key: Option<u64>, tried: &[u64]) -> Option<Lease> {
+    worker.with_table(|table, picker| table.pool(pool)?.choose(picker, key, tried))
 }
 
 async fn on_backend(
@@ -166,19 +180,21 @@ async fn on_backend(
     job: &mut Job,
     lease: &Lease,
     deadline: &Deadline<'_>,
+    rescue: &Rescue<'_>,
     record: &mut Record,
 ) -> Next {
     let mut fresh = false;
     loop {
         // The request's start is as good as now, but not after another backend was waited for.
         let now = if record.attempts > 1 { Instant::now() } else { record.started };
-        let upstream = match obtain(parties, job, lease, deadline, now, fresh).await {
+        let upstream = match obtain(parties, job, lease, deadline, rescue, now, fresh).await {
             Obtained::Connection(upstream) => upstream,
             Obtained::Failed(failure) => return Next::Failed(failure, !deadline.is_over()),
+            Obtained::Called(called) => return called.into(),
             Obtained::ClientLeft => return Next::Over(After::Close, Ended::ClientLeft),
         };
         record.connect_us = (!upstream.reused).then_some(upstream.connect.as_micros() as u64);
-        match on_connection(parties, job, lease, upstream, deadline, record).await {
+        match on_connection(parties, job, lease, upstream, deadline, rescue, record).await {
             // A kept connection that the backend had closed says nothing about the backend: the
             // same one is asked at once, on a connection that cannot be stale.
             Used::Stale => {
@@ -186,6 +202,15 @@ async fn on_backend(
                 fresh = true;
             }
             Used::Next(next) => return next,
+        }
+    }
+}
+
+impl From<Called> for Next {
+    fn from(called: Called) -> Self {
+        match called {
+            Called::Elsewhere(lease) => Self::Elsewhere(lease),
+            Called::Close => Self::Failed(Failure::Down, false),
         }
     }
 }
@@ -202,11 +227,12 @@ async fn on_connection(
     lease: &Lease,
     mut upstream: Upstream,
     deadline: &Deadline<'_>,
+    rescue: &Rescue<'_>,
     record: &mut Record,
 ) -> Used {
     let counters = lease.live.worker(parties.worker.index);
     counters.requests.add(1);
-    let attempted = attempt(parties, job, lease, &mut upstream, deadline, record).await;
+    let attempted = attempt(parties, job, lease, &mut upstream, deadline, rescue, record).await;
     Used::Next(match attempted {
         Attempted::Done { after, keep, at } => {
             if let Some(keep) = keep {
@@ -216,7 +242,7 @@ async fn on_connection(
             Next::Over(after, Ended::Done)
         }
         Attempted::Upgraded(leftover) => {
-            Box::pin(tunnel::tunnel(parties, &mut upstream.stream, leftover, record)).await;
+            Box::pin(tunnel::tunnel(parties, &mut upstream.stream, leftover, rescue, record)).await;
             Next::Over(After::Close, Ended::Tunnel)
         }
         Attempted::Early { repeatable: true } if upstream.reused => return Used::Stale,
@@ -224,6 +250,7 @@ async fn on_connection(
             counters.resets.add(1);
             Next::Failed(Failure::Reset, repeatable)
         }
+        Attempted::Called(called) => called.into(),
         Attempted::Refused => Next::Failed(Failure::Response, false),
         Attempted::BadBody(reason) => Next::Failed(Failure::Request(reason), false),
         Attempted::Late(failure) => {

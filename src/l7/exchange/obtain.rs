@@ -14,12 +14,14 @@ use crate::table::Lease;
 
 use super::deadline::Deadline;
 use super::inbound::left_early;
+use super::rescue::{Called, Rescue};
 use super::{Job, Parties};
 
 /// What came of asking for a connection.
 pub(super) enum Obtained {
     Connection(Upstream),
     Failed(Failure),
+    Called(Called),
     ClientLeft,
 }
 
@@ -29,6 +31,7 @@ pub(super) async fn obtain(
     job: &Job,
     lease: &Lease,
     deadline: &Deadline<'_>,
+    rescue: &Rescue<'_>,
     now: Instant,
     fresh: bool,
 ) -> Obtained {
@@ -44,7 +47,7 @@ pub(super) async fn obtain(
     }
     let begun = Instant::now();
     deadline.set(job.policy.connect);
-    let failure = match connect(parties, job, lease, deadline).await {
+    let failure = match connect(parties, job, lease, deadline, rescue).await {
         Some(Opened::Connected(Ok(stream))) => {
             counters.connects.add(1);
             return Obtained::Connection(Upstream {
@@ -53,6 +56,7 @@ pub(super) async fn obtain(
                 connect: begun.elapsed(),
             });
         }
+        Some(Opened::Called(called)) => return Obtained::Called(called),
         Some(Opened::Left) => return Obtained::ClientLeft,
         // What this machine lacks says nothing about the backend.
         Some(Opened::Connected(Err(error))) if is_local(&error) => {
@@ -69,15 +73,17 @@ pub(super) async fn obtain(
 
 enum Opened {
     Connected(io::Result<Stream>),
+    Called(Called),
     Left,
 }
 
-/// Connects, unless the client leaves or the deadline passes (`None`) first.
+/// Connects, unless the client leaves, the backend goes down or the deadline passes (`None`) first.
 async fn connect(
     parties: &mut Parties<'_>,
     job: &Job,
     lease: &Lease,
     deadline: &Deadline<'_>,
+    rescue: &Rescue<'_>,
 ) -> Option<Opened> {
     let (mut client, _) = parties.client.split();
     let mut connecting = pin!(Stream::connect(&lease.address));
@@ -94,6 +100,10 @@ async fn connect(
         }
         if leaving.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Opened::Left));
+        }
+        // Nothing of the request was sent on this connection.
+        if let Some(called) = rescue.called(|| true) {
+            return Poll::Ready(Some(Opened::Called(called)));
         }
         deadline.timer.poll_expired(cx).map(|()| None)
     })

@@ -13,6 +13,7 @@ use crate::l7::worker::Worker;
 use crate::net::{Buffer, ReadHalf, Stream, Timer, WriteHalf};
 
 use super::Parties;
+use super::rescue::Rescue;
 
 /// A tunnel in which nothing moves for this long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(3600);
@@ -23,6 +24,7 @@ pub(super) async fn tunnel(
     parties: &mut Parties<'_>,
     backend: &mut Stream,
     early: Vec<u8>,
+    rescue: &Rescue<'_>,
     record: &mut Record,
 ) {
     let (client_read, client_write) = parties.client.split();
@@ -63,7 +65,8 @@ pub(super) async fn tunnel(
                     return Poll::Ready(());
                 }
             }
-            if !up_open && !down_open {
+            let called = rescue.called(|| false).is_some();
+            if called || (!up_open && !down_open) {
                 return Poll::Ready(());
             }
             parties.timer.poll_expired(cx)

@@ -41,6 +41,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&PoolPlan>) -
         abort_on_close: settings.abort_on_close,
         unsafe_reuse_age: settings.unsafe_reuse_age,
         idle_connections: settings.idle_connections,
+        on_down: settings.on_down,
         turns: Schedule::new(&shares),
         zones,
     })
@@ -52,6 +53,7 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.abort_on_close == settings.abort_on_close
         && before.unsafe_reuse_age == settings.unsafe_reuse_age
         && before.idle_connections == settings.idle_connections
+        && before.on_down == settings.on_down
 }
 
 fn same_zones(before: &[Zone], zones: &[Zone]) -> bool {

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
 use super::message::{Head, read_chunked};
 use super::{PATIENCE, Wire};
@@ -86,10 +86,7 @@ impl Backends {
     pub(crate) fn accept(&self) -> Upstream {
         let waiting = self.waiting.borrow_mut().pop_front();
         let arrival = waiting.unwrap_or_else(|| self.arrive());
-        Upstream {
-            wire: Wire::new(arrival.stream, "proxy (as its backend)"),
-            backend: arrival.backend,
-        }
+        Upstream::new(Wire::new(arrival.stream, "proxy (as its backend)"), arrival.backend)
     }
 
     fn arrive(&self) -> Arrival {
@@ -139,6 +136,10 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
+    pub(crate) fn new(wire: Wire, backend: usize) -> Self {
+        Self { wire, backend }
+    }
+
     /// The next request's head.
     pub(crate) fn head(&mut self) -> Head {
         let head = Head::read(&mut self.wire);
@@ -191,28 +192,5 @@ impl Deref for Upstream {
 impl DerefMut for Upstream {
     fn deref_mut(&mut self) -> &mut Wire {
         &mut self.wire
-    }
-}
-
-/// An address whose handshake never completes: its queue is full and nobody accepts.
-pub(crate) struct BlackHole {
-    _listener: Socket,
-    _fillers: Vec<TcpStream>,
-    pub(crate) address: SocketAddr,
-}
-
-impl BlackHole {
-    pub(crate) fn open() -> Self {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        listener.bind(&any.into()).expect("a free loopback port");
-        listener.listen(0).expect("a bound socket");
-        let address = listener.local_addr().ok().and_then(|a| a.as_socket()).expect("bound");
-        let patience = std::time::Duration::from_millis(200);
-        let mut fillers = Vec::new();
-        while let Ok(filler) = TcpStream::connect_timeout(&address, patience) {
-            fillers.push(filler);
-        }
-        Self { _listener: listener, _fillers: fillers, address }
     }
 }

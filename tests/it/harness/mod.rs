@@ -1,6 +1,8 @@
 //! The stage: clients, backends and the process between them.
 
 mod backend;
+mod black_hole;
+mod checked;
 mod client;
 mod message;
 mod process;
@@ -8,7 +10,9 @@ mod server;
 mod setup;
 mod wire;
 
-pub(crate) use backend::{Backends, BlackHole, Upstream};
+pub(crate) use backend::{Backends, Upstream};
+pub(crate) use black_hole::BlackHole;
+pub(crate) use checked::{Asked, Checked};
 pub(crate) use client::{Client, Framing, Response};
 pub(crate) use message::Head;
 pub(crate) use process::{Finished, Program, Pulsegate, pulsegate};
