@@ -30,6 +30,8 @@ pub(crate) const LARGE_BUFFERS: [Recipe; 2] = [
 pub(crate) struct Contender {
     /// What it is called in this comparison; with its workers, if it takes part with several.
     pub(crate) label: String,
+    /// How many workers it has.
+    pub(crate) workers: usize,
     /// The running proxy.
     pub(crate) proxy: Proxy,
 }
@@ -53,7 +55,7 @@ pub(crate) async fn start(
             };
             let task = Task { backends: &[upstream], workers: *count, cores, checks: true };
             let proxy = Proxy::start(recipe, task).await?;
-            contenders.push(Contender { label, proxy });
+            contenders.push(Contender { label, workers: *count, proxy });
         }
     }
     Ok(contenders)

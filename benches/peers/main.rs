@@ -32,7 +32,7 @@ use rig::backend;
 use rig::process;
 use rig::proxy::Recipe;
 use rig::results::{Results, ResultsArgs, say};
-use scenario::{SCENARIOS, TWO_WORKERS};
+use scenario::{SCENARIOS, WORKERS_ON_ONE_CORE, WORKERS_ON_TWO_CORES};
 
 #[derive(Parser)]
 #[command(about = "Compares Pulsegate with nginx, HAProxy and a bare forwarder")]
@@ -116,9 +116,10 @@ async fn compare(args: &Args) -> Result<()> {
         measure::rounds(args, scenario, &contenders, &mut report).await?;
     }
     drop((single, large));
-    if args.wants(TWO_WORKERS.name) {
-        let both = contender::start(&recipes, upstream, &[1, 2], "0,1").await?;
-        measure::rounds(args, &TWO_WORKERS, &both.iter().collect::<Vec<_>>(), &mut report).await?;
+    let workers = [(WORKERS_ON_ONE_CORE, process::PROXY_CORE), (WORKERS_ON_TWO_CORES, "0,1")];
+    for (scenario, cores) in workers.iter().filter(|(scenario, _)| args.wants(scenario.name)) {
+        let both = contender::start(&recipes, upstream, &[1, 2], cores).await?;
+        measure::rounds(args, scenario, &both.iter().collect::<Vec<_>>(), &mut report).await?;
     }
     if args.wants("idle") {
         idle::measure(&recipes, upstream, &mut report).await?;

@@ -11,7 +11,6 @@ use crate::contender::Contender;
 use crate::cpu::Usage;
 use crate::report::{Report, Sample};
 use crate::rig::load::{Load, Running};
-use crate::rig::proxy::Proxy;
 use crate::rig::results::say;
 use crate::scenario::Scenario;
 
@@ -28,7 +27,7 @@ pub(crate) async fn rounds(
         // Each round starts with another, so that nobody is always first or always follows the same.
         for turn in 0..contenders.len() {
             let contender = contenders[(round + turn) % contenders.len()];
-            let sample = once(args, scenario, &contender.proxy).await?;
+            let sample = once(args, scenario, contender).await?;
             say(&format!("  round {:2}  {:14} {sample}", round + 1, contender.label))?;
             report.sample(scenario.name, &contender.label, round, sample);
         }
@@ -36,10 +35,11 @@ pub(crate) async fn rounds(
     Ok(())
 }
 
-async fn once(args: &Args, scenario: &Scenario, proxy: &Proxy) -> Result<Sample> {
+async fn once(args: &Args, scenario: &Scenario, contender: &Contender) -> Result<Sample> {
+    let proxy = &contender.proxy;
     let running = Running::start(&Load {
         target: proxy.address,
-        connections: scenario.connections,
+        connections: scenario.connections * contender.workers,
         page: scenario.page,
         close: scenario.close,
         patience: None,

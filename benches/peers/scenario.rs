@@ -8,7 +8,7 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// One line for the reader.
     pub(crate) what: &'static str,
-    /// Connections of the load, one request in flight on each.
+    /// Connections of the load for each worker, one request in flight on each.
     pub(crate) connections: usize,
     /// What is asked for.
     pub(crate) page: Page,
@@ -70,11 +70,22 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
     },
 ];
 
-/// One worker against two, both free to use both cores; the load takes its share of core 1, so
-/// only CPU per request means anything here.
-pub(crate) const TWO_WORKERS: Scenario = Scenario {
+/// One worker against two on the same core, each with its full load: what a second worker costs by
+/// itself, in shared lines of memory, system calls and idle turns.
+pub(crate) const WORKERS_ON_ONE_CORE: Scenario = Scenario {
     name: "workers",
-    what: "as small-64, one worker (w1) and two (w2) on both cores, shared with the load",
+    what: "as small-64, one worker (w1) and two (w2) on one core, 64 connections for each worker",
+    connections: 64,
+    page: SMALL,
+    close: false,
+    large_buffers: false,
+};
+
+/// The same on two cores. The second worker shares its core with load and backend, which evict its
+/// caches and preempt it: only the comparison with the others means anything here.
+pub(crate) const WORKERS_ON_TWO_CORES: Scenario = Scenario {
+    name: "workers-2core",
+    what: "as workers, but on two cores, of which load and backend need one too",
     connections: 64,
     page: SMALL,
     close: false,

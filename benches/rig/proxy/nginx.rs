@@ -49,7 +49,7 @@ http {{
   uwsgi_temp_path {dir}/uwsgi;
   scgi_temp_path {dir}/scgi;
   upstream site {{
-{servers}    keepalive 256;
+{servers}    keepalive 4096;
     keepalive_requests 100000000;
   }}
   server {{
