@@ -8,14 +8,13 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use serde_json::json;
 
-use super::access::{Caller, Peer};
+use super::access::Peer;
 use super::error::ApiError;
-use super::{Source, State, collect, view};
+use super::{Source, State, collect, orders, versions, view};
 use crate::metrics;
-use crate::model::printable;
 
 /// From the whole request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +34,10 @@ pub fn router<C: Source>(state: State<C>) -> Router {
         .route("/status", get(status::<C>))
         .route("/events", get(events::<C>))
         .route("/metrics", get(metrics::<C>))
-        .route("/reload", post(reload::<C>))
+        .route("/orders", get(orders::list::<C>).post(orders::give::<C>))
+        .route("/reload", post(versions::reload::<C>))
+        .route("/reload/confirm", post(versions::confirm::<C>))
+        .route("/rollback", post(versions::roll_back::<C>))
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(middleware::from_fn_with_state(state.clone(), guard::<C>))
@@ -130,24 +132,4 @@ async fn metrics<C: Source>(Shared(state): Shared<State<C>>) -> Result<Response,
     })?;
     let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
-}
-
-async fn reload<C: Source>(
-    Shared(state): Shared<State<C>>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<view::Reloaded>, ApiError> {
-    let actor = caller.may_change()?;
-    if !state.control.ready() {
-        return Err(ApiError::Draining);
-    }
-    let cleaned = |texts: Vec<String>| -> Vec<String> {
-        texts.iter().map(|text| printable(text).into_owned()).collect()
-    };
-    match state.control.reload(actor).await {
-        Ok(done) => Ok(Json(view::Reloaded {
-            generation: done.generation,
-            warnings: cleaned(done.warnings),
-        })),
-        Err(error) => Err(ApiError::Refused(cleaned(error.problems))),
-    }
 }

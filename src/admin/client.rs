@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request, StatusCode};
@@ -122,17 +122,69 @@ impl Client {
         self.ask(Method::GET, &format!("/events?limit={limit}")).await
     }
 
+    /// `GET /orders`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn orders(&self) -> Result<view::Orders, ClientError> {
+        self.ask(Method::GET, "/orders").await
+    }
+
+    /// `POST /orders`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn give(&self, order: &view::Give) -> Result<view::Given, ClientError> {
+        let body = serde_json::to_vec(order).map_err(|error| self.protocol(&error))?;
+        self.ask_with(Method::POST, "/orders", body.into()).await
+    }
+
     /// `POST /reload`.
     ///
     /// # Errors
     ///
     /// As [`status`](Self::status).
-    pub async fn reload(&self) -> Result<view::Reloaded, ClientError> {
-        self.ask(Method::POST, "/reload").await
+    pub async fn reload(&self, confirm: Option<Duration>) -> Result<view::Reloaded, ClientError> {
+        match confirm {
+            Some(within) => {
+                let path = format!("/reload?confirm_ms={}", within.as_millis());
+                self.ask(Method::POST, &path).await
+            }
+            None => self.ask(Method::POST, "/reload").await,
+        }
+    }
+
+    /// `POST /reload/confirm`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn confirm(&self) -> Result<view::Confirmed, ClientError> {
+        self.ask(Method::POST, "/reload/confirm").await
+    }
+
+    /// `POST /rollback`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn roll_back(&self) -> Result<view::Reloaded, ClientError> {
+        self.ask(Method::POST, "/rollback").await
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, ClientError> {
-        let asked = tokio::time::timeout(TIMEOUT, self.connect_and_send(method, path)).await;
+        self.ask_with(method, path, Bytes::new()).await
+    }
+
+    async fn ask_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
+        let asked = tokio::time::timeout(TIMEOUT, self.connect_and_send(method, path, body)).await;
         let (status, body) = asked.map_err(|_| ClientError::Timeout(self.name()))??;
         if status.is_success() {
             serde_json::from_slice(&body).map_err(|error| self.protocol(&error))
@@ -146,8 +198,9 @@ impl Client {
         &self,
         method: Method,
         path: &str,
+        body: Bytes,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let request = self.request(method, path)?;
+        let request = self.request(method, path, body)?;
         match &self.address {
             Address::Unix(path) => {
                 let stream = UnixStream::connect(path).await.map_err(|error| self.io(error))?;
@@ -160,7 +213,12 @@ impl Client {
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> Result<Request<Empty<Bytes>>, ClientError> {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let host = match &self.address {
             Address::Unix(_) => "localhost",
             Address::Tcp(authority) => authority,
@@ -169,13 +227,13 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
-        request.body(Empty::new()).map_err(|error| self.protocol(&error))
+        request.body(Full::new(body)).map_err(|error| self.protocol(&error))
     }
 
     async fn send(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        request: Request<Empty<Bytes>>,
+        request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| self.protocol(&error))?;

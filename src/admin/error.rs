@@ -31,8 +31,16 @@ pub(super) enum ApiError {
     BodyBroken,
     /// The query is not understood; what was expected instead.
     Query(&'static str),
+    /// The body is not what was expected.
+    Malformed(String),
+    /// The order names what does not exist or makes no sense, with every problem.
+    Senseless(Vec<String>),
+    /// The order would leave these pools with nothing to serve them.
+    Starves(Vec<String>),
     /// The file was refused, with every problem.
     Refused(Vec<String>),
+    /// There is nothing to confirm or to go back to, with the reason.
+    Nothing(Vec<String>),
     /// The process is about to stop.
     Draining,
     /// No answer in time.
@@ -53,9 +61,9 @@ impl ApiError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyBroken | Self::Query(_) => StatusCode::BAD_REQUEST,
-            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Draining => StatusCode::CONFLICT,
+            Self::BodyBroken | Self::Query(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(_) | Self::Senseless(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Draining | Self::Starves(_) | Self::Nothing(_) => StatusCode::CONFLICT,
             Self::Timeout | Self::Ended => StatusCode::SERVICE_UNAVAILABLE,
             Self::Metrics => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -74,13 +82,20 @@ impl ApiError {
             }
             Self::ViewerToken => "a viewer's token may only read",
             Self::NotFound => {
-                "no such path (expected /health, /ready, /status, /events, /metrics or /reload)"
+                "no such path (expected /health, /ready, /status, /events, /orders, /metrics,\
+                 \x20/reload, /reload/confirm or /rollback)"
             }
             Self::MethodNotAllowed => "this path does not take this method",
             Self::BodyTooLarge => "the request's body is too large",
             Self::BodyBroken => "the request's body could not be read",
+            Self::Malformed(_) => "the request's body is not understood",
+            Self::Senseless(_) => "the order was refused; nothing changed",
+            Self::Starves(_) => {
+                "the order would leave a pool with nothing to serve it; nothing changed"
+            }
             Self::Query(_) => "the query is not understood",
             Self::Refused(_) => "the configuration was refused; the running one is unchanged",
+            Self::Nothing(_) => "nothing changed",
             Self::Draining => "the process is draining and takes no changes",
             Self::Timeout => "no answer in time; a change asked for may still be carried out",
             Self::Ended => "the process is stopping",
@@ -94,7 +109,16 @@ impl IntoResponse for ApiError {
         let status = self.status();
         let error = self.text().to_owned();
         let problems = match self {
-            Self::Refused(problems) => problems,
+            Self::Refused(problems) | Self::Senseless(problems) | Self::Nothing(problems) => {
+                problems
+            }
+            Self::Malformed(problem) => vec![problem],
+            Self::Starves(pools) => {
+                let told = |pool| {
+                    format!("pool {pool} would be left with nothing (--force, if it is meant)")
+                };
+                pools.iter().map(told).collect()
+            }
             Self::Query(expected) => vec![format!("expected {expected}")],
             _ => Vec::new(),
         };

@@ -13,7 +13,11 @@
 //! | `GET /status` | [`view::Status`] |
 //! | `GET /events` | [`view::Events`], the newest 100; `?limit=N` for another number, up to 1,000 |
 //! | `GET /metrics` | Prometheus' text format, see [`metrics::names`](crate::metrics::names) |
-//! | `POST /reload` | [`view::Reloaded`]; 422 with every problem, 409 while draining |
+//! | `GET /orders` | [`view::Orders`] |
+//! | `POST /orders` | takes [`view::Give`], answers [`view::Given`]; 422 with every problem, 409 if a pool would be left with nothing |
+//! | `POST /reload/confirm` | [`view::Confirmed`]; 409 if no reload waits for it |
+//! | `POST /rollback` | [`view::Reloaded`]; 409 if there is nothing to go back to |
+//! | `POST /reload`, `?confirm_ms=N` to have it taken back unless confirmed | [`view::Reloaded`]; 422 with every problem, 409 while draining |
 //!
 //! Every error is [`view::Failed`]: 401 token missing or wrong, 403 not allowed, 404 no such path,
 //! 405 wrong method, 413 body too large, 503 no answer in time.
@@ -23,6 +27,7 @@ mod api;
 pub mod client;
 mod collect;
 mod error;
+mod orders;
 mod origin;
 mod server;
 mod socket;
@@ -30,6 +35,7 @@ mod source;
 mod state;
 #[cfg(test)]
 mod tests;
+mod versions;
 pub mod view;
 
 pub use access::{Door, Peer};

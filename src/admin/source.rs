@@ -2,9 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::control::{Actor, Client, Counters, ReloadError, Reloaded, Status};
-use crate::events::wire::Line;
+use crate::control::{
+    Actor, Client, Counters, OrderDone, OrderError, OrderRequest, ReloadError, Reloaded, Status,
+};
+use crate::events::wire::{self, Line};
 
 /// Answers the admin API's questions: [`Client`], or a stand-in where no control runs.
 pub trait Source: Clone + Send + Sync + 'static {
@@ -14,12 +17,45 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// The newest `limit` events, oldest first.
     fn events(&self, limit: usize) -> impl Future<Output = Vec<Arc<Line>>> + Send;
 
-    /// Loads the configuration file again and publishes what follows from it.
+    /// Carries out an order, or tells what would follow from it.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing changed.
+    fn order(
+        &self,
+        request: OrderRequest,
+    ) -> impl Future<Output = Result<OrderDone, OrderError>> + Send;
+
+    /// The orders that stand, oldest first.
+    fn orders(&self) -> impl Future<Output = Vec<wire::Order>> + Send;
+
+    /// Loads the configuration file again and publishes what follows from it; takes it back unless
+    /// it is confirmed within `confirm`.
     ///
     /// # Errors
     ///
     /// Every problem that stopped it; the running table is untouched then.
-    fn reload(&self, actor: Actor) -> impl Future<Output = Result<Reloaded, ReloadError>> + Send;
+    fn reload(
+        &self,
+        actor: Actor,
+        confirm: Option<Duration>,
+    ) -> impl Future<Output = Result<Reloaded, ReloadError>> + Send;
+
+    /// Lets a configuration stay that was loaded to be confirmed.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    fn confirm(&self, actor: Actor) -> impl Future<Output = Result<(), ReloadError>> + Send;
+
+    /// Goes back to the configuration before the one in force.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing changed.
+    fn roll_back(&self, actor: Actor)
+    -> impl Future<Output = Result<Reloaded, ReloadError>> + Send;
 
     /// Whether this process should be sent traffic.
     fn ready(&self) -> bool;
@@ -37,8 +73,28 @@ impl Source for Client {
         Self::events(self, limit).await
     }
 
-    async fn reload(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
-        Self::reload(self, actor).await
+    async fn order(&self, request: OrderRequest) -> Result<OrderDone, OrderError> {
+        Self::order(self, request).await
+    }
+
+    async fn orders(&self) -> Vec<wire::Order> {
+        Self::orders(self).await
+    }
+
+    async fn reload(
+        &self,
+        actor: Actor,
+        confirm: Option<Duration>,
+    ) -> Result<Reloaded, ReloadError> {
+        Self::reload(self, actor, confirm).await
+    }
+
+    async fn confirm(&self, actor: Actor) -> Result<(), ReloadError> {
+        Self::confirm(self, actor).await
+    }
+
+    async fn roll_back(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
+        Self::roll_back(self, actor).await
     }
 
     fn ready(&self) -> bool {

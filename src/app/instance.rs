@@ -93,7 +93,7 @@ impl Instance {
             .enable_all()
             .build()?;
         let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?;
-        let events = state_dir.map(events::Writer::start).transpose()?;
+        let events = state_dir.clone().map(events::Writer::start).transpose()?;
         let settings = config.admin.clone();
         let control = Control {
             config,
@@ -102,6 +102,7 @@ impl Instance {
             load,
             clock: wall_clock,
             events: events.clone(),
+            state_dir,
         };
         let (Started { reader, client, ports, task }, server) = runtime.block_on(async {
             let server = admin::Server::bind(&settings).await?;

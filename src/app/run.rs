@@ -79,7 +79,7 @@ pub(super) fn serve(instance: &mut Instance, signals: &mut Signals) -> Result<()
 /// Control reports how it went, to the log and to whoever asks the admin API.
 fn reload(instance: &Instance) {
     let client = instance.client().clone();
-    instance.spawn(async move { drop(client.reload(Actor::Signal).await) });
+    instance.spawn(async move { drop(client.reload(Actor::Signal, None).await) });
 }
 
 /// Stops gently; at once when told so again or when the drain's deadline has passed.

@@ -6,6 +6,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::order_args::{
+    AutomationArgs, DrainArgs, EmergencyArgs, FailoverArgs, RestoreArgs, TrafficArgs, UndrainArgs,
+    WeightArgs,
+};
+
 use crate::bench::measure::{self, Step, Target};
 
 const AFTER_HELP: &str = "\
@@ -65,11 +70,50 @@ Examples:
   pulsegate events
   pulsegate events --last 1000 --json | jq 'select(.kind == \"published\")'")]
     Events(EventsArgs),
+    /// Send nothing new to a backend, zone, region, pool or listener; let what is there finish
+    #[command(after_help = "\
+Examples:
+  pulsegate drain zone us-east-1a --why 'kernel update' --for 30m
+  pulsegate drain backend api/10.0.1.10:8080
+  pulsegate drain region eu-west-1 --over 5m         down to nothing evenly
+  pulsegate drain zone us-east-1a --dry-run          what would move")]
+    Drain(DrainArgs),
+    /// End a drain: it takes part again at once
+    Undrain(UndrainArgs),
+    /// Move the traffic of a zone or region away, whatever is observed there
+    #[command(after_help = "\
+Examples:
+  pulsegate failover zone us-east-1a
+  pulsegate failover region --from us-east-1 --to eu-west-1")]
+    Failover(FailoverArgs),
+    /// Bring a zone or region back the way of a recovery: by proof and in stages
+    Restore(RestoreArgs),
+    /// Give a backend, zone or region another weight
+    #[command(after_help = "\
+Examples:
+  pulsegate weight zone us-east-1a 10
+  pulsegate weight backend api/a1 default            as configured again")]
+    Weight(WeightArgs),
+    /// Stop automation from moving traffic, or let it work again
+    Automation(AutomationArgs),
+    /// Let a pool serve only a part of its traffic; the rest is shed
+    Traffic(TrafficArgs),
+    /// Take a region out at once
+    Emergency(EmergencyArgs),
+    /// List the orders that stand: what, who, why, until when
+    Orders(StatusArgs),
     /// Load the configuration file again and put it in force, without dropping a request
     ///
     /// If the file has a mistake, every mistake is printed, the running configuration stays as it
     /// is, and the exit code is 2.
-    Reload(RemoteArgs),
+    #[command(after_help = "\
+Examples:
+  pulsegate reload
+  pulsegate reload --confirm 5m      taken back by itself after 5 minutes, unless
+  pulsegate reload --confirmed       somebody who can still reach it says this")]
+    Reload(ReloadArgs),
+    /// Go back to the configuration before the one in force
+    Rollback(RemoteArgs),
     /// Measure a server's latency under a load that never waits for it, and judge it by targets
     ///
     /// Requests are due on a schedule; latency counts from the moment a request was due, so a
@@ -189,6 +233,18 @@ pub(super) enum ArrivalsArg {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    /// Take it back after this time, unless it is confirmed
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) confirm: Option<Duration>,
+    /// Confirm the last reload: it stays
+    #[arg(long, conflicts_with = "confirm")]
+    pub(super) confirmed: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct EventsArgs {
     /// How many of the newest events
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -234,14 +290,15 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// A whole number of `ms`, `s` or `m`, more than none.
-fn duration(text: &str) -> Result<Duration, String> {
+/// A whole number of `ms`, `s`, `m` or `h`, more than none.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit_ms = match unit {
         "ms" => 1,
         "s" => 1000,
         "m" => 60_000,
+        "h" => 3_600_000,
         _ => 0,
     };
     let ms = number.parse().ok().and_then(|number: u64| number.checked_mul(unit_ms));
@@ -284,7 +341,8 @@ mod tests {
         assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "5", "s", "0s", "-1s", "1.5s", "5h", "99999999999999999999s"] {
+        assert_eq!(duration("8h"), Ok(Duration::from_secs(28_800)));
+        for wrong in ["", "5", "s", "0s", "-1s", "1.5s", "5w", "99999999999999999999s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
@@ -299,6 +357,17 @@ mod tests {
             "pulsegate status --socket a --url http://b:1",
             "pulsegate status --token-file f",
             "pulsegate completions nosuchshell",
+            "pulsegate drain",
+            "pulsegate drain zone",
+            "pulsegate drain planet earth",
+            "pulsegate drain zone a --for 0s",
+            "pulsegate failover region",
+            "pulsegate weight zone a heavy",
+            "pulsegate weight zone a 65536",
+            "pulsegate traffic api --percent 101",
+            "pulsegate traffic api",
+            "pulsegate automation stop",
+            "pulsegate emergency stop --region r",
             "pulsegate bench",
             "pulsegate bench http://a --target p99",
             "pulsegate bench http://a --rate x",
@@ -322,7 +391,24 @@ mod tests {
             "pulsegate status --json",
             "pulsegate status --url http://b:1 --token-file f",
             "pulsegate events --last 5 --json",
+            "pulsegate drain zone us-east-1a --pool api --why x --for 30m --json",
+            "pulsegate drain backend api/a1 --over 5m --dry-run",
+            "pulsegate drain listener web --force --socket s",
+            "pulsegate undrain region eu-west-1",
+            "pulsegate failover zone us-east-1a --to us-east-1b",
+            "pulsegate failover region --from us-east-1 --to eu-west-1",
+            "pulsegate restore zone us-east-1a --advance",
+            "pulsegate weight zone us-east-1a 0",
+            "pulsegate weight backend api/a1 default",
+            "pulsegate automation pause --for 8h",
+            "pulsegate automation resume --pool api",
+            "pulsegate traffic api --percent 25",
+            "pulsegate emergency stop --region us-east-1 --confirm us-east-1",
+            "pulsegate orders --json",
             "pulsegate reload --socket s",
+            "pulsegate reload --confirm 5m",
+            "pulsegate reload --confirmed",
+            "pulsegate rollback",
             "pulsegate completions zsh",
             "pulsegate bench http://a --rate 5000 --duration 30s --connections 10",
             "pulsegate bench http://a --target p50=50ms,p99=200ms --target errors=0.01%",

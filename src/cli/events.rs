@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::args::EventsArgs;
 use super::failure::{Failure, print};
+use super::order;
 use super::remote;
-use crate::events::wire::{Event, Line, Move, Order};
-use crate::events::{Anchor, read_back};
-use crate::model::{UnixMillis, printable};
+use crate::events::wire::{Event, Line, Move};
+use crate::model::printable;
 
 pub(super) fn execute(args: &EventsArgs) -> Result<(), Failure> {
     let answer = remote::ask(&args.remote, async |client| client.events(args.last).await)?;
@@ -49,12 +49,13 @@ fn told(event: &Event) -> (String, Vec<String>) {
         Event::Unresolved { pool, backend, detail } => {
             (format!("not resolved: {pool}/{backend}: {detail}"), none())
         }
-        Event::Ordered { order } => (ordered(order), none()),
-        Event::Expired { order } => (format!("expired: {}", ordered(order)), none()),
+        Event::Ordered { order: given } => (order::told(given), none()),
+        Event::Expired { order: given } => (format!("expired: {}", order::told(given)), none()),
         Event::Published { generation, moves, because } => {
             let details = moves.iter().map(moved).chain(because.iter().cloned()).collect();
             (format!("published: generation {generation}"), details)
         }
+        Event::Confirmed { actor } => (format!("reload confirmed by {actor}"), none()),
         Event::Reload { actor, ok: true, .. } => (format!("reloaded by {actor}"), none()),
         Event::Reload { actor, ok: false, problems, .. } => {
             (format!("reload REFUSED, asked for by {actor}"), problems.clone())
@@ -62,14 +63,8 @@ fn told(event: &Event) -> (String, Vec<String>) {
     }
 }
 
-/// An order in the words of whoever wrote it down.
-fn ordered(order: &Order) -> String {
-    // Only its words are wanted, whatever the time is.
-    let instant = tokio::time::Instant::now().into_std();
-    read_back(order, Anchor { instant, wall: UnixMillis(order.since_ms) }).to_string()
-}
-
-fn moved(zone: &Move) -> String {
+/// A zone's share, before and after.
+pub(super) fn moved(zone: &Move) -> String {
     let (before, after) = (zone.before * 100.0, zone.after * 100.0);
     format!("{} {}/{} {before:.1} % -> {after:.1} %", zone.pool, zone.region, zone.zone)
 }
@@ -78,6 +73,7 @@ fn moved(zone: &Move) -> String {
 mod tests {
     use super::*;
     use crate::events::Chain;
+    use crate::model::UnixMillis;
 
     #[test]
     fn an_event_is_a_line_with_its_details_below_and_harmless() {

@@ -13,6 +13,8 @@ mod demo;
 mod events;
 mod failure;
 mod logging;
+mod order;
+mod order_args;
 mod reload;
 mod remote;
 mod run;
@@ -42,7 +44,17 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::execute(args),
         Command::Status(args) => status::execute(args),
         Command::Events(args) => events::execute(args),
+        Command::Drain(args) => order::drain(args),
+        Command::Undrain(args) => order::undrain(args),
+        Command::Failover(args) => order::failover(args),
+        Command::Restore(args) => order::restore(args),
+        Command::Weight(args) => order::weight(args),
+        Command::Automation(args) => order::automation(args),
+        Command::Traffic(args) => order::traffic(args),
+        Command::Emergency(args) => order::emergency(args),
+        Command::Orders(args) => order::list(args),
         Command::Reload(args) => reload::execute(args),
+        Command::Rollback(args) => reload::roll_back(args),
         Command::Bench(args) => bench::execute(args),
         Command::Completions { shell } => completions::execute(*shell),
     };

@@ -63,6 +63,11 @@ fn explained(error: &ClientError) -> Failure {
             }
             return Failure::Problems(report);
         }
+        ClientError::Refusal(StatusCode::CONFLICT, failed) if !failed.problems.is_empty() => {
+            let problems: Vec<_> = failed.problems.iter().map(|it| printable(it)).collect();
+            let text = printable(&failed.error);
+            return Failure::Failed(anyhow!("{text}\n{}", problems.join("\n")));
+        }
         ClientError::NoSocket(_) | ClientError::Refused(_) => {
             "\nIs Pulsegate running? Start it with `pulsegate run --config FILE`, or point to it:\n  \
              --socket PATH            (`admin.socket` in its configuration)\n  \

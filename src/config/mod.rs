@@ -37,7 +37,7 @@ pub use listener::{
 pub use load::Loaded;
 pub use pool::{Algorithm, Backend, HashKey, OnDown, Pool, PoolTimeouts, Region, Target, Zone};
 pub use print::print;
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, nearest};
 pub use route::{
     Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
     Redirect, RedirectTo, Retries, Route, RouteTimeouts,

@@ -175,10 +175,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The name that was probably meant by what was typed, if one is near enough.
-pub(super) fn nearest<'c>(
-    typed: &str,
-    names: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub fn nearest<'c>(typed: &str, names: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let typed: String = typed.chars().take(SHOWN_CHARS).collect();
     names
         .into_iter()

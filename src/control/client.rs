@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::command::Command;
-use super::{Actor, BackendEvidence, Counters, ReloadError, ReloadReport, Reloaded, Status};
-use crate::events::wire::Line;
+use super::{
+    Actor, BackendEvidence, Counters, OrderDone, OrderError, OrderRequest, ReloadError,
+    ReloadReport, Reloaded, Status,
+};
+use crate::events::wire::{self, Line};
 use crate::table::{Reader, Table};
 
 /// Asks and orders; cheap to clone. Control ends when the last client is dropped.
@@ -33,15 +37,55 @@ impl Shared {
 }
 
 impl Client {
-    /// Loads the configuration file again and publishes what follows from it.
+    /// Loads the configuration file again and publishes what follows from it. With `confirm`, it is
+    /// taken back unless [`confirm`](Self::confirm) is called within that time.
     ///
     /// # Errors
     ///
     /// [`ReloadError`] lists every problem of the file, or names the listener and address that
     /// could not be opened; the running table is untouched then.
-    pub async fn reload(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
-        let answer = self.ask(|answer| Command::Reload { actor, answer }).await;
-        answer.unwrap_or_else(|| Err(ReloadError { problems: vec!["shutting down".to_owned()] }))
+    pub async fn reload(
+        &self,
+        actor: Actor,
+        confirm: Option<Duration>,
+    ) -> Result<Reloaded, ReloadError> {
+        let answer = self.ask(|answer| Command::Reload { actor, confirm, answer }).await;
+        answer.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// Lets a configuration stay that was loaded to be confirmed.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or its time is over.
+    pub async fn confirm(&self, actor: Actor) -> Result<(), ReloadError> {
+        let answer = self.ask(|answer| Command::Confirm { actor, answer }).await;
+        answer.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// Goes back to the configuration before the one in force.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or a listener of it cannot be opened; nothing changed then.
+    pub async fn roll_back(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
+        let answer = self.ask(|answer| Command::Rollback { actor, answer }).await;
+        answer.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// Carries out an order, or tells what would follow from it.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError`] says why nothing changed.
+    pub async fn order(&self, request: OrderRequest) -> Result<OrderDone, OrderError> {
+        let answer = self.ask(|answer| Command::Order { request, answer }).await;
+        answer.unwrap_or(Err(OrderError::Ended))
+    }
+
+    /// The orders that stand, oldest first.
+    pub async fn orders(&self) -> Vec<wire::Order> {
+        self.ask(|answer| Command::Orders { answer }).await.unwrap_or_default()
     }
 
     /// Everything that is known, as of one moment; `None` once control has ended.
@@ -104,4 +148,9 @@ impl Client {
         self.commands.send(command(answer)).await.ok()?;
         asked.await.ok()
     }
+}
+
+/// What is told once control has ended.
+fn ended() -> ReloadError {
+    ReloadError { problems: vec!["shutting down".to_owned()] }
 }

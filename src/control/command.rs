@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{ReloadError, ReloadReport, Reloaded, Status};
-use crate::events::wire::Line;
+use super::{OrderDone, OrderError, OrderRequest, ReloadError, ReloadReport, Reloaded, Status};
+use crate::events::wire::{self, Line};
 
 /// Who asked for a change; kept with the change so that it can be told later.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Actor {
     Signal,
     /// The configuration file changed on disk.
     File,
+    /// Nobody confirmed a reload in time.
+    Unconfirmed,
     /// Somebody at the admin API: its listener and what is known of the peer, made fit for a log
     /// line by the caller (at most 200 characters, no control characters).
     Admin(Arc<str>),
@@ -28,6 +31,7 @@ impl fmt::Display for Actor {
             Self::Start => f.write_str("start"),
             Self::Signal => f.write_str("signal"),
             Self::File => f.write_str("file"),
+            Self::Unconfirmed => f.write_str("nobody: it was not confirmed in time"),
             Self::Admin(who) => write!(f, "admin {who}"),
         }
     }
@@ -39,7 +43,20 @@ impl fmt::Display for Actor {
 #[derive(Debug)]
 pub(super) enum Command {
     /// Load the file again and publish what follows from it.
-    Reload { actor: Actor, answer: oneshot::Sender<Result<Reloaded, ReloadError>> },
+    Reload {
+        actor: Actor,
+        /// Take it back unless it is confirmed within this time.
+        confirm: Option<Duration>,
+        answer: oneshot::Sender<Result<Reloaded, ReloadError>>,
+    },
+    /// Let the configuration in force stay.
+    Confirm { actor: Actor, answer: oneshot::Sender<Result<(), ReloadError>> },
+    /// Go back to the configuration before.
+    Rollback { actor: Actor, answer: oneshot::Sender<Result<Reloaded, ReloadError>> },
+    /// Carry out an order, or tell what would follow from it.
+    Order { request: OrderRequest, answer: oneshot::Sender<Result<OrderDone, OrderError>> },
+    /// The orders that stand, oldest first.
+    Orders { answer: oneshot::Sender<Vec<wire::Order>> },
     /// Everything that is known, as of one moment.
     Status { answer: oneshot::Sender<Status> },
     /// How the last reload went.

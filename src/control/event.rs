@@ -38,6 +38,11 @@ pub(super) enum Event {
         /// Why; capped and escaped.
         detail: Arc<str>,
     },
+    /// An operator ordered something.
+    Ordered {
+        /// The order.
+        order: Order,
+    },
     /// The time of an order was over.
     Expired {
         /// The order.
@@ -56,6 +61,11 @@ pub(super) enum Event {
         moves: Vec<Move>,
         /// The decision's reasons for the pools that moved, one line each.
         because: Vec<String>,
+    },
+    /// A configuration on trial may stay.
+    Confirmed {
+        /// Who said so.
+        actor: Actor,
     },
     /// The configuration was loaded again, or was refused.
     Reload {

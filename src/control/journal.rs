@@ -69,9 +69,11 @@ fn log(event: &Event) {
         Event::Unresolved { pool, backend, detail } => {
             warn!(%pool, %backend, %detail, "hostname not resolved");
         }
+        Event::Ordered { order } => warn!(%order, "ordered"),
         Event::Expired { order } => info!(%order, "order expired"),
         Event::Started { .. } => {}
         Event::Published { generation, .. } => debug!(generation, "table published"),
+        Event::Confirmed { actor } => info!(%actor, "the reload is confirmed"),
         Event::Reload { actor, result: Ok(reloaded), .. } => {
             info!(%actor, generation = reloaded.generation, "reloaded");
             reloaded.warnings.iter().for_each(|warning| warn!(%warning, "reloaded with a warning"));

@@ -34,10 +34,12 @@ pub(super) fn of(event: Event, anchor: Anchor) -> wire::Event {
             backend: clean(&backend),
             detail: clean(&detail),
         },
+        Event::Ordered { order } => wire::Event::Ordered { order: written(&order, anchor) },
         Event::Expired { order } => wire::Event::Expired { order: written(&order, anchor) },
         Event::Published { generation, moves, because } => {
             wire::Event::Published { generation, moves, because }
         }
+        Event::Confirmed { actor } => wire::Event::Confirmed { actor: clean(&actor.to_string()) },
         Event::Reload { actor, result, config } => wire::Event::Reload {
             actor: clean(&actor.to_string()),
             ok: result.is_ok(),

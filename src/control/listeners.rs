@@ -1,5 +1,6 @@
 //! Opens the listeners a configuration asks for, and keeps those that are open already.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use crate::live;
 pub type Open =
     dyn Fn(&config::Listener, SocketAddr, usize) -> io::Result<live::Listener> + Send + Sync;
 
-/// Every listening address of `config`: taken from `current` where the same listener has it open,
-/// opened where not.
+/// Every listening address of `config` but those of `drained` listeners: taken from `current` where
+/// the same listener has it open, opened where not.
 ///
 /// # Errors
 ///
@@ -21,12 +22,13 @@ pub type Open =
 pub(super) fn open_all(
     config: &Config,
     current: &[Arc<live::Listener>],
+    drained: &BTreeSet<Arc<str>>,
     workers: usize,
     open: &Open,
 ) -> Result<Vec<Arc<live::Listener>>, Vec<String>> {
     let mut listeners = Vec::new();
     let mut problems = Vec::new();
-    for listener in &config.listeners {
+    for listener in config.listeners.iter().filter(|it| !drained.contains(&it.name)) {
         for &bind in &listener.bind {
             let same =
                 |held: &&Arc<live::Listener>| held.name == listener.name && held.bind == bind;

@@ -12,8 +12,12 @@ mod command;
 mod counters;
 mod event;
 mod journal;
+mod keep;
 mod line;
 mod listeners;
+mod names;
+mod order;
+mod ordering;
 mod outcome;
 mod reload;
 mod sample;
@@ -22,6 +26,7 @@ mod status;
 mod task;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod view;
 mod watch;
 
@@ -30,6 +35,7 @@ pub use clock::WallClock;
 pub use command::Actor;
 pub use counters::{Counters, ProbeCounters};
 pub use listeners::Open;
+pub use order::{OrderDone, OrderError, OrderRequest};
 pub use outcome::{ReloadError, ReloadReport, Reloaded};
 pub use reload::{Fresh, Load};
 pub use start::{Control, Ports, StartError, Started};

@@ -1,7 +1,9 @@
 //! Reloading, as far as it happens beside the control loop: reading the file and opening sockets
 //! may block, and nothing else may wait for it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -34,8 +36,19 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<String>,
 }
 
+/// The sockets there are, and the listeners that shall have none.
+pub(super) struct Sockets<'a> {
+    pub(super) open: &'a [Arc<live::Listener>],
+    pub(super) drained: BTreeSet<Arc<str>>,
+}
+
 /// Somebody who asked for a reload, and the way back.
-pub(super) type Asker = (Actor, oneshot::Sender<Result<Reloaded, ReloadError>>);
+pub(super) struct Asker {
+    pub(super) actor: Actor,
+    /// It is taken back unless it is confirmed within this time.
+    pub(super) confirm: Option<Duration>,
+    pub(super) answer: oneshot::Sender<Result<Reloaded, ReloadError>>,
+}
 
 /// Prepares one reload at a time. Whoever asks while one is under way shares the next, because
 /// the file may have changed since it was read.
@@ -61,21 +74,23 @@ impl Reloads {
         Self { load, open, workers, first, waiting, asked, running }
     }
 
-    pub(super) fn ask(&mut self, asker: Asker, current: &[Arc<live::Listener>]) {
+    pub(super) fn ask(&mut self, asker: Asker, sockets: &Sockets<'_>) {
         self.waiting.push(asker);
-        self.begin(current);
+        self.begin(sockets);
     }
 
     /// Begins the next reload if one is waited for and none is under way.
-    pub(super) fn begin(&mut self, current: &[Arc<live::Listener>]) {
+    pub(super) fn begin(&mut self, sockets: &Sockets<'_>) {
         if self.waiting.is_empty() || !self.running.is_empty() {
             return;
         }
         self.asked = std::mem::take(&mut self.waiting);
         let (load, open) = (Arc::clone(&self.load), Arc::clone(&self.open));
-        let (first, current) = (Arc::clone(&self.first), current.to_vec());
+        let (first, current) = (Arc::clone(&self.first), sockets.open.to_vec());
+        let drained = sockets.drained.clone();
         let workers = self.workers;
-        self.running.spawn_blocking(move || prepare(&*load, &*open, workers, &first, &current));
+        self.running
+            .spawn_blocking(move || prepare(&*load, &*open, workers, &first, (&current, &drained)));
     }
 
     /// Waits until the reload under way is prepared; for ever while there is none. May be dropped
@@ -99,11 +114,11 @@ fn prepare(
     open: &Open,
     workers: usize,
     first: &Config,
-    current: &[Arc<live::Listener>],
+    (current, drained): (&[Arc<live::Listener>], &BTreeSet<Arc<str>>),
 ) -> Result<Prepared, Vec<String>> {
     let Fresh { config, mut warnings } = load()?;
     warnings.extend(needs_restart(first, &config));
-    let listeners = open_all(&config, current, workers, open)?;
+    let listeners = open_all(&config, current, drained, workers, open)?;
     let identity = line::configuration(&config);
     Ok(Prepared { config: Arc::new(config), identity, listeners, warnings })
 }

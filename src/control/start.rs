@@ -7,20 +7,23 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::client::{Client, Shared};
-use super::clock::WallClock;
+use super::clock::{WallClock, anchor};
 use super::event::Event;
 use super::journal::Journal;
-use super::line;
 use super::listeners::{Open, open_all};
+use super::ordering::drained_listeners;
 use super::reload::{Load, Reloads};
 use super::sample::Sampler;
 use super::task::{Inbox, Outbox, Task, Times};
+use super::versions::Versions;
 use super::watch::watch;
+use super::{keep, line};
 use crate::config::Config;
-use crate::decision::State;
-use crate::events;
+use crate::decision::{Input, State};
+use crate::events::{self, Anchor};
 use crate::live::{self, Live};
-use crate::model::{Lookup, LookupPlan, Observation, ProbePlan};
+use crate::model::{Lookup, LookupPlan, Observation, Order, ProbePlan};
+use crate::state_dir::StateDir;
 use crate::table::{self, Publisher, Reader};
 
 /// Commands and questions that may wait.
@@ -44,6 +47,8 @@ pub struct Control {
     pub clock: WallClock,
     /// Where events are written, if anywhere.
     pub events: Option<events::Writer>,
+    /// Where orders are kept over a restart, if anywhere.
+    pub state_dir: Option<StateDir>,
 }
 
 /// Control, running.
@@ -70,11 +75,11 @@ pub struct Ports {
     pub lookups: mpsc::Sender<Lookup>,
 }
 
-/// Nothing was started: some listeners could not be opened.
+/// Nothing was started: some listeners could not be opened, or kept orders could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", problems.join("\n"))]
 pub struct StartError {
-    /// One line for each, naming the listener and the address.
+    /// One line for each, naming the listener and the address, or the file.
     pub problems: Vec<String>,
 }
 
@@ -84,17 +89,21 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// [`StartError`] if a listener cannot be opened; nothing is left open then.
+    /// [`StartError`] if a listener cannot be opened or kept orders cannot be read; nothing is left
+    /// open then.
     pub fn start(self) -> Result<Started, StartError> {
-        let Self { config, live, open, load, clock, events } = self;
+        let Self { config, live, open, load, clock, events, state_dir } = self;
         let config = Arc::new(config);
         let workers = live.worker_count();
-        let opened = open_all(&config, &[], workers, &*open);
+        let now = Instant::now();
+        let orders = kept_orders(state_dir.as_ref(), anchor(clock))?;
+        let drained = drained_listeners(&orders);
+        let opened = open_all(&config, &[], &drained, workers, &*open);
         let listeners = opened.map_err(|problems| StartError { problems })?;
         listeners.iter().for_each(|listener| live.add_listener(listener));
 
-        let now = Instant::now();
-        let state = State::new(Arc::clone(&config), now.into_std());
+        let mut state = State::new(Arc::clone(&config), now.into_std());
+        state.step(orders.iter().cloned().map(Input::Ordered), now.into_std());
         let (publisher, reader) = Publisher::new(first_table(&state, &live, &listeners));
         let shared = Arc::<Shared>::default();
         shared.counters.generation.add(1);
@@ -103,7 +112,9 @@ impl Control {
         let (outbox, ports, observations, lookups) = connect();
         let started = clock();
         let mut journal = Journal::new(clock, events);
-        journal.record(Event::Started { config: line::configuration(&config) });
+        let identity = line::configuration(&config);
+        journal.record(Event::Started { config: identity.clone() });
+        orders.into_iter().for_each(|order| journal.record(Event::Ordered { order }));
         let mut task = Task {
             state,
             publisher,
@@ -113,7 +124,9 @@ impl Control {
             clock,
             journal,
             sampler: Sampler::default(),
-            reloads: Reloads::new(load, open, workers, Arc::clone(&config)),
+            reloads: Reloads::new(load, Arc::clone(&open), workers, Arc::clone(&config)),
+            open,
+            keeper: state_dir.map(keeper),
             outbox,
             times: Times {
                 started,
@@ -123,6 +136,7 @@ impl Control {
                 sample_at: None,
             },
             last_reload: None,
+            versions: Versions::new(&config, identity),
             unpruned: false,
         };
         task.follow_members();
@@ -133,6 +147,18 @@ impl Control {
         let client = Client { commands, shared, reader: reader.clone() };
         Ok(Started { reader, client, ports, task })
     }
+}
+
+/// The orders that a process before left standing.
+fn kept_orders(dir: Option<&StateDir>, anchor: Anchor) -> Result<Vec<Order>, StartError> {
+    let Some(dir) = dir else { return Ok(Vec::new()) };
+    keep::load(dir, anchor).map_err(|problem| StartError { problems: vec![problem] })
+}
+
+fn keeper(dir: StateDir) -> mpsc::UnboundedSender<keep::Write> {
+    let (writes, queue) = mpsc::unbounded_channel();
+    tokio::spawn(keep::write_all(dir, queue));
+    writes
 }
 
 fn first_table(state: &State, live: &Live, listeners: &[Arc<live::Listener>]) -> table::Table {

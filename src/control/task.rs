@@ -7,13 +7,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::client::Shared;
-use super::clock::WallClock;
+use super::clock::{WallClock, anchor};
 use super::command::Command;
 use super::event::Event;
 use super::journal::Journal;
-use super::reload::{Prepared, Reloads};
+use super::keep::{Write, kept};
+use super::listeners::Open;
+use super::ordering::drained_listeners;
+use super::reload::{Asker, Reloads, Sockets};
 use super::sample::Sampler;
-use super::{ReloadError, ReloadReport, Reloaded, Status, line, view};
+use super::versions::Versions;
+use super::{ReloadReport, Status, line, view};
 use crate::decision::{Change, Input, State};
 use crate::health::probe_plan;
 use crate::live::{self, Live};
@@ -52,9 +56,13 @@ pub(super) struct Task {
     pub(super) journal: Journal,
     pub(super) sampler: Sampler,
     pub(super) reloads: Reloads,
+    pub(super) open: Arc<Open>,
+    /// Where standing orders are kept, if anywhere.
+    pub(super) keeper: Option<mpsc::UnboundedSender<Write>>,
     pub(super) outbox: Outbox,
     pub(super) times: Times,
     pub(super) last_reload: Option<ReloadReport>,
+    pub(super) versions: Versions,
     /// Something has left the table since identities were last pruned.
     pub(super) unpruned: bool,
 }
@@ -103,14 +111,21 @@ impl Task {
     /// When something is due although nothing happens.
     fn wake(&self) -> Option<Instant> {
         let due = self.state.due().map(Instant::from_std);
-        due.into_iter().chain(self.times.sample_at).min()
+        due.into_iter().chain(self.times.sample_at).chain(self.versions.unconfirmed_until()).min()
     }
 
     fn command(&mut self, command: Command) {
         // An asker that has left misses nothing it still wants: its answer is dropped.
         match command {
-            Command::Reload { actor, answer } => {
-                self.reloads.ask((actor, answer), &self.listeners);
+            Command::Reload { actor, confirm, answer } => {
+                let asker = Asker { actor, confirm, answer };
+                self.reloads.ask(asker, &sockets(&self.state, &self.listeners));
+            }
+            Command::Confirm { actor, answer } => drop(answer.send(self.confirm(actor))),
+            Command::Rollback { actor, answer } => drop(answer.send(self.roll_back(actor))),
+            Command::Order { request, answer } => self.order(&request, answer),
+            Command::Orders { answer } => {
+                drop(answer.send(kept(self.state.orders(), anchor(self.clock))));
             }
             Command::Status { answer } => drop(answer.send(self.status())),
             Command::LastReload { answer } => drop(answer.send(self.last_reload.clone())),
@@ -138,7 +153,10 @@ impl Task {
     }
 
     fn woken(&mut self) {
-        if self.times.sample_at.is_some_and(|at| at <= Instant::now()) {
+        let now = Instant::now();
+        if self.versions.unconfirmed_until().is_some_and(|until| until <= now) {
+            self.revert();
+        } else if self.times.sample_at.is_some_and(|at| at <= now) {
             self.sample();
         } else {
             self.step([]);
@@ -164,7 +182,7 @@ impl Task {
     }
 
     /// Takes facts in; publishes if the plan changes.
-    fn step(&mut self, inputs: impl IntoIterator<Item = Input>) {
+    pub(super) fn step(&mut self, inputs: impl IntoIterator<Item = Input>) {
         let step = self.state.step(inputs, Instant::now().into_std());
         let members = self.note(step.changes);
         if step.plan.is_some() {
@@ -176,7 +194,7 @@ impl Task {
     }
 
     /// Writes changes down; true if the members are among them.
-    fn note(&mut self, changes: Vec<Change>) -> bool {
+    pub(super) fn note(&mut self, changes: Vec<Change>) -> bool {
         let mut members = false;
         for change in changes {
             match change {
@@ -187,7 +205,7 @@ impl Task {
                     let reason = reason.map(|reason| reason.to_string().into());
                     self.journal.record(Event::Health { backend, from, to, reason });
                 }
-                Change::Expired(order) => self.journal.record(Event::Expired { order }),
+                Change::Expired(order) => self.expired(order),
                 Change::Resolved(spec, addresses) => {
                     let (pool, backend) = (spec.pool, spec.backend);
                     self.journal.record(Event::Resolved { pool, backend, addresses });
@@ -218,7 +236,7 @@ impl Task {
         self.unpruned = true;
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let previous = Arc::clone(self.publisher.current());
         let generation = previous.generation + 1;
         self.publisher.publish(table::build(&table::Inputs {
@@ -237,41 +255,6 @@ impl Task {
         self.journal.record(Event::Published { generation, moves, because });
     }
 
-    fn reloaded(&mut self, prepared: Result<Prepared, Vec<String>>) {
-        let (result, config) = match prepared {
-            Ok(prepared) => {
-                let config = prepared.identity.clone();
-                (Ok(self.take_over(prepared)), Some(config))
-            }
-            Err(problems) => (Err(ReloadError { problems }), None),
-        };
-        let counters = &self.shared.counters;
-        let ended = if result.is_ok() { &counters.reloads_ok } else { &counters.reloads_failed };
-        ended.add(1);
-        for (actor, answer) in self.reloads.take_askers() {
-            let (at, result) = ((self.clock)(), result.clone());
-            self.last_reload =
-                Some(ReloadReport { at, actor: actor.clone(), result: result.clone() });
-            let (told, config) = (result.clone(), config.clone());
-            self.journal.record(Event::Reload { actor, result: told, config });
-            drop(answer.send(result));
-        }
-        self.reloads.begin(&self.listeners);
-    }
-
-    /// Publishes a new configuration, whether or not its plan differs: routes may.
-    fn take_over(&mut self, prepared: Prepared) -> Reloaded {
-        let Prepared { config, listeners, warnings, .. } = prepared;
-        listeners.iter().for_each(|listener| self.live.add_listener(listener));
-        self.listeners = listeners;
-        self.times.configured = (self.clock)();
-        let step = self.state.step([Input::Configured(config)], Instant::now().into_std());
-        self.note(step.changes);
-        self.publish();
-        self.follow_members();
-        Reloaded { generation: self.publisher.current().generation, warnings }
-    }
-
     fn status(&self) -> Status {
         Status {
             generation: self.publisher.current().generation,
@@ -283,4 +266,9 @@ impl Task {
             last_reload: self.last_reload.clone(),
         }
     }
+}
+
+/// The sockets a reload may go on with.
+pub(super) fn sockets<'a>(state: &State, open: &'a [Arc<live::Listener>]) -> Sockets<'a> {
+    Sockets { open, drained: drained_listeners(state.orders()) }
 }

@@ -14,8 +14,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use twox_hash::XxHash3_64;
 
-use super::Actor;
 use super::command::Command;
+use super::{Actor, ReloadError, Reloaded};
 use crate::table::Reader;
 
 /// How often the file is looked at.
@@ -35,13 +35,17 @@ pub(super) async fn watch(path: PathBuf, table: Reader, commands: mpsc::WeakSend
             watched = Watched::default();
         } else if watched.changed(look(Arc::clone(&path)).await) {
             let (answer, asked) = oneshot::channel();
-            if commands.send(Command::Reload { actor: Actor::File, answer }).await.is_err() {
+            if commands.send(reload(answer)).await.is_err() {
                 return;
             }
             // How it went is in the event log and in the last reload's report.
             drop(asked);
         }
     }
+}
+
+fn reload(answer: oneshot::Sender<Result<Reloaded, ReloadError>>) -> Command {
+    Command::Reload { actor: Actor::File, confirm: None, answer }
 }
 
 /// What a look at the file showed.

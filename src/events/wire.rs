@@ -90,6 +90,11 @@ pub enum Event {
         /// The decision's reasons for the pools that moved, one line each.
         because: Vec<String>,
     },
+    /// A configuration on trial may stay.
+    Confirmed {
+        /// Who said so.
+        actor: String,
+    },
     /// Input, if `ok`: the configuration was loaded again, or was refused.
     Reload {
         /// Who asked.
@@ -115,7 +120,10 @@ impl Event {
             | Self::Resolved { .. }
             | Self::Ordered { .. } => true,
             Self::Reload { ok, .. } => *ok,
-            Self::Unresolved { .. } | Self::Expired { .. } | Self::Published { .. } => false,
+            Self::Unresolved { .. }
+            | Self::Expired { .. }
+            | Self::Confirmed { .. }
+            | Self::Published { .. } => false,
         }
     }
 }

@@ -21,6 +21,7 @@ mod identity;
 mod leaving;
 mod lifecycle;
 mod limits;
+mod orders;
 mod peers;
 mod persistence;
 mod properties;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Client, Pulsegate, Setup, Site, until};
+use crate::harness::{Client, Pulsegate, Setup, Site, pulsegate, until};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -217,4 +217,31 @@ fn reloads_under_load_fail_no_request_and_close_no_connection() {
             assert!(client.join().expect("no request failed") > 0);
         }
     });
+}
+
+#[test]
+fn a_reload_on_trial_comes_back_unless_it_is_confirmed() {
+    let site = Site::plain();
+    let text = |said: &str| {
+        let answer = format!("{{ respond: {{ status: 200, body: {said} }} }}");
+        Setup::default().route(&answer).config(site.backends.addresses())
+    };
+    let say = |words: &[&str]| {
+        let socket = site.proxy.socket().display().to_string();
+        pulsegate(words.iter().copied().chain(["--socket", &socket]))
+    };
+    let said = || {
+        let mut client = site.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.response().text()
+    };
+    site.proxy.rewrite(&text("kept"));
+    assert_eq!(say(&["reload", "--confirm", "1h"]).code, Some(0));
+    assert_eq!(say(&["reload", "--confirmed"]).code, Some(0));
+    assert_eq!(say(&["reload", "--confirmed"]).code, Some(1), "there is nothing to confirm");
+    site.proxy.rewrite(&text("trial"));
+    assert_eq!(say(&["reload", "--confirm", "50ms"]).code, Some(0));
+    until("the reload to be taken back", || (said() == "kept").then_some(()));
+    assert_eq!(say(&["rollback"]).code, Some(0));
+    assert_eq!(said(), "trial");
 }

@@ -40,7 +40,7 @@ async fn the_client_is_understood_over_both_doors() {
     let running = start(&socket).await;
     let unix = Client::new(Address::Unix(socket.clone()), None);
     assert_eq!(unix.status().await.unwrap().generation, 3);
-    assert_eq!(unix.reload().await.unwrap().generation, 4);
+    assert_eq!(unix.reload(None).await.unwrap().generation, 4);
 
     let url = format!("http://{}/", running.tcp);
     let tcp = |token: Option<&str>| {
@@ -48,8 +48,8 @@ async fn the_client_is_understood_over_both_doors() {
         Client::new(Address::from_url(&url).unwrap(), token)
     };
     assert_eq!(tcp(None).status().await.unwrap().generation, 3);
-    assert!(matches!(tcp(None).reload().await, Err(ClientError::Refusal(..))));
-    assert_eq!(tcp(Some("op")).reload().await.unwrap().generation, 4);
+    assert!(matches!(tcp(None).reload(None).await, Err(ClientError::Refusal(..))));
+    assert_eq!(tcp(Some("op")).reload(None).await.unwrap().generation, 4);
 
     running.stop.send(()).unwrap();
     running.ended.await.unwrap();

@@ -3,10 +3,12 @@
 mod answers;
 mod golden;
 mod manners;
+mod orders;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,13 +19,13 @@ use super::{Door, Peer, Source, State, router};
 use crate::access_log::Losses;
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
-    Actor, BackendEvidence, CheckEvidence, Counters, PoolStatus, RegionStatus, ReloadError,
-    ReloadReport, Reloaded, Status, ZoneStatus,
+    Actor, BackendEvidence, CheckEvidence, Counters, OrderDone, OrderError, OrderRequest,
+    PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Status, ZoneStatus,
 };
-use crate::events::wire::{Event, Line};
+use crate::events::wire::{self, Event, Line};
 use crate::events::{self, Chain};
 use crate::live::{self, Live};
-use crate::model::{Address, Admin, BackendKey, Health, Layer, UnixMillis};
+use crate::model::{Action, Address, Admin, BackendKey, Health, Layer, UnixMillis};
 
 /// Control's stand-in: tells what it was given and remembers who asked for a reload.
 #[derive(Clone, Default)]
@@ -50,7 +52,34 @@ impl Source for Fake {
         lines.skip(3_usize.saturating_sub(limit)).collect()
     }
 
-    async fn reload(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
+    async fn order(&self, request: OrderRequest) -> Result<OrderDone, OrderError> {
+        self.0.actors.lock().unwrap().push(request.actor);
+        match request.action {
+            Action::Stop if !request.force => Err(OrderError::Starves(vec!["api".to_owned()])),
+            Action::Fail { .. } => Err(OrderError::Senseless(vec!["no zone".to_owned()])),
+            _ => Ok(OrderDone { generation: 5, moves: Vec::new(), warnings: Vec::new() }),
+        }
+    }
+
+    async fn orders(&self) -> Vec<wire::Order> {
+        Vec::new()
+    }
+
+    async fn confirm(&self, actor: Actor) -> Result<(), ReloadError> {
+        self.0.actors.lock().unwrap().push(actor);
+        Ok(())
+    }
+
+    async fn roll_back(&self, actor: Actor) -> Result<Reloaded, ReloadError> {
+        self.0.actors.lock().unwrap().push(actor);
+        Err(ReloadError { problems: vec!["nothing before".to_owned()] })
+    }
+
+    async fn reload(
+        &self,
+        actor: Actor,
+        _confirm: Option<Duration>,
+    ) -> Result<Reloaded, ReloadError> {
         self.0.actors.lock().unwrap().push(actor);
         let problems = self.0.problems.lock().unwrap().clone();
         if problems.is_empty() {
@@ -111,6 +140,14 @@ impl Scene {
         }
         let request = request.body(Body::empty()).unwrap();
         send(router(self.state.clone()), request, door).await
+    }
+
+    /// One request with a body, over the unix socket.
+    pub(super) async fn post(&self, path: &str, body: &str) -> (StatusCode, String) {
+        let request = Request::builder().method(Method::POST).uri(path).header("host", "localhost");
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let (status, _, body) = send(router(self.state.clone()), request, Door::Unix).await;
+        (status, body)
     }
 }
 

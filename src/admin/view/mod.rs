@@ -5,11 +5,13 @@
 //! free of control characters.
 
 mod build;
+mod order;
 mod reload;
 mod status;
 
 pub use build::status;
-pub use reload::{Events, Failed, LastReload, Ready, Reloaded};
+pub use order::{Give, Given, Orders};
+pub use reload::{Confirmed, Events, Failed, LastReload, Ready, Reloaded};
 pub use status::{
     Address, Backend, Check, Classes, Counters, Listener, Pool, Region, Status, Zone,
 };

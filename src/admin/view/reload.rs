@@ -37,6 +37,13 @@ pub struct Events {
     pub events: Vec<Line>,
 }
 
+/// `POST /reload/confirm`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// Always true.
+    pub confirmed: bool,
+}
+
 /// How the last reload went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastReload {

@@ -67,6 +67,7 @@ impl Harness {
             }),
             clock: || UnixMillis(1_000_000),
             events: None,
+            state_dir: None,
         }
         .start()?;
         let generations = started.reader.changes();
@@ -99,7 +100,7 @@ impl Harness {
 
     pub(super) async fn reload(&self, config: Config) -> Result<Reloaded, ReloadError> {
         self.write(Ok(config));
-        self.client().reload(Actor::Signal).await
+        self.client().reload(Actor::Signal, None).await
     }
 
     pub(super) async fn passes(&self, names: &[&str]) {

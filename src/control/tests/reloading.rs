@@ -4,9 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::harness::{Harness, listener};
 use crate::config::Config;
+
 use crate::control::Actor;
 use crate::decision::tests::fixture::{backend, config, flat};
 use crate::events::wire::Event;
@@ -46,7 +48,7 @@ async fn a_bad_file_touches_nothing() {
     let mut harness = Harness::start(site(&[("a", 1)]));
     harness.up(&["a"]).await;
     harness.write(Err(vec!["line 1: bad".to_owned(), "line 2: worse".to_owned()]));
-    let error = harness.client().reload(Actor::Admin("operator".into())).await.unwrap_err();
+    let error = harness.client().reload(Actor::Admin("operator".into()), None).await.unwrap_err();
     assert_eq!(error.to_string(), "line 1: bad\nline 2: worse");
     assert_eq!(harness.generation(), 2);
     assert_eq!(harness.weights(), "a=1");
@@ -131,7 +133,7 @@ async fn those_who_ask_while_a_reload_is_under_way_share_the_next() {
     let harness = Harness::start(site(&[("a", 1)]));
     harness.write(Ok(site(&[("a", 1)])));
     harness.hold(true);
-    let ask = || harness.client().reload(Actor::Signal);
+    let ask = || harness.client().reload(Actor::Signal, None);
     let release = async {
         // Commands are answered in order: by now all four have been heard.
         harness.status().await;
@@ -145,4 +147,65 @@ async fn those_who_ask_while_a_reload_is_under_way_share_the_next() {
     let events = harness.client().events(100).await;
     let reloads = events.iter().filter(|event| matches!(event.event, Event::Reload { .. }));
     assert_eq!(reloads.count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_confirms_is_taken_back() {
+    let mut harness = Harness::start(site(&[("a", 1)]));
+    harness.write(Ok(site(&[("b", 2)])));
+    let minute = Duration::from_secs(60);
+    harness.client().reload(Actor::Signal, Some(minute)).await.unwrap();
+    assert_eq!(harness.weights(), "b=0");
+    harness.next_table().await;
+    assert!(harness.next_table().await >= minute - Duration::from_millis(1));
+    assert_eq!(harness.weights(), "a=0");
+    let error = harness.client().confirm(Actor::Signal).await.unwrap_err();
+    assert_eq!(error.problems, ["no reload waits to be confirmed"]);
+    let report = harness.status().await.last_reload.unwrap();
+    assert_eq!(report.actor, Actor::Unconfirmed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_confirms_stays() {
+    let harness = Harness::start(site(&[("a", 1)]));
+    harness.write(Ok(site(&[("b", 2)])));
+    let minute = Duration::from_secs(60);
+    harness.client().reload(Actor::Signal, Some(minute)).await.unwrap();
+    harness.client().confirm(Actor::Signal).await.unwrap();
+    tokio::time::sleep(2 * minute).await;
+    assert_eq!(harness.weights(), "b=0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_on_trial_the_last_proven_one_comes_back() {
+    let harness = Harness::start(site(&[("a", 1)]));
+    let minute = Duration::from_secs(60);
+    for name in ["b", "c"] {
+        harness.write(Ok(site(&[(name, 2)])));
+        harness.client().reload(Actor::Signal, Some(minute)).await.unwrap();
+    }
+    tokio::time::sleep(2 * minute).await;
+    assert_eq!(harness.weights(), "a=0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_goes_to_what_was_before_and_there_and_back() {
+    let harness = Harness::start(site(&[("a", 1)]));
+    let error = harness.client().roll_back(Actor::Signal).await.unwrap_err();
+    assert_eq!(error.problems, ["there is no configuration before this one"]);
+    harness.reload(site(&[("b", 2)])).await.unwrap();
+    for expected in ["a=0", "b=0"] {
+        let done = harness.client().roll_back(Actor::Signal).await.unwrap();
+        assert_eq!((harness.weights().as_str(), done.generation), (expected, harness.generation()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_that_cannot_listen_changes_nothing() {
+    let harness = Harness::start(listening(&[("web", "127.0.0.1:8080")]));
+    harness.reload(listening(&[("more", "127.0.0.1:9090")])).await.unwrap();
+    harness.take("127.0.0.1:8080");
+    let error = harness.client().roll_back(Actor::Signal).await.unwrap_err();
+    assert!(error.problems[0].contains("cannot listen on 127.0.0.1:8080"), "{error}");
+    assert_eq!(harness.started.reader.load().listeners[0].settings.name, "more".into());
 }

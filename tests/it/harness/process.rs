@@ -180,6 +180,28 @@ impl Pulsegate {
         Self { running, folder }
     }
 
+    /// Stops it and runs it again on the same folder.
+    pub(crate) fn restart(self) -> Self {
+        let folder = self.stop();
+        let config = fs::read_to_string(folder.path().join("pulsegate.yaml")).expect("it is there");
+        Self::start(folder, &config)
+    }
+
+    /// The same, where it will not start.
+    pub(crate) fn restart_in_vain(self) -> Finished {
+        let folder = self.stop();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pulsegate"));
+        command.args(["run", "--config", "pulsegate.yaml"]).current_dir(folder.path());
+        Running::spawn(&mut command).finish()
+    }
+
+    fn stop(self) -> TempDir {
+        self.signal(Signal::TERM);
+        let Self { running, folder } = self;
+        running.finish();
+        folder
+    }
+
     /// The bound address of the listener of this name (its first).
     pub(crate) fn address(&self, listener: &str) -> SocketAddr {
         let prefix = format!("listening {listener} ");

@@ -1,0 +1,205 @@
+//! Whether what an order is about exists, and what was probably meant if not.
+//!
+//! An order for a zone that does not exist would stand there and do nothing, while whoever gave it
+//! believes that the zone is being emptied.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::config::{Config, Pool, Region, nearest};
+use crate::model::{Action, Scope};
+
+/// Names told when none of them is near to what was typed.
+const TOLD: usize = 12;
+
+/// Everything in an order that names nothing; one line each.
+pub(super) fn unknown(config: &Config, scope: &Scope, action: &Action) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut check = |known: Result<(), String>| problems.extend(known.err());
+    match scope {
+        Scope::All => {}
+        Scope::Listener(name) => {
+            check(named("listener", name, config.listeners.iter().map(|it| &*it.name)));
+        }
+        Scope::Pool(name) => check(pool(config, name)),
+        Scope::Region { pool: of, region } => {
+            of.iter().for_each(|name| check(pool(config, name)));
+            check(named("region", region, pools(config, of).flat_map(region_names)));
+        }
+        Scope::Zone { pool: of, region, zone } => {
+            of.iter().for_each(|name| check(pool(config, name)));
+            if let Some(region) = region {
+                check(named("region", region, pools(config, of).flat_map(region_names)));
+            }
+            let regions = pools(config, of).flat_map(|pool| &pool.regions);
+            let within = regions.filter(|it| is(region, &it.name)).flat_map(zone_names);
+            check(named("zone", zone, within));
+        }
+        Scope::Backend(key) => {
+            check(pool(config, &key.pool));
+            let of = config.pools.iter().filter(|pool| pool.name == key.pool);
+            let zones = of.flat_map(|pool| &pool.regions).flat_map(|region| &region.zones);
+            let backends = zones.flat_map(|zone| &zone.backends);
+            check(named("backend", of_host(&key.name), backends.map(|backend| &*backend.name)));
+        }
+    }
+    if let Action::Fail { to: Some(to) } = action {
+        match scope {
+            Scope::Region { pool: of, .. } => {
+                check(named("region", to, pools(config, of).flat_map(region_names)));
+            }
+            Scope::Zone { pool: of, .. } => {
+                let regions = pools(config, of).flat_map(|pool| &pool.regions);
+                check(named("zone", to, regions.flat_map(zone_names)));
+            }
+            _ => {}
+        }
+    }
+    problems
+}
+
+/// What an order cannot be about, though it exists.
+pub(super) fn unfit(scope: &Scope, action: &Action) -> Option<String> {
+    let place = matches!(scope, Scope::Region { .. } | Scope::Zone { .. });
+    let part = place || matches!(scope, Scope::Backend(_));
+    let (fits, about) = match action {
+        Action::Drain { .. } | Action::Maint | Action::Ready => {
+            (*scope != Scope::All, "a backend, zone, region, pool or listener")
+        }
+        Action::Weight(_) => (part, "a backend, zone or region"),
+        Action::Fail { .. } | Action::Restore { .. } => (place, "a zone or region"),
+        Action::Pause | Action::Resume => (
+            !matches!(scope, Scope::Listener(_) | Scope::Backend(_)),
+            "a zone, region, pool or all",
+        ),
+        Action::Traffic(_) => (matches!(scope, Scope::Pool(_)), "a pool"),
+        Action::Stop => (matches!(scope, Scope::Region { .. }), "a region"),
+    };
+    let itself = match (scope, action) {
+        (Scope::Region { region: from, .. }, Action::Fail { to }) => Some(from) == to.as_ref(),
+        (Scope::Zone { zone: from, .. }, Action::Fail { to }) => Some(from) == to.as_ref(),
+        _ => false,
+    };
+    if !fits {
+        return Some(format!("{} is for {about}, not for {scope}", action.name()));
+    }
+    itself.then(|| format!("{scope} cannot take over its own traffic"))
+}
+
+fn pools<'c>(
+    config: &'c Config,
+    meant: &Option<Arc<str>>,
+) -> impl Iterator<Item = &'c Pool> + use<'c> {
+    let meant = meant.clone();
+    config.pools.iter().filter(move |pool| is(&meant, &pool.name))
+}
+
+fn pool(config: &Config, name: &str) -> Result<(), String> {
+    named("pool", name, config.pools.iter().map(|pool| &*pool.name))
+}
+
+fn region_names(pool: &Pool) -> impl Iterator<Item = &str> {
+    pool.regions.iter().map(|region| &*region.name)
+}
+
+fn zone_names(region: &Region) -> impl Iterator<Item = &str> {
+    region.zones.iter().map(|zone| &*zone.name)
+}
+
+fn is(meant: &Option<Arc<str>>, name: &str) -> bool {
+    meant.as_ref().is_none_or(|meant| **meant == *name)
+}
+
+/// A hostname's backends are called `name/address`, and the name alone is configured.
+fn of_host(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((host, address)) if address.parse::<std::net::SocketAddr>().is_ok() => host,
+        _ => name,
+    }
+}
+
+fn named<'n>(kind: &str, typed: &str, names: impl Iterator<Item = &'n str>) -> Result<(), String> {
+    let names: BTreeSet<&str> = names.collect();
+    if names.contains(typed) {
+        return Ok(());
+    }
+    let cure = match nearest(typed, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let told: Vec<&str> = names.iter().copied().take(TOLD).collect();
+            let more = if names.len() > TOLD { ", …" } else { "" };
+            format!("there is {}{more}", told.join(", "))
+        }
+    };
+    Err(format!("there is no {kind} `{typed}` ({cure})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::decision::tests::fixture::{backend, config, key, pool, region, zone};
+
+    fn site() -> Config {
+        let zones = vec![zone("eu-1", None, vec![backend("a", 1)])];
+        config(vec![pool("site", vec![region("eu", None, zones)])])
+    }
+
+    fn told(scope: &Scope, action: &Action) -> Vec<String> {
+        unknown(&site(), scope, action)
+    }
+
+    #[test]
+    fn what_exists_is_no_problem() {
+        let zone = Scope::Zone { pool: None, region: Some("eu".into()), zone: "eu-1".into() };
+        for scope in [Scope::All, zone, Scope::Backend(key("site", "a"))] {
+            assert!(told(&scope, &Action::Ready).is_empty(), "{scope}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_told_with_what_was_meant() {
+        let (eu, site) = (|| Some("eu".into()), || Some("site".into()));
+        let to = Action::Fail { to: Some("us".into()) };
+        for (scope, action, expected) in [
+            (Scope::Pool("sitr".into()), Action::Ready, "no pool `sitr` (did you mean `site`?)"),
+            (Scope::Listener("web".into()), Action::Ready, "no listener `web`"),
+            (
+                Scope::Region { pool: None, region: "eux".into() },
+                Action::Ready,
+                "did you mean `eu`",
+            ),
+            (
+                Scope::Zone { pool: site(), region: eu(), zone: "nowhere".into() },
+                Action::Ready,
+                "no zone `nowhere` (there is eu-1)",
+            ),
+            (Scope::Backend(key("site", "b")), Action::Ready, "did you mean `a`?"),
+            (Scope::Region { pool: None, region: "eu".into() }, to, "no region `us`"),
+        ] {
+            let problems = told(&scope, &action);
+            assert!(problems[0].contains(expected), "{scope}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_is_about_what_it_can_change() {
+        let region = || Scope::Region { pool: None, region: "eu".into() };
+        assert_eq!(unfit(&region(), &Action::Stop), None);
+        let over = Some(Duration::from_secs(300));
+        assert_eq!(unfit(&Scope::Pool("site".into()), &Action::Drain { over }), None);
+        let itself = unfit(&region(), &Action::Fail { to: Some("eu".into()) });
+        assert!(itself.is_some_and(|why| why.contains("its own traffic")));
+        for (scope, action) in [
+            (Scope::All, Action::Stop),
+            (Scope::All, Action::Drain { over: None }),
+            (Scope::Pool("site".into()), Action::Weight(Some(1))),
+            (Scope::Listener("web".into()), Action::Pause),
+            (region(), Action::Traffic(Some(0.5))),
+            (Scope::Backend(key("site", "a")), Action::Fail { to: None }),
+        ] {
+            assert!(unfit(&scope, &action).is_some(), "{scope} {}", action.name());
+        }
+    }
+}
