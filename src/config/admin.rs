@@ -1,8 +1,9 @@
 //! The admin API: who may ask, who may change.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use crate::model::Secret;
 
 /// The admin API's settings.
 #[derive(Clone, Debug, Default)]
@@ -44,28 +45,4 @@ pub enum SecretSource {
     File(PathBuf),
     /// An environment variable.
     Env(String),
-}
-
-/// A value that never shows itself: `Debug` prints a placeholder.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a value read from a file or the environment.
-    #[must_use]
-    pub fn new(value: String) -> Self {
-        Self(value)
-    }
-
-    /// The value, for comparison or for the wire only.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }

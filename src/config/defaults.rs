@@ -61,6 +61,8 @@ pub const PHI_FAILED: u32 = 16;
 pub const PHI_WINDOW: usize = 200;
 /// The least deviation of those gaps, as a part of their mean.
 pub const PHI_JITTER: f64 = 0.3;
+/// Bytes of the body of an answer to a probe.
+pub const ANSWER_BODY_BYTES: usize = 1024 * 1024;
 /// Statuses an endpoint is expected to answer with.
 pub const STATUS: (u16, u16) = (200, 399);
 /// The admin API's unix socket, relative to the current directory.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Expect, TrustedRoots};
+use super::SecretSource;
+use crate::model::{Expect, HttpRequest, PostgresAsk, RedisAsk, Secret, Source, TrustedRoots};
 
 /// A pool's health checks. A layer that is `None` is not asked; with all `None` (`health: off`)
 /// every backend counts as up.
@@ -150,18 +151,36 @@ pub enum BusinessAsk {
         host: Option<Arc<str>>,
         /// Over TLS, if so.
         tls: Option<ProbeTls>,
+        /// Secrets that the steps send by name, and where each was read.
+        values: Vec<(Arc<str>, Secret, SecretSource)>,
         /// At least one.
         steps: Vec<Step>,
+    },
+    /// A query of a PostgreSQL server.
+    Postgres {
+        /// What is asked.
+        ask: PostgresAsk,
+        /// Where the password was read.
+        password: Option<SecretSource>,
+    },
+    /// A command to a Redis server.
+    Redis {
+        /// What is asked.
+        ask: RedisAsk,
+        /// Where the password was read.
+        password: Option<SecretSource>,
     },
 }
 
 /// One request of a transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// Origin-form target of the `GET`.
-    pub path: Arc<str>,
+    /// What is sent.
+    pub request: HttpRequest,
     /// Which answer passes.
     pub expect: Expect,
+    /// Values taken from the answer, by name.
+    pub save: Vec<(Arc<str>, Source)>,
 }
 
 /// The phi-accrual detector of every check.

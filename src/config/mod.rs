@@ -24,7 +24,7 @@ mod shape;
 mod tests;
 mod value;
 
-pub use admin::{AdminApi, Role, Secret, SecretSource, Token};
+pub use admin::{AdminApi, Role, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
 pub use health::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
@@ -43,6 +43,8 @@ pub use route::{
     Redirect, RedirectTo, Retries, Route, RouteTimeouts,
 };
 pub use schema::schema;
+
+pub use crate::model::Secret;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use crate::config::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks, NetworkAsk,
-    ProbeTls, ProcessAsk, ProcessCheck, ResolvedBackend, Trust, expand,
+    ProbeTls, ProcessAsk, ProcessCheck, ResolvedBackend, Step, Trust, expand,
 };
-use crate::model::{Addresses, GrpcAsk, HttpAsk, Layer, ProbeKind, ProbePlan, ProbeSpec, TlsAsk};
+use crate::model::{
+    Addresses, GrpcAsk, HttpAsk, HttpRequest, Layer, ProbeKind, ProbePlan, ProbeSpec, Secret,
+    TlsAsk, Transaction, TransactionStep,
+};
 
 /// Every probe the config asks for, in config order. Backends without weight are probed too, so
 /// that it is known how they are before they get traffic.
@@ -77,8 +80,9 @@ fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
     let host = named(&check.host, authority);
     let tls = check.tls.as_ref().map(|tls| tls_ask(tls, &host));
     let questions = check.endpoints.iter().map(|endpoint| {
-        let (path, expect) = (Arc::clone(&endpoint.path), endpoint.expect.clone());
-        ProbeKind::Http(HttpAsk { tls: tls.clone(), host: Arc::clone(&host), path, expect })
+        let request = HttpRequest::get(Arc::clone(&endpoint.path));
+        let (tls, host, expect) = (tls.clone(), Arc::clone(&host), endpoint.expect.clone());
+        ProbeKind::Http(HttpAsk { tls, host, request, expect })
     });
     let questions = questions.collect();
     Asked { layer: Layer::Application, cadence: check.cadence, questions }
@@ -86,15 +90,24 @@ fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
 
 fn business(check: &BusinessCheck, authority: &Arc<str>) -> Asked {
     let question = match &check.ask {
-        BusinessAsk::Transaction { host, tls, steps } => {
+        BusinessAsk::Transaction { host, tls, values, steps } => {
             let host = named(host, authority);
             let tls = tls.as_ref().map(|tls| tls_ask(tls, &host));
-            let steps = steps.iter().map(|step| {
-                let (path, expect) = (Arc::clone(&step.path), step.expect.clone());
-                HttpAsk { tls: tls.clone(), host: Arc::clone(&host), path, expect }
-            });
-            ProbeKind::Transaction(steps.collect())
+            let step = |step: &Step| {
+                let (tls, host) = (tls.clone(), Arc::clone(&host));
+                let (request, expect) = (step.request.clone(), step.expect.clone());
+                let ask = HttpAsk { tls, host, request, expect };
+                TransactionStep { ask, save: step.save.clone() }
+            };
+            let secret =
+                |(name, secret, _): &(Arc<str>, Secret, _)| (Arc::clone(name), secret.clone());
+            ProbeKind::Transaction(Transaction {
+                secrets: values.iter().map(secret).collect(),
+                steps: steps.iter().map(step).collect(),
+            })
         }
+        BusinessAsk::Postgres { ask, .. } => ProbeKind::Postgres(ask.clone()),
+        BusinessAsk::Redis { ask, .. } => ProbeKind::Redis(ask.clone()),
     };
     Asked { layer: Layer::Business, cadence: check.cadence, questions: vec![question] }
 }

@@ -7,6 +7,7 @@
 mod address;
 mod agent;
 mod health;
+mod http_ask;
 mod identity;
 mod lookup;
 mod message;
@@ -14,14 +15,20 @@ mod order;
 mod plan;
 mod printable;
 mod probe;
+mod query;
 mod reject;
 mod resolved;
+mod secret;
 mod standing;
 mod time;
 
 pub use address::Address;
 pub use agent::{AgentReport, AgentState};
 pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
+pub use http_ask::{
+    BodyTest, Expect, HeaderTest, HttpAsk, HttpMethod, HttpRequest, Part, Pattern, Source,
+    Template, Transaction, TransactionStep,
+};
 pub use identity::{BackendKey, PoolName, ZoneKey};
 pub use lookup::{Lookup, LookupPlan, LookupSpec};
 pub use message::{
@@ -30,8 +37,10 @@ pub use message::{
 pub use order::{Action, Order, Scope};
 pub use plan::{BackendPlan, Plan, PoolPlan, ZonePlan};
 pub use printable::{misleads, printable};
-pub use probe::{Expect, GrpcAsk, HttpAsk, ProbeKind, TlsAsk, TrustedRoots};
+pub use probe::{GrpcAsk, ProbeKind, TlsAsk, TrustedRoots};
+pub use query::{PostgresAsk, RedisAsk};
 pub use reject::{BadRequest, BadResponse, Ended};
 pub use resolved::Addresses;
+pub use secret::Secret;
 pub use standing::{Phase, Standing};
 pub use time::UnixMillis;

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::{HttpAsk, PostgresAsk, RedisAsk, Transaction};
+
 /// What a probe does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ProbeKind {
@@ -40,10 +42,14 @@ pub enum ProbeKind {
         /// A line it is sent first; empty = nothing.
         send: Arc<str>,
     },
-    /// `GET` a path over HTTP/1.1 and judge the answer.
+    /// Ask over HTTP/1.1 and judge the answer.
     Http(HttpAsk),
-    /// Several requests in order, each of which must pass; at least one.
-    Transaction(Vec<HttpAsk>),
+    /// Several requests in order, each of which must pass.
+    Transaction(Transaction),
+    /// Query a PostgreSQL server.
+    Postgres(PostgresAsk),
+    /// Send a Redis server a command.
+    Redis(RedisAsk),
 }
 
 impl fmt::Display for ProbeKind {
@@ -59,13 +65,15 @@ impl fmt::Display for ProbeKind {
             Self::Agent { port, .. } => write!(f, "agent at port {port}"),
             Self::StatusLine { path, .. } => write!(f, "HEAD {path}"),
             Self::Http(ask) => write!(f, "{ask}"),
-            Self::Transaction(steps) => {
-                for (i, step) in steps.iter().enumerate() {
+            Self::Transaction(transaction) => {
+                for (i, step) in transaction.steps.iter().enumerate() {
                     let separator = if i == 0 { "" } else { ", " };
-                    write!(f, "{separator}{step}")?;
+                    write!(f, "{separator}{}", step.ask)?;
                 }
                 Ok(())
             }
+            Self::Postgres(ask) => write!(f, "PostgreSQL {}", ask.statement),
+            Self::Redis(ask) => write!(f, "Redis {}", ask.command.join(" ")),
         }
     }
 }
@@ -105,30 +113,4 @@ impl TrustedRoots {
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(Vec::as_slice)
     }
-}
-
-/// One HTTP request and the answer expected.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HttpAsk {
-    /// Over TLS, if so.
-    pub tls: Option<TlsAsk>,
-    /// The `Host` header.
-    pub host: Arc<str>,
-    /// The origin-form target.
-    pub path: Arc<str>,
-    /// Which answer passes.
-    pub expect: Expect,
-}
-
-impl fmt::Display for HttpAsk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GET {}", self.path)
-    }
-}
-
-/// What an HTTP answer must be like.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Expect {
-    /// Expected status codes, as inclusive ranges; at least one.
-    pub status: Vec<(u16, u16)>,
 }

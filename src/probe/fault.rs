@@ -98,7 +98,7 @@ impl From<hyper::Error> for Fault {
 }
 
 /// An error like `error`, which can only be borrowed.
-fn copy(error: &io::Error) -> io::Error {
+pub(super) fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::new(error.kind(), error.to_string()),

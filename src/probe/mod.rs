@@ -7,13 +7,14 @@
 //!
 //! - one task (`schedule`) holds every probe's next due time in one heap and starts what is due;
 //! - each kind of probe (`connect`, `ping`; `status_line`, `banner`, `tls`, `grpc`, `agent`; `http`;
-//!   `transaction`) is one function: connect, ask, judge one answer;
+//!   `transaction`, `postgres`, `redis`) is one function: connect, ask, judge one answer;
 //! - every probe runs inside one `attempt`, which owns the timeout and looks at the socket once
 //!   more before it calls one;
 //! - what this machine lacks (descriptors, ports, memory, time) voids a result and never counts
 //!   against a backend (`fault`).
 
 mod agent;
+mod answer;
 mod attempt;
 mod banner;
 mod connect;
@@ -21,12 +22,15 @@ mod fault;
 mod grpc;
 mod http;
 mod ping;
+mod postgres;
+mod redis;
 mod schedule;
 mod status_line;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod transaction;
+mod values;
 
 pub use schedule::{IN_FLIGHT_MAX, run};
 
@@ -69,7 +73,11 @@ async fn ask(tls: &Tls, check: &Check) -> Result<Answer, Fault> {
             return agent::probe(address, *port, send).await.map(Some);
         }
         ProbeKind::Http(ask) => http::probe(tls, address, ask).await?,
-        ProbeKind::Transaction(steps) => transaction::probe(tls, address, steps).await?,
+        ProbeKind::Transaction(transaction) => {
+            transaction::probe(tls, address, transaction).await?;
+        }
+        ProbeKind::Postgres(ask) => postgres::probe(address, ask).await?,
+        ProbeKind::Redis(ask) => redis::probe(address, ask).await?,
     }
     Ok(None)
 }

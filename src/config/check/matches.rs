@@ -20,11 +20,7 @@ pub(super) static SHAPE: Shape = Shape {
             "The normalised path, without query; text alone is exact.",
         ),
         key("methods", Kind::OneOrMany(&Kind::Text(METHOD)), "One of these methods."),
-        key(
-            "headers",
-            Kind::Map { of: "header", values: &CONDITION, x_keys: true },
-            "All of these headers.",
-        ),
+        key("headers", HEADERS, "All of these headers."),
     ],
     later: &["query", "client", "sni"],
 };
@@ -51,6 +47,9 @@ static CONDITIONS: Shape = Shape {
     ],
     later: &[],
 };
+
+/// Conditions on headers.
+pub(super) const HEADERS: Kind = Kind::Map { of: "header", values: &CONDITION, x_keys: true };
 
 const HOST: &str = "a hostname such as api.example.com or *.example.com";
 const PATH: &str = "a path such as /v1/users";
@@ -108,7 +107,8 @@ fn path(cursor: &Cursor<'_>) -> Option<PathMatch> {
     one_of(&fields, [prefix, regex, exact], "`prefix`, `regex` or `exact`")
 }
 
-fn header_match(named: &Named<'_>) -> Option<HeaderMatch> {
+/// Reads a condition on a header.
+pub(super) fn header_match(named: &Named<'_>) -> Option<HeaderMatch> {
     let condition = condition(&named.value);
     let Some(name) = header::name(named.name) else {
         let expected = header::NAME;
@@ -130,7 +130,7 @@ fn condition(cursor: &Cursor<'_>) -> Option<HeaderCondition> {
 
 /// The one alternative that is given; several are a problem, and so is none, which is told here
 /// unless an unknown key has been told already.
-fn one_of<T, const N: usize>(
+pub(super) fn one_of<T, const N: usize>(
     fields: &Fields<'_>,
     alternatives: [Option<Option<T>>; N],
     names: &str,

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use crate::config::read::{Cursor, Fields};
+use crate::config::shape::Shape;
 use crate::config::{Secret, SecretSource};
 
 /// What is expected where a secret is needed.
@@ -20,6 +21,15 @@ const MAX_BYTES: u64 = 4096;
 /// Says that a secret was typed into the file.
 pub(super) fn refuse_literal(cursor: &Cursor<'_>) {
     cursor.problem(format!("a secret never stands in this file (expected {EXPECTED})"));
+}
+
+/// Reads a secret where nothing else stands; `shape` has the keys `file` and `env`.
+pub(super) fn at(cursor: &Cursor<'_>, shape: &'static Shape) -> Option<(Secret, SecretSource)> {
+    if cursor.scalar().is_some() {
+        refuse_literal(cursor);
+        return None;
+    }
+    read(&cursor.fields(shape)?)
 }
 
 /// Reads the secret named by the keys `file` or `env` of a mapping.

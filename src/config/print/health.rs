@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::source_key;
 use super::yaml::{Tree, list, map, text, word};
+use crate::config::check::pattern;
 use crate::config::value;
 use crate::config::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
-    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, Step, Trust,
+    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, SecretSource, Step, Trust,
 };
-use crate::model::Expect;
+use crate::model::{BodyTest, Expect, HeaderTest, HttpMethod, Pattern, Source};
 
 /// Every layer that is asked, with every default.
 pub(super) fn tree(health: &HealthChecks) -> Tree {
@@ -69,10 +71,39 @@ fn application(check: &ApplicationCheck) -> Tree {
 }
 
 fn business(check: &BusinessCheck) -> Tree {
-    let BusinessAsk::Transaction { host, tls, steps } = &check.ask;
-    let steps = ("transaction", list(steps, step));
-    let asked = optional("host", host).chain(tls_key(tls));
-    map(cadence(&check.cadence).into_iter().chain(asked).chain([steps]))
+    let keys = cadence(&check.cadence).into_iter();
+    match &check.ask {
+        BusinessAsk::Transaction { host, tls, values, steps } => {
+            let secrets = values.iter().map(|(name, _, source)| (name.to_string(), secret(source)));
+            let secrets = Tree::Map(secrets.collect());
+            let secrets = (!values.is_empty()).then_some(("values", secrets));
+            let steps = ("transaction", list(steps, step));
+            let asked = optional("host", host).chain(tls_key(tls)).chain(secrets);
+            map(keys.chain(asked).chain([steps]))
+        }
+        BusinessAsk::Postgres { ask, password } => {
+            let asked = [
+                ("postgres", text(&ask.statement)),
+                ("user", text(&ask.user)),
+                ("database", text(&ask.database)),
+            ];
+            let rest = password_key(password).chain(optional("expect", &ask.expect));
+            map(keys.chain([("query", map(asked.into_iter().chain(rest)))]))
+        }
+        BusinessAsk::Redis { ask, password } => {
+            let asked = [("redis", text(ask.command.join(" ")))].into_iter();
+            let asked = asked.chain(optional("user", &ask.user)).chain(password_key(password));
+            map(keys.chain([("query", map(asked.chain(optional("expect", &ask.expect))))]))
+        }
+    }
+}
+
+fn password_key(password: &Option<SecretSource>) -> Keys {
+    password.as_ref().map(|source| ("password", secret(source))).into_iter()
+}
+
+fn secret(source: &SecretSource) -> Tree {
+    map([source_key(source)])
 }
 
 type Keys = std::option::IntoIter<(&'static str, Tree)>;
@@ -111,12 +142,66 @@ fn endpoint(endpoint: &Endpoint) -> Tree {
 }
 
 fn step(step: &Step) -> Tree {
-    map([("get", text(&step.path)), ("expect", expect(&step.expect))])
+    let request = &step.request;
+    let method = match request.method {
+        HttpMethod::Get => "get",
+        HttpMethod::Head => "head",
+        HttpMethod::Post => "post",
+        HttpMethod::Put => "put",
+        HttpMethod::Patch => "patch",
+        HttpMethod::Delete => "delete",
+    };
+    let headers = request.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+    let body = (!request.body.0.is_empty()).then(|| ("body", text(&request.body)));
+    let save = step.save.iter().map(|(name, source)| (name.to_string(), source_tree(source)));
+    map([(method, text(&request.path))]
+        .into_iter()
+        .chain(named("headers", headers))
+        .chain(body)
+        .chain([("expect", expect(&step.expect))])
+        .chain(named("save", save)))
+}
+
+/// A mapping of names, unless it is empty.
+fn named(key: &'static str, entries: impl Iterator<Item = (String, Tree)>) -> Keys {
+    let entries: Vec<_> = entries.collect();
+    (!entries.is_empty()).then_some((key, Tree::Map(entries))).into_iter()
+}
+
+fn source_tree(source: &Source) -> Tree {
+    map([match source {
+        Source::Json(pointer) => ("json", text(pointer)),
+        Source::Body(Pattern(regex)) => ("regex", text(regex.as_str())),
+        Source::Header(name) => ("header", text(name)),
+    }])
 }
 
 fn expect(expect: &Expect) -> Tree {
     let status = list(&expect.status, |(first, last)| {
         word(if first == last { first.to_string() } else { format!("{first}-{last}") })
     });
-    map([("status", status)])
+    let headers = expect.headers.iter().map(|(name, test)| (name.to_string(), header(test)));
+    let body = expect.body.as_ref().map(|body| {
+        let test = match body {
+            BodyTest::Contains(text_) => ("contains", text(text_)),
+            BodyTest::Matches(Pattern(regex)) => ("regex", text(regex.as_str())),
+        };
+        ("body", map([test]))
+    });
+    // JSON text is YAML: a string keeps its quotes, so that it is not taken for a number.
+    let json = expect.json.iter().map(|(pointer, value)| (pointer.to_string(), word(value)));
+    map([("status", status)]
+        .into_iter()
+        .chain(named("headers", headers))
+        .chain(body)
+        .chain(named("json", json))
+        .chain([("body_bytes", word(value::size(expect.body_bytes_max as u64)))]))
+}
+
+fn header(test: &HeaderTest) -> Tree {
+    match test {
+        HeaderTest::Is(value) => text(value),
+        HeaderTest::Matches(Pattern(regex)) => map([("regex", text(pattern(regex)))]),
+        HeaderTest::Present(present) => map([("present", word(present))]),
+    }
 }

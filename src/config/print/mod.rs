@@ -48,9 +48,13 @@ fn token(token: &Token) -> Tree {
         Role::Viewer => "viewer",
         Role::Operator => "operator",
     };
-    let source = match &token.source {
+    map([("role", word(role)), source_key(&token.source)])
+}
+
+/// Where a secret is kept.
+fn source_key(source: &SecretSource) -> (&'static str, Tree) {
+    match source {
         SecretSource::File(path) => ("file", text(path.display())),
         SecretSource::Env(variable) => ("env", text(variable)),
-    };
-    map([("role", word(role)), source])
+    }
 }

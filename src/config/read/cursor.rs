@@ -94,6 +94,11 @@ impl<'a> Cursor<'a> {
         matches!(&self.node.value, Value::Scalar { text, quoted: false } if text == word)
     }
 
+    /// It is a scalar in quotes, or a block: text, whatever it looks like.
+    pub(in crate::config) fn is_quoted(&self) -> bool {
+        matches!(&self.node.value, Value::Scalar { quoted: true, .. })
+    }
+
     /// It is a mapping.
     pub(in crate::config) fn is_mapping(&self) -> bool {
         matches!(self.node.value, Value::Mapping(_))

@@ -140,11 +140,79 @@ fn what_a_probe_cannot_do_is_told_with_its_place() {
             "application: { endpoints: [ /a ], tls: { ca: x, verify: false } }",
             "application.tls.ca: with `verify: false` nobody vouches",
         ),
-        ("business: { transaction: [] }", "business.transaction: the list is empty"),
     ] {
-        let told_all =
-            problems(&with_pool(&format!("backends: [ 1.2.3.4:5 ], health: {{ {layer} }}")));
-        assert!(told_all.contains(&format!(": pools.site.health.{told}")), "{told_all}");
+        assert_told(layer, told);
+    }
+}
+
+/// A config with this layer is refused, and this is said of it.
+fn assert_told(layer: &str, told: &str) {
+    let all = problems(&with_pool(&format!("backends: [ 1.2.3.4:5 ], health: {{ {layer} }}")));
+    assert!(all.contains(&format!(": pools.site.health.{told}")), "{all}");
+}
+
+#[test]
+fn what_an_answer_or_a_transaction_cannot_be_is_told_with_its_place() {
+    for (layer, told) in [
+        ("business: { transaction: [] }", "business.transaction: the list is empty"),
+        (
+            "business: {}",
+            "business: it is not clear what is done (expected `transaction` or `query`)",
+        ),
+        (
+            "business: { transaction: [ { expect: {} } ] }",
+            "business.transaction[0]: the step asks nothing (expected one of `get`",
+        ),
+        (
+            "business: { transaction: [ { get: /a, put: /a } ] }",
+            "business.transaction[0]: this needs exactly one key (expected `get`, `head`",
+        ),
+        (
+            "business: { transaction: [ { get: '/${token}', save: { token: { json: /t } } } ] }",
+            "business.transaction[0].get: no value is called `token` here (expected a name under",
+        ),
+        (
+            "business: { transaction: [ { get: /, save: { token: { header: a } } }, { get: '/${tokn}' } ] }",
+            "business.transaction[1].get: no value is called `tokn` here (did you mean `${token}`?)",
+        ),
+        (
+            "business: { transaction: [ { get: /, save: { a: { json: 'a' } } } ] }",
+            "business.transaction[0].save.a.json: \"a\" does not fit (expected a JSON pointer",
+        ),
+        (
+            "business: { transaction: [ { get: /, save: { a: { regex: '(' } } } ] }",
+            "business.transaction[0].save.a.regex: this is not a regular expression: unclosed group",
+        ),
+        (
+            "business: { transaction: [ { get: /, headers: { Host: a } } ] }",
+            "business.transaction[0].headers.Host: `host` is written by the prober itself",
+        ),
+        (
+            "business: { query: { postgres: 'SELECT 1' } }",
+            "business.query: `user` is missing (expected a user's name)",
+        ),
+        (
+            "business: { query: { postgres: a, user: b, password: hunter2 } }",
+            "business.query.password: a secret never stands in this file",
+        ),
+        (
+            "business: { query: { redis: PING, database: a } }",
+            "business.query.database: `database` belongs to `postgres` (remove it)",
+        ),
+        (
+            "application: { endpoints: [ { path: /, expect: { body: { regex: '[' } } } ] }",
+            "application.endpoints[0].expect.body.regex: this is not a regular expression",
+        ),
+        (
+            "application: { endpoints: [ { path: /, expect: { headers: { a: { regex: '*' } } } } ] }",
+            "application.endpoints[0].expect.headers.a.regex: this is not a regular expression",
+        ),
+        (
+            "application: { endpoints: [ { path: /, expect: { json: { /a~2: b } } } ] }",
+            "application.endpoints[0].expect.json.\"/a~2\": \"/a~2\" does not fit (expected a JSON pointer",
+        ),
+    ] {
+        assert_told(layer, told);
     }
 }
 

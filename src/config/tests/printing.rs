@@ -93,6 +93,11 @@ fn the_choices_of_a_pool_read_back() {
         "backends: [ 1.2.3.4:5 ], health: { application: { endpoints: [ /a ], tls: { verify: false, server_name: a.b } } }",
         "backends: [ 1.2.3.4:5 ], health: { process: { type: http, host: a, path: /x, fall: 9 } }",
         "backends: [ 1.2.3.4:5 ], health: { business: { host: a, transaction: [ { get: /a }, { get: /b, expect: { status: 201 } } ] } }",
+        "backends: [ 1.2.3.4:5 ], health: { application: { endpoints: [ { path: /a, expect: { headers: { A: 'x', b: { regex: 'c|d' }, e: { present: true } }, body: 'a', body_bytes: 1KiB, json: { /: a, /a: 1, /b: '1', /c: -1.50, /d: false, '/e~1f': 'false' } } } ] } }",
+        "backends: [ 1.2.3.4:5 ], health: { application: { endpoints: [ { path: /a, expect: { body: { regex: 'a|b' } } } ] } }",
+        "backends: [ 1.2.3.4:5 ], health: { business: { transaction: [ { post: /a, headers: { X: 'a$b' }, body: \"$x {y} ${ ${}\\n\", save: { a: { json: /b }, c: { regex: 'd' }, e: { header: F } } }, { delete: '/${a}/${c}?${e}', headers: { z: 'Bearer ${a}' }, body: '${c}' } ] } }",
+        "backends: [ 1.2.3.4:5 ], health: { business: { query: { postgres: 'SELECT 1', user: a, password: { env: CARGO_PKG_NAME }, expect: 1 } } }",
+        "backends: [ 1.2.3.4:5 ], health: { business: { query: { redis: 'GET  a', user: b, expect: c } } }",
         "regions: { a: { weight: 0, zones: { z: { backends: [] }, y: { backends: [ 1.2.3.4:5 ] } } }, b: { weight: 2, zones: { z: { weight: 1, backends: [ 'u:1' ] } } } }",
     ] {
         round_trip(&with_pool(pool));

@@ -31,7 +31,7 @@ fn all() -> BTreeMap<&'static str, &'static Shape> {
     found
 }
 
-/// The example that shows every key; what needs a file of its own is filled in: tokens and an
+/// The example that shows every key; what needs a file of its own is filled in: secrets and an
 /// authority's certificate.
 fn full() -> (String, [tempfile::NamedTempFile; 2]) {
     let secret = tempfile::NamedTempFile::new().unwrap();
@@ -40,7 +40,14 @@ fn full() -> (String, [tempfile::NamedTempFile; 2]) {
     std::fs::write(ca.path(), authority.cert.pem()).unwrap();
     std::fs::write(secret.path(), "s3cret\n").unwrap();
     let text = include_str!("../../../conf/full.yaml");
-    assert!(text.contains("tokens: []"));
+    for gap in ["tokens: []", "values: {}", "database: shop", "redis: PING"] {
+        assert!(text.contains(gap), "{gap}");
+    }
+    let file = format!("{{ file: {:?} }}", secret.path());
+    let text = text
+        .replace("values: {}", &format!("values: {{ password: {file} }}"))
+        .replace("database: shop", "database: shop, password: { env: CARGO_PKG_NAME }")
+        .replace("redis: PING", &format!("redis: PING, user: check, password: {file}"));
     let tokens = format!(
         "tokens: [ {{ role: viewer, env: CARGO_PKG_NAME }}, {{ role: operator, file: {:?} }} ]",
         secret.path()

@@ -22,12 +22,15 @@ fn network() -> HealthChecks {
     HealthChecks { network: Some(NetworkCheck::connect(cadence)), ..HealthChecks::default() }
 }
 
+/// Any answer with a good status.
+fn expect() -> Expect {
+    let status = vec![(200, 399)];
+    Expect { status, headers: Vec::new(), body: None, json: Vec::new(), body_bytes_max: 1024 }
+}
+
 /// The application layer with these endpoints, `fall` 3 and `rise` 2.
 fn application(paths: &[&str]) -> HealthChecks {
-    let endpoint = |path: &&str| Endpoint {
-        path: (*path).into(),
-        expect: Expect { status: vec![(200, 399)] },
-    };
+    let endpoint = |path: &&str| Endpoint { path: (*path).into(), expect: expect() };
     let check = ApplicationCheck {
         cadence: cadence(Duration::from_secs(1), 3, 2),
         host: None,

@@ -110,6 +110,10 @@ where
     }
 
     /// Follows a new plan.
+    #[expect(
+        clippy::mutable_key_type,
+        reason = "an expression is compared and hashed by its text, not by its caches"
+    )]
     fn adopt(&mut self, plan: &ProbePlan, now: Instant) {
         let mut wanted: HashMap<Check, Vec<Recipient>> = HashMap::new();
         for spec in &plan.probes {

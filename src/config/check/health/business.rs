@@ -1,19 +1,30 @@
-//! `health.business`: what a user would do, from the first request to the last.
+//! `health.business`: what a user would do, or what a database answers.
 
-use super::{cadence, expect, http, tls};
+use std::sync::Arc;
+
+use super::{cadence, http, query, step, tls};
+use crate::config::check::secret;
 use crate::config::defaults::{BUSINESS_FALL, BUSINESS_INTERVAL, BUSINESS_TIMEOUT};
-use crate::config::read::{Cursor, Fields};
-use crate::config::shape::{Key, Kind, Shape, key, required};
-use crate::config::{BusinessAsk, BusinessCheck, Cadence, Step};
+use crate::config::problem::shown;
+use crate::config::read::{Fields, Named};
+use crate::config::shape::{Key, Kind, Shape, key};
+use crate::config::{BusinessAsk, BusinessCheck, Cadence, SecretSource};
+use crate::model::Secret;
 
 pub(super) static SHAPE: Shape = Shape {
     name: "business_check",
-    about: "A synthetic transaction.",
+    about: "A synthetic transaction; either `transaction` or `query`.",
     keys: &[
-        required(
+        key(
             "transaction",
-            Kind::List(&Kind::Shape(&STEP)),
+            Kind::List(&Kind::Shape(&step::SHAPE)),
             "HTTP requests in order, each of which must be answered as expected; at least one.",
+        ),
+        key("query", Kind::Shape(&query::SHAPE), "A question to a database."),
+        key(
+            "values",
+            Kind::Map { of: "value", values: &Kind::Shape(&query::SECRET), x_keys: false },
+            "Secrets that the transaction sends as `${name}`.",
         ),
         cadence::interval("From one transaction's start to the next's; default `5s`."),
         cadence::timeout("How long one may take, all its steps together; default `2s`."),
@@ -23,41 +34,52 @@ pub(super) static SHAPE: Shape = Shape {
         http::HOST,
         tls::KEY,
     ],
-    later: &["query"],
-};
-
-static STEP: Shape = Shape {
-    name: "step",
-    about: "One request of a transaction.",
-    keys: &[
-        required("get", Kind::Text(http::PATH), "The target of a `GET`, with query if needed."),
-        expect::KEY,
-    ],
-    later: &["post", "headers", "body", "save"],
+    later: &[],
 };
 
 const FALL: Key = key("fall", cadence::COUNT, "Failures in a row until Down; default 2.");
 
 /// Reads the layer.
 pub(super) fn check(fields: &Fields<'_>) -> BusinessCheck {
+    let default = cadence::default(BUSINESS_INTERVAL, BUSINESS_TIMEOUT);
+    let cadence = cadence::read(fields, Cadence { fall: BUSINESS_FALL, ..default });
+    let transaction = transaction(fields);
+    if fields.has("transaction") == fields.has("query") {
+        fields.cursor().problem("it is not clear what is done (expected `transaction` or `query`)");
+    }
+    let Some(query) = fields.fields("query") else {
+        return BusinessCheck { cadence, ask: transaction };
+    };
+    for name in ["values", "host", "tls"] {
+        if let Some(cursor) = fields.get(name) {
+            cursor
+                .problem(format!("`{name}` belongs to `transaction`, not to `query` (remove it)"));
+        }
+    }
+    BusinessCheck { cadence, ask: query::check(&query).unwrap_or(transaction) }
+}
+
+fn transaction(fields: &Fields<'_>) -> BusinessAsk {
     let steps = fields.list("transaction").unwrap_or_default();
     if let (true, Some(cursor)) = (steps.is_empty(), fields.get("transaction")) {
         cursor.problem("the list is empty (expected at least one step such as `{ get: /login }`)");
     }
-    let default = cadence::default(BUSINESS_INTERVAL, BUSINESS_TIMEOUT);
-    BusinessCheck {
-        cadence: cadence::read(fields, Cadence { fall: BUSINESS_FALL, ..default }),
-        ask: BusinessAsk::Transaction {
-            host: fields.get("host").and_then(|cursor| http::host(&cursor)),
-            tls: tls::read(fields),
-            steps: steps.iter().filter_map(step).collect(),
-        },
+    let values = fields.entries("values").unwrap_or_default();
+    let values: Vec<_> = values.iter().filter_map(value).collect();
+    let mut known = values.iter().map(|(name, ..)| Arc::clone(name)).collect();
+    BusinessAsk::Transaction {
+        host: fields.get("host").and_then(|cursor| http::host(&cursor)),
+        tls: tls::read(fields),
+        values,
+        steps: steps.iter().filter_map(|cursor| step::check(cursor, &mut known)).collect(),
     }
 }
 
-fn step(cursor: &Cursor<'_>) -> Option<Step> {
-    let fields = cursor.fields(&STEP)?;
-    let expect = expect::read(&fields);
-    let path = fields.get("get").and_then(|cursor| http::path(&cursor))?;
-    Some(Step { path, expect })
+fn value(named: &Named<'_>) -> Option<(Arc<str>, Secret, SecretSource)> {
+    if !step::is_value_name(named.name) {
+        let name = shown(named.name);
+        named.problem(format!("{name} is not a value's name (expected letters, digits and `_`)"));
+    }
+    let (secret, source) = secret::at(&named.value, &query::SECRET)?;
+    Some((Arc::from(named.name), secret, source))
 }

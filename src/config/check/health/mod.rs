@@ -7,6 +7,8 @@ mod expect;
 mod http;
 mod phi;
 mod process;
+mod query;
+mod step;
 mod tls;
 
 use crate::config::defaults::{NETWORK_INTERVAL, NETWORK_TIMEOUT};
