@@ -16,6 +16,7 @@ mod bodies;
 mod deadlines;
 mod events;
 mod failover;
+mod faults;
 mod harness;
 mod identity;
 mod leaving;
