@@ -43,6 +43,12 @@ fn told(event: &Event) -> (String, Vec<String>) {
             let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
             (format!("health: {pool}/{backend} {from} -> {to}{why}"), none())
         }
+        Event::CommonCause { pool, failure: Some(failure) } => {
+            (format!("common cause: every zone of {pool} shows {failure}: no failover"), none())
+        }
+        Event::CommonCause { pool, failure: None } => {
+            (format!("common cause: over in {pool}"), none())
+        }
         Event::Resolved { pool, backend, addresses } => {
             (format!("resolved: {pool}/{backend} has {addresses} address(es)"), none())
         }

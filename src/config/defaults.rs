@@ -53,6 +53,10 @@ pub const BUSINESS_FALL: u32 = 2;
 pub const RISE: u32 = 2;
 /// How much of the interval a probe may be early or late.
 pub const JITTER: f64 = 0.1;
+/// What a failing application keeps of its weight where it is degraded, not removed.
+pub const DEGRADE: f64 = 0.5;
+/// What a failing transaction leaves of the weight at the least.
+pub const FLOOR: f64 = 0.1;
 /// φ from which a silence is a suspicion: P(later) ≈ 3.4e-4.
 pub const PHI_SUSPECT: u32 = 8;
 /// φ from which a silence is a verdict: P(later) ≈ 1.1e-7.

@@ -122,6 +122,8 @@ pub struct ApplicationCheck {
     pub tls: Option<ProbeTls>,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
+    /// What is left of the weight while one of them fails; `None` = the backend is out.
+    pub degrade: Option<f64>,
 }
 
 /// One HTTP endpoint to ask.
@@ -140,6 +142,8 @@ pub struct BusinessCheck {
     pub cadence: Cadence,
     /// What is done.
     pub ask: BusinessAsk,
+    /// What is left of the weight at the least while it fails, 0..=1.
+    pub floor: f64,
 }
 
 /// What a business check does.

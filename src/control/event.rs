@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Actor, ReloadError, Reloaded};
 use crate::events::wire::{Configuration, Move};
-use crate::model::{BackendKey, Health, Order};
+use crate::model::{BackendKey, Failure, Health, Order};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,13 @@ pub(super) enum Event {
         to: Health,
         /// Why it is not up, when it is not; capped and escaped.
         reason: Option<Arc<str>>,
+    },
+    /// Every zone of a pool shows the same business failure, or no longer does: one alert.
+    CommonCause {
+        /// The pool.
+        pool: Arc<str>,
+        /// What all of them show; `None` = it is over.
+        failure: Option<Failure>,
     },
     /// A hostname's addresses changed.
     Resolved {

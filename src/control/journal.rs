@@ -63,6 +63,13 @@ fn log(event: &Event) {
                 warn!(%backend, %from, health = %now, reason, "backend health changed");
             }
         }
+        Event::CommonCause { pool, failure: Some(failure) } => {
+            let failure = failure.name();
+            warn!(%pool, failure, "every zone shows the same business failure: no failover");
+        }
+        Event::CommonCause { pool, failure: None } => {
+            info!(%pool, "zones no longer show the same business failure");
+        }
         Event::Resolved { pool, backend, addresses } => {
             info!(%pool, %backend, addresses, "hostname resolved");
         }

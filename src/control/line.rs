@@ -26,6 +26,10 @@ pub(super) fn of(event: Event, anchor: Anchor) -> wire::Event {
             factor: to.factor(),
             reason: reason.as_deref().map(clean),
         },
+        Event::CommonCause { pool, failure } => wire::Event::CommonCause {
+            pool: clean(&pool),
+            failure: failure.map(|failure| failure.name().to_owned()),
+        },
         Event::Resolved { pool, backend, addresses } => {
             wire::Event::Resolved { pool: clean(&pool), backend: clean(&backend), addresses }
         }

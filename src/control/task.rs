@@ -206,6 +206,10 @@ impl Task {
                     self.journal.record(Event::Health { backend, from, to, reason });
                 }
                 Change::Expired(order) => self.expired(order),
+                Change::CommonCause(pool, symptom) => {
+                    let failure = symptom.map(|(_, failure)| failure);
+                    self.journal.record(Event::CommonCause { pool, failure });
+                }
                 Change::Resolved(spec, addresses) => {
                     let (pool, backend) = (spec.pool, spec.backend);
                     self.journal.record(Event::Resolved { pool, backend, addresses });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Ordered;
-use crate::config::{Config, HealthChecks, Pool, ResolvedBackend, expand};
+use crate::config::{Config, Pool, ResolvedBackend, expand};
 use crate::health::{self, BackendHealth};
 use crate::model::{Address, Addresses, BackendKey, Health, PoolName};
 
@@ -80,7 +80,7 @@ impl<'a> Known<'a> {
         }
         let member = |backend: ResolvedBackend| {
             let replaced = !stays.get(&backend.authority).copied().unwrap_or_default();
-            let health = self.health(&backend, replaced, &pool.health, now, changes);
+            let health = self.health(&backend, replaced, pool, now, changes);
             Member { backend, health, ordered: Ordered::default() }
         };
         backends.into_iter().map(member).collect()
@@ -92,11 +92,11 @@ impl<'a> Known<'a> {
         &self,
         backend: &ResolvedBackend,
         replaced: bool,
-        checks: &HealthChecks,
+        config: &Pool,
         now: Instant,
         changes: &mut Changes,
     ) -> BackendHealth {
-        let pool = &backend.key.pool;
+        let (pool, checks) = (&config.name, &config.health);
         let same_address = |member: &&&Member| member.backend.address == backend.address;
         let same = self.by_key.get(&backend.key).filter(same_address);
         let same = same.or_else(|| self.by_address.get(&(pool, &backend.address)));
@@ -107,8 +107,9 @@ impl<'a> Known<'a> {
         let (mut health, moves) = match (same, moved) {
             (Some(member), _) => (member.health.clone(), false),
             (None, Some(member)) => (member.health.clone(), true),
-            (None, None) => return BackendHealth::new(checks, now),
+            (None, None) => (BackendHealth::new(checks, now), false),
         };
+        health.watch(config.regions.iter().map(|region| region.zones.len()).sum::<usize>() > 1);
         let before = health.health().0;
         let moved = if moves { health.moved(now) } else { None };
         let change = health.reconfigure(checks, now).or(moved);

@@ -33,6 +33,7 @@ mod share;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
+mod watches;
 
 pub use candidate::Candidate;
 pub use decide::{Inputs, decide};

@@ -13,12 +13,13 @@ use super::member::{Changes, carried_over};
 use super::orders::Orders;
 use super::pace::Pace;
 use super::report::Report;
+use super::watches::Watches;
 use super::{Candidate, Member};
 use crate::config::{Config, Pool, Target};
-use crate::health::{self, BackendHealth};
+use crate::health::{self, BackendHealth, Symptom, Turn};
 use crate::model::{
-    Addresses, Admin, BackendKey, Lookup, LookupPlan, LookupSpec, Observation, Order, Plan,
-    Resolution, Traffic,
+    Addresses, Admin, BackendKey, Layer, Lookup, LookupPlan, LookupSpec, Observation, Order, Plan,
+    PoolName, Resolution, Traffic,
 };
 
 /// One fact.
@@ -42,6 +43,8 @@ pub enum Input {
 pub enum Change {
     /// A backend's verdict.
     Health(BackendKey, health::Change),
+    /// A business failure shows in every zone of a pool, or (`None`) not any more.
+    CommonCause(PoolName, Option<Symptom>),
     /// A hostname's addresses: how many it has now.
     Resolved(LookupSpec, usize),
     /// A hostname can no longer be resolved, or for another reason than before.
@@ -80,6 +83,7 @@ pub struct State {
     report: Report,
     pace: Pace,
     alarms: Alarms,
+    watches: Watches,
 }
 
 impl State {
@@ -98,6 +102,7 @@ impl State {
             report: Report::default(),
             pace: Pace::default(),
             alarms: Alarms::default(),
+            watches: Watches::default(),
         };
         state.gather(now);
         state.decide();
@@ -119,7 +124,8 @@ impl State {
     /// When a step is due although nothing new happened; `None` = when something does.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.pace.due().into_iter().chain(self.order_due).chain(self.alarms.next()).min()
+        let looks = self.alarms.next().into_iter().chain(self.watches.due());
+        self.pace.due().into_iter().chain(self.order_due).chain(looks).min()
     }
 
     /// The configuration in force.
@@ -171,6 +177,12 @@ impl State {
         LookupPlan { lookups: lookups(&self.config).collect() }
     }
 
+    /// The business failure that every zone of a pool shows, and since when.
+    #[must_use]
+    pub fn common_cause(&self, pool: &PoolName) -> Option<(Symptom, Instant)> {
+        self.watches.active(pool)
+    }
+
     /// Why a hostname's last lookup failed, while that is not mended.
     #[must_use]
     pub fn lookup_failure(&self, spec: &LookupSpec) -> Option<&Arc<str>> {
@@ -181,6 +193,9 @@ impl State {
         match input {
             Input::Observed(seen) => {
                 self.judge(&seen.backend, now, changes, |health| health.observe(&seen));
+                if seen.layer == Layer::Business && self.watches.awaits_end(&seen.backend.pool) {
+                    self.watch(&seen.backend.pool, now, changes);
+                }
             }
             Input::Sampled(sample) => {
                 self.judge(&sample.backend, now, changes, |health| health.traffic(&sample, now));
@@ -234,8 +249,30 @@ impl State {
         let due: Vec<Place> = std::iter::from_fn(|| self.alarms.pop(now)).collect();
         for (pool, place) in due {
             let member = self.pools.get(pool).and_then(|pool| pool.get(place));
-            let Some(key) = member.map(|member| member.backend.key.clone()) else { continue };
+            let Some(member) = member else { continue };
+            let key = member.backend.key.clone();
+            if member.health.business_due(now) {
+                self.watch(&key.pool, now, changes);
+            }
             self.judge(&key, now, changes, |health| health.elapse(now));
+        }
+        while let Some(pool) = self.watches.overdue(now) {
+            self.watch(&pool, now, changes);
+        }
+    }
+
+    /// Looks for a common cause in a pool.
+    fn watch(&mut self, name: &PoolName, now: Instant, changes: &mut Vec<Change>) {
+        let mut pools = self.config.pools.iter().zip(&mut self.pools);
+        let Some((pool, members)) = pools.find(|(pool, _)| pool.name == *name) else { return };
+        let Some((turn, told)) = self.watches.judge(pool, members, now) else { return };
+        let symptom = match turn {
+            Turn::Began(symptom) => Some(symptom),
+            Turn::Ended => None,
+        };
+        changes.push(Change::CommonCause(name.clone(), symptom));
+        for (key, change) in told {
+            self.turned(&key, Some(change), now, changes);
         }
     }
 
@@ -305,8 +342,12 @@ impl State {
 
     /// Finds the members anew, keeping what is known of them.
     fn gather(&mut self, now: Instant) -> Changes {
-        let (pools, changes) = carried_over(&self.config, &self.addresses, &self.pools, now);
+        let (pools, mut changes) = carried_over(&self.config, &self.addresses, &self.pools, now);
         self.pools = pools;
+        self.watches.retain(&self.config.pools);
+        for (pool, members) in self.config.pools.iter().zip(&mut self.pools) {
+            changes.extend(self.watches.follow(pool, members, now));
+        }
         self.follow_orders(now);
         self.places.clear();
         self.alarms = Alarms::default();

@@ -53,6 +53,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// Every zone of a pool shows the same business failure, or no longer does.
+    CommonCause {
+        /// The pool.
+        pool: String,
+        /// What all of them show; absent = it is over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     /// Input: a hostname's addresses changed.
     Resolved {
         /// The pool.
@@ -120,7 +128,8 @@ impl Event {
             | Self::Resolved { .. }
             | Self::Ordered { .. } => true,
             Self::Reload { ok, .. } => *ok,
-            Self::Unresolved { .. }
+            Self::CommonCause { .. }
+            | Self::Unresolved { .. }
             | Self::Expired { .. }
             | Self::Confirmed { .. }
             | Self::Published { .. } => false,

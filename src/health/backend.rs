@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::combine::{Cause, combine};
+use super::combine::{Cause, Said, combine};
+use super::common_cause::{Patience, Symptom};
 use super::detector::Verdict;
 use super::ejection::Ejection;
 use super::evidence::Evidence;
 use super::layer::LayerState;
 use super::plan::asked;
 use crate::config::HealthChecks;
-use crate::model::{Failure, Health, Observation, Reason, Traffic};
+use crate::model::{
+    AgentReport, AgentState, Failure, Health, Layer, Observation, ProbeKind, Reason, Traffic,
+};
 
 /// The verdict changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +36,10 @@ pub struct BackendHealth {
     /// The layers asked, lowest first.
     layers: Vec<LayerState>,
     ejection: Option<Ejection>,
+    /// What its agent last asked for, if it has one.
+    agent: Option<AgentReport>,
+    /// When a failing business layer counts.
+    business: Patience,
     health: Health,
     cause: Option<Cause>,
     reason: Option<Reason>,
@@ -47,6 +54,8 @@ impl BackendHealth {
         let mut fresh = Self {
             layers: Vec::new(),
             ejection: None,
+            agent: None,
+            business: Patience::default(),
             health: Health::Unknown,
             cause: None,
             reason: None,
@@ -79,6 +88,10 @@ impl BackendHealth {
         if !state.record(seen) {
             return None;
         }
+        // An agent that says `down` has failed its check, and asks for no part.
+        if let Some(report) = seen.agent.as_ref().filter(|it| it.state != AgentState::Down) {
+            self.agent = Some(report.clone());
+        }
         let thresholds = state.thresholds();
         if index == 0 {
             self.ejection.take_if(|ejection| ejection.proven(seen, thresholds));
@@ -89,12 +102,40 @@ impl BackendHealth {
     /// When [`elapse`](Self::elapse) is due although nothing was seen.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.layers.iter().filter_map(LayerState::due).min()
+        self.layers.iter().filter_map(LayerState::due).chain(self.business.due()).min()
     }
 
-    /// Takes over that time has passed: a silence may have become a verdict.
+    /// Takes over that time has passed: a silence may have become a verdict, or a business failure
+    /// that is not a common cause may count from now on.
     pub fn elapse(&mut self, now: Instant) -> Option<Change> {
+        self.business.confirm(now);
         self.layers.iter_mut().for_each(|state| state.elapse(now));
+        self.settle(now)
+    }
+
+    /// The pool has several zones, or not: only then may a business failure have a common cause.
+    pub fn watch(&mut self, several_zones: bool) {
+        self.business.watched = several_zones;
+    }
+
+    /// A business failure is about to count: whoever watches the pool judges before
+    /// [`elapse`](Self::elapse).
+    #[must_use]
+    pub fn business_due(&self, now: Instant) -> bool {
+        self.business.due().is_some_and(|due| due <= now)
+    }
+
+    /// What the business layer showed last of a backend that serves (`Some(None)` = it is well).
+    #[must_use]
+    pub fn symptom(&self) -> Option<Option<Symptom>> {
+        let serves = matches!(self.health, Health::Up | Health::Degraded(_));
+        let business = self.layers.last().filter(|state| state.layer() == Layer::Business);
+        business.filter(|_| serves)?.symptom()
+    }
+
+    /// The business layer's failure has a common cause, or no longer has.
+    pub fn excuse(&mut self, excused: bool, now: Instant) -> Option<Change> {
+        self.business.excuse(excused);
         self.settle(now)
     }
 
@@ -124,7 +165,11 @@ impl BackendHealth {
     /// counts, which may bring the backend in.
     pub fn reconfigure(&mut self, checks: &HealthChecks, now: Instant) -> Option<Change> {
         let proved_by = self.layers.first().map(LayerState::questions);
+        let process = self.questions(Layer::Process);
         self.ask(checks, self.start(), now);
+        if self.questions(Layer::Process) != process {
+            self.agent = None;
+        }
         match (self.layers.first(), &mut self.ejection) {
             (None, ejection) => *ejection = None,
             (Some(proving), Some(ejection)) if proved_by != Some(proving.questions()) => {
@@ -144,6 +189,7 @@ impl BackendHealth {
         let start = self.start();
         self.layers.iter_mut().for_each(|state| state.forget(start, now));
         self.ejection = None;
+        self.agent = None;
         self.settle(now)
     }
 
@@ -182,8 +228,8 @@ impl BackendHealth {
 
     /// Combines all evidence anew.
     fn settle(&mut self, now: Instant) -> Option<Change> {
-        let said = self.layers.iter().map(|state| (state.layer(), state.verdict()));
-        let (to, cause) = combine(&said, self.ejection.is_some());
+        let said = self.said();
+        let (to, cause) = combine(&said, self.agent_part(), self.ejection.is_some());
         let reason = cause.and_then(|cause| self.reason_of(cause));
         let from = std::mem::replace(&mut self.health, to);
         let was = (self.cause, self.reason.take());
@@ -197,8 +243,37 @@ impl BackendHealth {
         Some(Change { from, to, cause, reason, at: now })
     }
 
+    /// What is asked on a layer.
+    fn questions(&self, layer: Layer) -> Option<Vec<ProbeKind>> {
+        let state = self.layers.iter().find(|state| state.layer() == layer)?;
+        Some(state.questions())
+    }
+
+    /// The part of the weight that the agent asks for.
+    fn agent_part(&self) -> f64 {
+        match &self.agent {
+            Some(report) if report.state == AgentState::Drain => 0.0,
+            Some(report) => report.weight.unwrap_or(1.0),
+            None => 1.0,
+        }
+    }
+
+    /// What each layer says that counts.
+    fn said(&mut self) -> Vec<Said> {
+        let mut said: Vec<Said> = self.layers.iter().map(LayerState::said).collect();
+        let business = self.layers.last().filter(|state| state.layer() == Layer::Business);
+        if let (Some(state), Some(last)) = (business, said.last_mut())
+            && !self.business.counts(state.others_asked())
+            && last.verdict == Verdict::Down
+        {
+            last.verdict = Verdict::Up;
+        }
+        said
+    }
+
     fn reason_of(&self, cause: Cause) -> Option<Reason> {
         match cause {
+            Cause::Agent => self.agent.as_ref().map(asked_for),
             Cause::Traffic => self.ejection.as_ref().map(|ejection| ejection.reason().clone()),
             Cause::Layer(layer) => {
                 let state = self.layers.iter().find(|state| state.layer() == layer)?;
@@ -206,4 +281,16 @@ impl BackendHealth {
             }
         }
     }
+}
+
+/// An agent's wish, as a reason.
+fn asked_for(report: &AgentReport) -> Reason {
+    let AgentReport { state, weight, reason } = report;
+    let wish = match (state, weight) {
+        (AgentState::Drain, _) => "the agent drains".to_owned(),
+        (_, weight) => format!("the agent asks for {:.0} %", weight.unwrap_or(1.0) * 100.0),
+    };
+    let whole = if reason.is_empty() { wish } else { format!("{wish}: {reason}") };
+    let detail: String = whole.chars().take(200).collect();
+    Reason { failure: Failure::Rejected, detail: detail.into() }
 }

@@ -7,7 +7,7 @@ use super::evidence::{CheckEvidence, Detector};
 use super::history::{History, Sample};
 use super::phi::Rhythm;
 use crate::config::Phi;
-use crate::model::{Observation, Outcome, ProbeKind, Reason};
+use crate::model::{Failure, Observation, Outcome, ProbeKind, Reason};
 
 /// How a layer's results are judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub(super) struct Check {
     /// What made it down, if it is.
     decided_by: Option<Detector>,
     since: Instant,
+    /// The first failure since the last pass.
+    failing_since: Option<Instant>,
     last_failure: Option<Reason>,
     history: History,
 }
@@ -47,6 +49,7 @@ impl Check {
             rhythm: Rhythm::default(),
             decided_by: None,
             since: now,
+            failing_since: None,
             last_failure: None,
             history: History::default(),
         }
@@ -71,6 +74,7 @@ impl Check {
             Outcome::Pass => self.passed(seen.at, rules),
             Outcome::Fail(reason) => {
                 self.last_failure = Some(reason.clone());
+                self.failing_since.get_or_insert(seen.at);
                 if self.detector.fail(rules.thresholds) {
                     self.fell(Detector::Fall, seen.at);
                 }
@@ -82,7 +86,22 @@ impl Check {
         self.history.push(Sample { at, latency, outcome: seen.outcome.clone() });
     }
 
+    /// Since when nothing but failures was seen.
+    pub(super) fn failing_since(&self) -> Option<Instant> {
+        self.failing_since
+    }
+
+    /// How the newest result failed (`Some(None)` = it passed); `None` before the first.
+    pub(super) fn newest(&self) -> Option<Option<Failure>> {
+        match (self.detector.fails(), self.detector.passes()) {
+            (0, 0) => None,
+            (0, _) => Some(None),
+            _ => Some(self.last_failure.as_ref().map(|reason| reason.failure)),
+        }
+    }
+
     fn passed(&mut self, at: Instant, rules: &Rules) {
+        self.failing_since = None;
         if let Some(phi) = &rules.phi {
             self.rhythm.pass(at, self.verdict() != Verdict::Down, phi);
         }
@@ -132,6 +151,7 @@ impl Check {
         self.rhythm = Rhythm::default();
         self.decided_by = None;
         self.since = now;
+        self.failing_since = None;
         self.last_failure = None;
     }
 

@@ -1,18 +1,23 @@
 //! One layer of one backend: its checks, and the one verdict they add up to.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::check::{Check, Rules};
+use super::combine::Said;
+use super::common_cause::Symptom;
 use super::detector::{Thresholds, Verdict};
 use super::evidence::LayerEvidence;
-use super::plan::Asked;
+use super::plan::{Asked, Consequence};
 use crate::config::Phi;
-use crate::model::{Layer, Observation, ProbeKind, Reason};
+use crate::model::{Failure, Layer, Observation, ProbeKind, Reason};
 
 /// The state of one layer.
 #[derive(Clone, Debug)]
 pub(super) struct LayerState {
     layer: Layer,
+    consequence: Consequence,
+    /// How long it takes until every backend was asked once more.
+    round: Duration,
     rules: Rules,
     checks: Vec<Check>,
     since: Instant,
@@ -27,7 +32,8 @@ impl LayerState {
         start: Verdict,
         now: Instant,
     ) -> Self {
-        let Asked { layer, cadence, questions } = asked;
+        let Asked { layer, cadence, questions, consequence } = asked;
+        let round = cadence.interval.mul_f64(1.0 + cadence.jitter.clamp(0.0, 1.0));
         let thresholds = Thresholds { rise: cadence.rise, fall: cadence.fall };
         let rules = Rules { thresholds, interval: cadence.interval, phi };
         let same_pace = before.as_ref().is_some_and(|state| state.rules.interval == rules.interval);
@@ -47,7 +53,7 @@ impl LayerState {
                 None => Check::new(question, start, now),
             })
             .collect();
-        let mut state = Self { layer, rules, checks, since };
+        let mut state = Self { layer, consequence, round, rules, checks, since };
         if verdict != Some(state.verdict()) {
             state.since = now;
         }
@@ -79,6 +85,39 @@ impl LayerState {
             .into_iter()
             .find(|verdict| any(*verdict))
             .unwrap_or(Verdict::Up)
+    }
+
+    /// What it says, and what would follow.
+    pub(super) fn said(&self) -> Said {
+        let keeps = match self.consequence {
+            Consequence::Remove => None,
+            Consequence::Degrade(factor) => Some(factor),
+            Consequence::Lower(floor) => Some(self.passing().max(floor)),
+        };
+        Said { layer: self.layer, verdict: self.verdict(), keeps }
+    }
+
+    /// When every other backend was asked since the failure was first seen by which this layer is
+    /// down; `None` if it is not.
+    pub(super) fn others_asked(&self) -> Option<Instant> {
+        let down = self.checks.iter().filter(|check| check.verdict() == Verdict::Down);
+        let first = down.map(|check| check.failing_since().unwrap_or(self.since)).min();
+        first.map(|first| first + self.round)
+    }
+
+    /// How the newest results look: `Some(None)` = well; `None` before the first.
+    pub(super) fn symptom(&self) -> Option<Option<Symptom>> {
+        let newest = self.checks.iter().enumerate();
+        let mut newest = newest.filter_map(|(index, check)| Some((index, check.newest()?)));
+        let first = newest.next()?;
+        let failing = |(index, failure): (usize, Option<Failure>)| Some((index, failure?));
+        Some(failing(first).or_else(|| newest.find_map(failing)))
+    }
+
+    /// The part of the checks that is not down.
+    fn passing(&self) -> f64 {
+        let down = self.checks.iter().filter(|check| check.verdict() == Verdict::Down).count();
+        1.0 - down as f64 / self.checks.len().max(1) as f64
     }
 
     /// The failure behind the verdict, if it is not up and one was seen.

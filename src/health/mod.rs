@@ -29,23 +29,43 @@
 //!
 //! # The backend: truth table
 //!
-//! The first line that fits decides. `·` = any.
+//! The first line that fits decides. `·` = any. *Down* and *unknown* of the application layer are
+//! meant as configured: `on_failure: remove` is "down", `degrade` is "fails", which leaves that
+//! part of the weight. The business layer only ever fails; what it leaves is the part of its
+//! transactions that passes, never less than its `floor`.
 //!
-//! | network | layers above | traffic | verdict | decided by |
-//! | --- | --- | --- | --- | --- |
-//! | not asked | none asked | · | Up | - |
-//! | down | · | · | Down | network |
-//! | · | · | ejected | Down | traffic |
-//! | · | any down | · | Down | the lowest that is |
-//! | unknown | · | · | Unknown | network |
-//! | · | any unknown | · | Unknown | the lowest that is |
-//! | up, presumed or not asked | all up, presumed or not asked | · | Up | - |
+//! | network | process | application | business | agent | traffic | verdict | decided by |
+//! | --- | --- | --- | --- | --- | --- | --- | --- |
+//! | not asked | not asked | not asked | not asked | · | · | Up | - |
+//! | down | · | · | · | · | · | Down | network |
+//! | · | · | · | · | · | ejected | Down | traffic |
+//! | · | down | · | · | · | · | Down | process |
+//! | · | · | down | · | · | · | Down | application |
+//! | unknown | · | · | · | · | · | Unknown | network |
+//! | · | unknown | · | · | · | · | Unknown | process |
+//! | · | · | unknown | · | · | · | Unknown | application |
+//! | not asked | not asked | not asked | unknown | · | · | Unknown | business |
+//! | · | · | fails | · | · | · | Degraded | the least |
+//! | · | · | · | fails | · | · | Degraded | the least |
+//! | · | · | · | · | a part | · | Degraded | the least |
+//! | · | · | · | · | · | · | Up | - |
 //!
-//! The lowest cause is the one shown: a host that cannot be reached fails every layer above too.
+//! Degraded leaves the least of what application and business leave, times the part that the
+//! agent asks for (none while it drains). `the least` is who leaves the least by itself, of equals
+//! the first in the table.
+//!
+//! A business failure that has a common cause, or may still turn out to have one, counts as up
+//! (the `common_cause` submodule says when that is).
+//!
+//! The lowest cause is the one shown: a host that cannot be reached fails every layer above too. A
+//! layer that can only lower the weight is not waited for, unless it is the only one asked. What
+//! an operator ordered is not in the table: an order decides about traffic, in
+//! [`decision`](crate::decision), and never changes what was observed.
 
 mod backend;
 mod check;
 mod combine;
+mod common_cause;
 mod detector;
 mod ejection;
 mod evidence;
@@ -58,6 +78,7 @@ mod tests;
 
 pub use backend::{BackendHealth, Change};
 pub use combine::Cause;
+pub use common_cause::{CommonCause, Symptom, Turn, zone_shows};
 pub use detector::Verdict;
 pub use evidence::{CheckEvidence, Detector, Evidence, LayerEvidence};
 pub use history::{HISTORY, Sample};

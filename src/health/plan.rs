@@ -19,7 +19,7 @@ pub fn probe_plan(config: &Config, resolved: &Addresses) -> ProbePlan {
     let mut plan = ProbePlan::default();
     for pool in &config.pools {
         for backend in expand(pool, resolved) {
-            for Asked { layer, cadence, questions } in asked(&pool.health, &backend.authority) {
+            for Asked { layer, cadence, questions, .. } in asked(&pool.health, &backend.authority) {
                 let questions = questions.into_iter().enumerate();
                 plan.probes.extend(
                     questions.map(|(check, kind)| spec(&backend, layer, check, kind, &cadence)),
@@ -36,6 +36,18 @@ pub(super) struct Asked {
     pub(super) layer: Layer,
     pub(super) cadence: Cadence,
     pub(super) questions: Vec<ProbeKind>,
+    pub(super) consequence: Consequence,
+}
+
+/// What follows when a layer is down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Consequence {
+    /// The backend is out.
+    Remove,
+    /// This part of its weight is left.
+    Degrade(f64),
+    /// The part of its weight is left that passes of the checks, and at least this.
+    Lower(f64),
 }
 
 /// Every layer that is asked, lowest first, of a backend that is called `authority` where no other
@@ -48,6 +60,7 @@ pub(super) fn asked(checks: &HealthChecks, authority: &Arc<str>) -> Vec<Asked> {
             NetworkAsk::Tcp => ProbeKind::Connect,
             NetworkAsk::Icmp => ProbeKind::Ping,
         }],
+        consequence: Consequence::Remove,
     });
     let process = checks.process.as_ref().map(|check| process(check, authority));
     let application = checks.application.as_ref().map(|check| application(check, authority));
@@ -73,7 +86,12 @@ fn process(check: &ProcessCheck, authority: &Arc<str>) -> Asked {
             ProbeKind::Agent { port: *port, send: Arc::clone(send) }
         }
     };
-    Asked { layer: Layer::Process, cadence: check.cadence, questions: vec![question] }
+    Asked {
+        layer: Layer::Process,
+        cadence: check.cadence,
+        questions: vec![question],
+        consequence: Consequence::Remove,
+    }
 }
 
 fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
@@ -85,7 +103,8 @@ fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
         ProbeKind::Http(HttpAsk { tls, host, request, expect })
     });
     let questions = questions.collect();
-    Asked { layer: Layer::Application, cadence: check.cadence, questions }
+    let consequence = check.degrade.map_or(Consequence::Remove, Consequence::Degrade);
+    Asked { layer: Layer::Application, cadence: check.cadence, questions, consequence }
 }
 
 fn business(check: &BusinessCheck, authority: &Arc<str>) -> Asked {
@@ -109,7 +128,12 @@ fn business(check: &BusinessCheck, authority: &Arc<str>) -> Asked {
         BusinessAsk::Postgres { ask, .. } => ProbeKind::Postgres(ask.clone()),
         BusinessAsk::Redis { ask, .. } => ProbeKind::Redis(ask.clone()),
     };
-    Asked { layer: Layer::Business, cadence: check.cadence, questions: vec![question] }
+    Asked {
+        layer: Layer::Business,
+        cadence: check.cadence,
+        questions: vec![question],
+        consequence: Consequence::Lower(check.floor),
+    }
 }
 
 fn named(host: &Option<Arc<str>>, authority: &Arc<str>) -> Arc<str> {

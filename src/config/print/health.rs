@@ -67,11 +67,17 @@ fn process(check: &ProcessCheck) -> Tree {
 fn application(check: &ApplicationCheck) -> Tree {
     let endpoints = ("endpoints", list(&check.endpoints, endpoint));
     let asked = optional("host", &check.host).chain(tls_key(&check.tls));
-    map(cadence(&check.cadence).into_iter().chain(asked).chain([endpoints]))
+    let on_failure = match check.degrade {
+        Some(kept) => map([("degrade", word(value::ratio(kept)))]),
+        None => word("remove"),
+    };
+    let on_failure = ("on_failure", on_failure);
+    map(cadence(&check.cadence).into_iter().chain(asked).chain([endpoints, on_failure]))
 }
 
 fn business(check: &BusinessCheck) -> Tree {
-    let keys = cadence(&check.cadence).into_iter();
+    let floor = ("floor", word(value::ratio(check.floor)));
+    let keys = cadence(&check.cadence).into_iter().chain([floor]);
     match &check.ask {
         BusinessAsk::Transaction { host, tls, values, steps } => {
             let secrets = values.iter().map(|(name, _, source)| (name.to_string(), secret(source)));

@@ -356,3 +356,19 @@ fn a_phi_that_contradicts_itself_is_told() {
     insta::assert_snapshot!(problems(&health("on")), @r#"config:4:58: pools.site.health.phi: "on" does not fit (expected `off`, or a mapping with `suspect`, `failed` and more)"#);
     assert_eq!(valid(&health("off")).config.pools[0].health.phi, None);
 }
+
+#[test]
+fn a_consequence_that_is_none_is_told() {
+    let health = |on_failure: &str| {
+        let application = format!("{{ endpoints: [ /health ], on_failure: {on_failure} }}");
+        with_pool(&format!("backends: [ a:1 ], health: {{ application: {application} }}"))
+    };
+    insta::assert_snapshot!(problems(&health("{ degrade: 0% }")), @"config:4:91: pools.site.health.application.on_failure: `degrade: 0%` leaves nothing of the weight (expected more, or `remove`)");
+    insta::assert_snapshot!(problems(&health("degraded")), @r#"config:4:91: pools.site.health.application.on_failure: "degraded" does not fit (expected `remove` or `degrade`; did you mean `degrade`?)"#);
+    insta::assert_snapshot!(problems(&health("{ degrade: 50 }")), @r#"config:4:102: pools.site.health.application.on_failure.degrade: "50" does not fit (expected a ratio from `0%` to `100%`)"#);
+    let warnings = valid(&health("{ degrade: 100% }")).warnings;
+    assert!(warnings[0].to_string().contains("has no consequence"), "{warnings:?}");
+    let degrade = |text| valid(&health(text)).config.pools[0].health.application.clone();
+    assert_eq!(degrade("degrade").unwrap().degrade, Some(0.5));
+    assert_eq!(degrade("remove").unwrap().degrade, None);
+}

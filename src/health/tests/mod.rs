@@ -1,8 +1,10 @@
 //! Timelines told in text, and properties that hold for every sequence of results.
 
+mod lowering;
 mod properties;
 mod reload;
 mod silence;
+mod table;
 mod timelines;
 
 use std::fmt::Write;
@@ -36,6 +38,7 @@ fn application(paths: &[&str]) -> HealthChecks {
         host: None,
         tls: None,
         endpoints: paths.iter().map(endpoint).collect(),
+        degrade: None,
     };
     HealthChecks { application: Some(check), ..HealthChecks::default() }
 }

@@ -4,8 +4,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::health::combine::combine;
-use crate::health::{Cause, Verdict};
 use crate::model::Health;
 
 /// Both layers with two endpoints: checks 0, 1 and 2 in [`Fact::Probe`].
@@ -199,30 +197,5 @@ proptest! {
         }
         prop_assert_eq!(health.health().0, before);
         prop_assert_eq!(before == Health::Up, health.evidence(now).cause.is_none());
-    }
-}
-
-#[test]
-fn the_truth_table_is_the_documented_one() {
-    use Verdict::{Down, Presumed, Unknown, Up};
-    let network = Some(Cause::Layer(Layer::Network));
-    let application = Some(Cause::Layer(Layer::Application));
-    let all = [None, Some(Unknown), Some(Presumed), Some(Up), Some(Down)];
-    for (low, high, ejected) in all.iter().flat_map(|low| {
-        all.iter().flat_map(move |high| [(*low, *high, false), (*low, *high, true)])
-    }) {
-        let expected = match (low, high, ejected) {
-            (None, None, _) => (Health::Up, None),
-            (Some(Down), _, _) => (Health::Down, network),
-            (_, _, true) => (Health::Down, Some(Cause::Traffic)),
-            (_, Some(Down), _) => (Health::Down, application),
-            (Some(Unknown), _, _) => (Health::Unknown, network),
-            (_, Some(Unknown), _) => (Health::Unknown, application),
-            _ => (Health::Up, None),
-        };
-        let layers = [(Layer::Network, low), (Layer::Application, high)]
-            .into_iter()
-            .filter_map(|(layer, said)| said.map(|said| (layer, said)));
-        assert_eq!(combine(&layers, ejected), expected, "{low:?} {high:?} {ejected}");
     }
 }

@@ -1,9 +1,9 @@
 //! `health.application`: HTTP endpoints that say how the application is.
 
 use super::{cadence, expect, http, tls};
-use crate::config::defaults::{APPLICATION_INTERVAL, APPLICATION_TIMEOUT};
+use crate::config::defaults::{APPLICATION_INTERVAL, APPLICATION_TIMEOUT, DEGRADE};
 use crate::config::read::{Cursor, Fields};
-use crate::config::shape::{Kind, Shape, required};
+use crate::config::shape::{Kind, Shape, key, required};
 use crate::config::{ApplicationCheck, Endpoint};
 
 pub(super) static SHAPE: Shape = Shape {
@@ -18,8 +18,9 @@ pub(super) static SHAPE: Shape = Shape {
         cadence::JITTER,
         http::HOST,
         tls::KEY,
+        key("on_failure", ON_FAILURE, "What follows when one fails; default `remove`."),
     ],
-    later: &["consequence", "method", "headers"],
+    later: &["method", "headers"],
 };
 
 static ENDPOINT_SHAPE: Shape = Shape {
@@ -34,6 +35,17 @@ static ENDPOINT_SHAPE: Shape = Shape {
 
 const ENDPOINT: Kind = Kind::AnyOf(&[Kind::Text(http::PATH), Kind::Shape(&ENDPOINT_SHAPE)]);
 
+const ON_FAILURE: Kind =
+    Kind::AnyOf(&[Kind::Words { now: WORDS, later: &[] }, Kind::Shape(&DEGRADED)]);
+const WORDS: &[&str] = &["remove", "degrade"];
+
+static DEGRADED: Shape = Shape {
+    name: "degraded",
+    about: "Lowers the weight instead of removing the backend.",
+    keys: &[required("degrade", Kind::Ratio, "What is left of the weight; as a word `50%`.")],
+    later: &[],
+};
+
 /// Reads the layer.
 pub(super) fn check(fields: &Fields<'_>) -> ApplicationCheck {
     let endpoints = fields.list("endpoints").unwrap_or_default();
@@ -45,7 +57,22 @@ pub(super) fn check(fields: &Fields<'_>) -> ApplicationCheck {
         host: fields.get("host").and_then(|cursor| http::host(&cursor)),
         tls: tls::read(fields),
         endpoints: endpoints.iter().filter_map(endpoint).collect(),
+        degrade: fields.get("on_failure").and_then(|cursor| degrade(&cursor)),
     }
+}
+
+/// What is left of the weight, unless the backend is to be removed.
+fn degrade(cursor: &Cursor<'_>) -> Option<f64> {
+    if !cursor.is_mapping() {
+        return cursor.word(WORDS, &[]).filter(|word| *word == "degrade").map(|_| DEGRADE);
+    }
+    let kept = cursor.fields(&DEGRADED)?.ratio("degrade")?;
+    if kept <= 0.0 {
+        cursor.problem("`degrade: 0%` leaves nothing of the weight (expected more, or `remove`)");
+    } else if kept >= 1.0 {
+        cursor.warning("`degrade: 100%`: that an endpoint fails has no consequence");
+    }
+    Some(kept)
 }
 
 fn endpoint(cursor: &Cursor<'_>) -> Option<Endpoint> {

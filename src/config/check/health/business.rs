@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{cadence, http, query, step, tls};
 use crate::config::check::secret;
-use crate::config::defaults::{BUSINESS_FALL, BUSINESS_INTERVAL, BUSINESS_TIMEOUT};
+use crate::config::defaults::{BUSINESS_FALL, BUSINESS_INTERVAL, BUSINESS_TIMEOUT, FLOOR};
 use crate::config::problem::shown;
 use crate::config::read::{Fields, Named};
 use crate::config::shape::{Key, Kind, Shape, key};
@@ -33,6 +33,11 @@ pub(super) static SHAPE: Shape = Shape {
         cadence::JITTER,
         http::HOST,
         tls::KEY,
+        key(
+            "floor",
+            Kind::Ratio,
+            "What is left of the weight at the least while it fails; default `10%`.",
+        ),
     ],
     later: &[],
 };
@@ -43,12 +48,13 @@ const FALL: Key = key("fall", cadence::COUNT, "Failures in a row until Down; def
 pub(super) fn check(fields: &Fields<'_>) -> BusinessCheck {
     let default = cadence::default(BUSINESS_INTERVAL, BUSINESS_TIMEOUT);
     let cadence = cadence::read(fields, Cadence { fall: BUSINESS_FALL, ..default });
+    let floor = fields.ratio("floor").unwrap_or(FLOOR);
     let transaction = transaction(fields);
     if fields.has("transaction") == fields.has("query") {
         fields.cursor().problem("it is not clear what is done (expected `transaction` or `query`)");
     }
     let Some(query) = fields.fields("query") else {
-        return BusinessCheck { cadence, ask: transaction };
+        return BusinessCheck { cadence, ask: transaction, floor };
     };
     for name in ["values", "host", "tls"] {
         if let Some(cursor) = fields.get(name) {
@@ -56,7 +62,7 @@ pub(super) fn check(fields: &Fields<'_>) -> BusinessCheck {
                 .problem(format!("`{name}` belongs to `transaction`, not to `query` (remove it)"));
         }
     }
-    BusinessCheck { cadence, ask: query::check(&query).unwrap_or(transaction) }
+    BusinessCheck { cadence, ask: query::check(&query).unwrap_or(transaction), floor }
 }
 
 fn transaction(fields: &Fields<'_>) -> BusinessAsk {
