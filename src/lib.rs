@@ -50,5 +50,6 @@ pub mod metrics;
 pub mod model;
 pub mod net;
 pub mod probe;
+pub mod sim;
 pub mod state_dir;
 pub mod table;

@@ -116,6 +116,7 @@ const PURE: &[&str] = &[
     "src/balance/",
     "src/health/",
     "src/decision/",
+    "src/sim/",
     "src/table/build",
     "src/bench/measure/",
     "src/bench/report/",

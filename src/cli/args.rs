@@ -21,6 +21,7 @@ Examples:
   pulsegate status                             what every backend is doing, and why
   pulsegate reload                             put the changed file in force
   pulsegate bench http://127.0.0.1:8080/ --target p99=200ms
+  pulsegate simulate --scenario drill.yaml     what would happen if
 
 Exit codes: 0 done, 1 failed, 2 bad usage or bad configuration.";
 
@@ -126,6 +127,18 @@ Examples:
   pulsegate bench http://127.0.0.1:8080/ --target p50=50ms,p99=200ms,errors=0.01%
   pulsegate bench http://127.0.0.1:8080/ --ramp 1000:10s,2000:10s --arrivals poisson")]
     Bench(BenchArgs),
+    /// Play a scenario against a configuration, under a virtual clock
+    ///
+    /// The same decisions as in a running process, in a model world: what would be noticed, what
+    /// would be moved, what would be brought back, and when. The same seed gives the same bytes.
+    #[command(after_help = "\
+Examples:
+  pulsegate simulate --scenario conf/scenarios/zone-loss.yaml
+  pulsegate simulate --config pulsegate.yaml --scenario drill.yaml --seed 7
+  pulsegate simulate --scenario conf/scenarios/region-loss.yaml --svg region-loss.svg
+  pulsegate simulate --scenario drill.yaml --json | jq .totals
+  pulsegate simulate --scenario drill.yaml --check    every mistake of the scenario, with its line")]
+    Simulate(SimulateArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -165,6 +178,25 @@ pub(super) struct DemoArgs {
     pub(super) kill_one_every: Option<Duration>,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// The scenario file
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) scenario: PathBuf,
+    /// The configuration file [default: the one the scenario names]
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// What chance is drawn from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Print everything as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Read both files, report every mistake, and play nothing
+    #[arg(long, conflicts_with_all = ["json", "seed"])]
+    pub(super) check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -356,6 +388,8 @@ mod tests {
             "pulsegate check --schema --print",
             "pulsegate status --socket a --url http://b:1",
             "pulsegate status --token-file f",
+            "pulsegate simulate --config f",
+            "pulsegate simulate --scenario s --check --json",
             "pulsegate completions nosuchshell",
             "pulsegate drain",
             "pulsegate drain zone",
@@ -409,6 +443,8 @@ mod tests {
             "pulsegate reload --confirm 5m",
             "pulsegate reload --confirmed",
             "pulsegate rollback",
+            "pulsegate simulate --config f --scenario s --seed 7",
+            "pulsegate simulate --scenario s --json",
             "pulsegate completions zsh",
             "pulsegate bench http://a --rate 5000 --duration 30s --connections 10",
             "pulsegate bench http://a --target p50=50ms,p99=200ms --target errors=0.01%",

@@ -2,7 +2,8 @@
 //!
 //! Each command is a module with one `execute`; they share how a failure is told and which exit
 //! code it has (0 done, 1 failed, 2 bad usage or bad configuration). Nothing is decided here:
-//! `run` and `demo` hand over to [`app`](crate::app), `bench` to [`bench`](mod@crate::bench), the others ask a running process through
+//! `run` and `demo` hand over to [`app`](crate::app), `bench` to [`bench`](mod@crate::bench),
+//! `simulate` to [`sim`](crate::sim), and the others ask a running process through
 //! [`admin::client`](crate::admin::client).
 
 mod args;
@@ -18,6 +19,7 @@ mod order_args;
 mod reload;
 mod remote;
 mod run;
+mod simulate;
 mod status;
 mod table;
 
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Reload(args) => reload::execute(args),
         Command::Rollback(args) => reload::roll_back(args),
         Command::Bench(args) => bench::execute(args),
+        Command::Simulate(args) => simulate::execute(args),
         Command::Completions { shell } => completions::execute(*shell),
     };
     match done {

@@ -23,16 +23,7 @@ impl Config {
     /// # Errors
     /// Every problem of the file at once, or the one reason why it cannot be read.
     pub fn load(path: &Path) -> Result<Loaded, Problems> {
-        let bytes = read(path).map_err(|why| Problems::with_file(path, why))?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(text, Some(path)),
-            Err(error) => {
-                let report = Report::new(Some(path));
-                let at = end_of(&bytes[..error.valid_up_to()]);
-                report.problem(at, "", "the text is not UTF-8 from here on");
-                Err(report.refuse())
-            }
-        }
+        Self::parse(&text_of(path)?, Some(path))
     }
 
     /// Reads a config from text that came from `origin`, or from no file.
@@ -47,6 +38,21 @@ impl Config {
         let warnings = report.finish()?;
         Ok(Loaded { config, warnings })
     }
+}
+
+/// The text of a file that people write.
+pub(super) fn text_of(path: &Path) -> Result<String, Problems> {
+    let bytes = read(path).map_err(|why| Problems::with_file(path, why))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let report = Report::new(Some(path));
+        let valid = error.utf8_error().valid_up_to();
+        report.problem(
+            end_of(&error.as_bytes()[..valid]),
+            "",
+            "the text is not UTF-8 from here on",
+        );
+        report.refuse()
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

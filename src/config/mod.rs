@@ -18,6 +18,7 @@ mod problem;
 mod raw;
 mod read;
 mod route;
+pub mod scenario;
 mod schema;
 mod shape;
 #[cfg(test)]

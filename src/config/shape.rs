@@ -95,7 +95,8 @@ pub(super) const OFF: Kind = Kind::Words { now: &["off"], later: &[] };
 /// A deadline or an interval: from a millisecond to a day.
 pub(super) const TIMEOUT: Kind = duration(1, DAY_MS);
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// The longest deadline, interval or scenario, in milliseconds.
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A key that may be left out.
 pub(super) const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {

@@ -16,6 +16,7 @@ mod name;
 mod pool;
 mod regex;
 mod route;
+pub(super) mod scenario;
 mod secret;
 
 #[cfg(test)]

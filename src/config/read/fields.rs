@@ -65,6 +65,16 @@ impl<'a> Fields<'a> {
         self.entries.is_empty()
     }
 
+    /// How many keys the mapping has.
+    pub(in crate::config) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The shape has this key.
+    pub(in crate::config) fn knows(&self, name: &str) -> bool {
+        self.shape.key(name).is_some()
+    }
+
     /// The mapping has this key.
     pub(in crate::config) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == name)

@@ -5,6 +5,7 @@ mod forms;
 mod hostile;
 mod mistakes;
 mod printing;
+mod scenario;
 mod shapes;
 
 use super::{Config, Loaded};

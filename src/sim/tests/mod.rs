@@ -1,0 +1,4 @@
+//! Whole runs in small worlds.
+
+mod fixture;
+mod runs;
