@@ -53,3 +53,4 @@ pub mod probe;
 pub mod sim;
 pub mod state_dir;
 pub mod table;
+pub mod worker;

@@ -42,11 +42,16 @@ const MODULES: &[Module] = &[
     module("table", 3, &["model", "config", "balance", "live", "net"]),
     module("probe", 3, &["model", "config", "metrics", "net"]),
     module("discovery", 3, &["model", "config", "net"]),
-    module("l4", 4, &["model", "config", "balance", "table", "live", "metrics", "net"]),
+    module("worker", 4, &["model", "config", "table", "live", "net", "access_log"]),
+    module(
+        "l4",
+        5,
+        &["model", "config", "balance", "table", "live", "metrics", "net", "access_log", "worker"],
+    ),
     module(
         "l7",
-        4,
-        &["model", "config", "balance", "table", "live", "metrics", "net", "access_log"],
+        5,
+        &["model", "config", "balance", "table", "live", "metrics", "net", "access_log", "worker"],
     ),
     module(
         "control",
@@ -79,7 +84,7 @@ const MODULES: &[Module] = &[
             "control",
         ],
     ),
-    module("bench", 5, &["model", "net", "l7"]),
+    module("bench", 6, &["model", "net", "l7"]),
     module("sim", 5, &["model", "config", "health", "decision", "table", "events"]),
     module(
         "app",
@@ -97,6 +102,7 @@ const MODULES: &[Module] = &[
             "table",
             "probe",
             "discovery",
+            "worker",
             "l4",
             "l7",
             "control",
@@ -137,7 +143,8 @@ const IMPURE: &[&str] = &[
     "Mutex<",
 ];
 /// Modules in which nothing may be global: what routes a request is in the table.
-const NO_STATICS: &[&str] = &["src/table/", "src/l4/", "src/l7/", "src/balance/", "src/decision/"];
+const NO_STATICS: &[&str] =
+    &["src/table/", "src/worker/", "src/l4/", "src/l7/", "src/balance/", "src/decision/"];
 /// The modules that hold wire types.
 const WIRE: &[&str] = &["raw", "view", "wire", "schema"];
 const BANNED_NAMES: &[&str] =

@@ -8,19 +8,21 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use pulsegate::access_log::Writer;
 use pulsegate::config::{Config, Loaded, ResolvedBackend, expand};
-use pulsegate::l7::{self, Readiness, Shutdown};
+use pulsegate::l7::{Http, Readiness};
 use pulsegate::live::{self, Live};
 use pulsegate::model::{
     Addresses, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, UnixMillis, ZonePlan,
 };
 use pulsegate::net;
 use pulsegate::table::{Inputs, Publisher, build};
+use pulsegate::worker::{self, Plane, Settings, Shutdown, Worker};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -99,7 +101,7 @@ pub(crate) async fn serve(file: &Path) -> Result<()> {
     let (mut publisher, reader) = Publisher::new(build(&inputs));
     let (_running, shutdown) = watch::channel(Shutdown::Running);
     for index in 0..config.workers.get() {
-        let settings = l7::Settings {
+        let settings = Settings {
             index,
             reader: reader.clone(),
             live: Arc::clone(&live),
@@ -107,14 +109,18 @@ pub(crate) async fn serve(file: &Path) -> Result<()> {
             log: Writer::start()?,
             clock: || UnixMillis(0),
             suspects: Arc::new(Notify::new()),
-            ready: Readiness(Arc::new(|| true)),
             shutdown: shutdown.clone(),
         };
-        std::thread::Builder::new().spawn(move || l7::run(settings))?;
+        std::thread::Builder::new().spawn(move || worker::run(settings, planes))?;
     }
     signal(SignalKind::hangup())?.recv().await;
     publish(&inputs, &mut plan, &mut publisher).await?;
     std::future::pending().await
+}
+
+/// What the data plane serves: HTTP, as always ready.
+fn planes(worker: &Rc<Worker>) -> Vec<Rc<dyn Plane>> {
+    vec![Rc::new(Http::new(worker, Readiness(Arc::new(|| true)), worker.index as u64))]
 }
 
 /// Publishes at an even rate, frees what nobody holds, and tells how that went.

@@ -1,6 +1,7 @@
 //! The data plane's threads.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
@@ -9,9 +10,10 @@ use tokio::sync::{mpsc, watch};
 use super::clock::wall_clock;
 use crate::access_log::Writer;
 use crate::control::Client;
-use crate::l7::{self, Readiness, Settings, Shutdown};
+use crate::l7::{Http, Readiness};
 use crate::live::Live;
 use crate::table::Reader;
+use crate::worker::{self, Plane, Settings, Shutdown, Worker};
 
 /// All workers, running.
 pub(super) struct Workers {
@@ -44,10 +46,9 @@ impl Workers {
                     log: log.clone(),
                     clock: wall_clock,
                     suspects: client.suspects(),
-                    ready: readiness(client),
                     shutdown: phase.clone(),
                 };
-                start_one(settings, ending.clone())
+                start_one(settings, readiness(client), ending.clone())
             })
             .collect::<io::Result<_>>()?;
         Ok(Self { threads, shutdown, ended })
@@ -90,12 +91,17 @@ fn readiness(client: &Client) -> Readiness {
 
 fn start_one(
     settings: Settings,
+    ready: Readiness,
     ending: mpsc::UnboundedSender<usize>,
 ) -> io::Result<thread::JoinHandle<()>> {
     let index = settings.index;
     let told = Told { index, ending };
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        if let Err(error) = l7::run(settings) {
+        let seed = fastrand::u64(..);
+        let planes = |worker: &Rc<Worker>| -> Vec<Rc<dyn Plane>> {
+            vec![Rc::new(Http::new(worker, ready, seed))]
+        };
+        if let Err(error) = worker::run(settings, planes) {
             tracing::error!(worker = index, %error, "a worker could not run");
         }
         drop(told);

@@ -6,12 +6,11 @@
 //!                 +------------- response, streamed ---------+
 //! ```
 //!
-//! One worker per core runs all of this on one thread: its own listening socket, upstream
-//! connections, buffers and timers. It reads the table, and tells what it saw by counters only.
+//! One [worker](crate::worker) per core runs all of this on one thread, with upstream connections
+//! of its own. It reads the table, and tells what it saw by counters only.
 //! What every exchange has in common (retries, deadlines, headers, the log) lives in `exchange`
 //! and `headers`; the protocols' halves know nothing of it.
 
-mod accept;
 pub mod chunked;
 pub mod client;
 mod error;
@@ -21,8 +20,7 @@ pub mod http1;
 mod io;
 mod record;
 mod request_id;
-mod steward;
 mod waits;
 mod worker;
 
-pub use worker::{Readiness, Settings, Shutdown, run};
+pub use worker::{Http, Readiness};

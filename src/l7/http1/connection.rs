@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::l7::accept::Acceptor;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{self, After, Parties};
 use crate::l7::io::{give_back, read_lazily};
@@ -21,6 +20,7 @@ use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::worker::Worker;
 use crate::model::{BadRequest, Ended};
 use crate::net::{Buffer, Buffers, Stream, Timer};
+use crate::worker::Acceptor;
 
 use super::doze::Doze;
 use super::head::{BareNewline, HeadScan};
@@ -66,9 +66,7 @@ impl Connection {
         stream: Stream,
         peer: SocketAddr,
     ) -> Self {
-        worker.open.set(worker.open.get() + 1);
-        acceptor.live.opened();
-        acceptor.live.worker(worker.index).accepted.add(1);
+        acceptor.opened(worker);
         Self {
             worker: Rc::clone(worker),
             acceptor: Rc::clone(acceptor),
@@ -257,9 +255,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.acceptor.live.closed();
-        self.worker.open.set(self.worker.open.get() - 1);
-        self.worker.closed.notify_one();
+        self.acceptor.closed(&self.worker);
     }
 }
 

@@ -17,8 +17,7 @@ use crate::live;
 use crate::net::{Listening, Stream, is_lack};
 use crate::table::{Listener, Table};
 
-use super::http1::Connection;
-use super::worker::Worker;
+use super::{Plane, Worker};
 
 /// How long accepting pauses when the process lacks a resource or the listener is full.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -32,12 +31,12 @@ const EPISODE: Duration = Duration::from_secs(1);
 
 /// One worker's end of a listening address.
 #[derive(Debug)]
-pub(crate) struct Acceptor {
+pub struct Acceptor {
     /// What outlives tables.
-    pub(crate) live: Arc<live::Listener>,
+    pub live: Arc<live::Listener>,
     current: RefCell<Current>,
     /// No table names the listener any more: connections end after their current response.
-    pub(crate) removed: Cell<bool>,
+    pub removed: Cell<bool>,
     stop: Notify,
 }
 
@@ -51,7 +50,7 @@ struct Current {
 
 impl Acceptor {
     /// For an address that a table names.
-    pub(crate) fn new(
+    pub(super) fn new(
         live: Arc<live::Listener>,
         listener: &Arc<Listener>,
         socket: usize,
@@ -71,11 +70,7 @@ impl Acceptor {
     ///
     /// It is lent, not cloned: its reference count is shared by all workers, and several clones
     /// per request would bounce it between their cores.
-    pub(crate) fn with_listener<T>(
-        &self,
-        table: &Table,
-        look: impl FnOnce(&Listener, usize) -> T,
-    ) -> T {
+    pub fn with_listener<T>(&self, table: &Table, look: impl FnOnce(&Listener, usize) -> T) -> T {
         let mut current = self.current.borrow_mut();
         if current.generation != table.generation {
             if let Some((listener, socket)) = find(table, &self.live) {
@@ -86,19 +81,38 @@ impl Acceptor {
         look(&current.listener, current.socket)
     }
 
+    /// Counts a client's connection in.
+    pub fn opened(&self, worker: &Worker) {
+        worker.open.set(worker.open.get() + 1);
+        self.live.opened();
+        self.live.worker(worker.index).accepted.add(1);
+    }
+
+    /// Counts a client's connection out.
+    pub fn closed(&self, worker: &Worker) {
+        self.live.closed();
+        worker.open.set(worker.open.get() - 1);
+        worker.closed.notify_one();
+    }
+
     /// Accepts what is already waiting, then closes the address.
-    pub(crate) fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.removed.set(true);
         self.stop.notify_one();
     }
 
     /// Accepts on a task of its own until stopped.
-    pub(crate) fn start(self: Rc<Self>, worker: &Rc<Worker>, socket: std::net::TcpListener) {
-        let worker = Rc::clone(worker);
+    pub(super) fn start(
+        self: Rc<Self>,
+        worker: &Rc<Worker>,
+        plane: &Rc<dyn Plane>,
+        socket: std::net::TcpListener,
+    ) {
+        let (worker, plane) = (Rc::clone(worker), Rc::clone(plane));
         worker.accepting.set(worker.accepting.get() + 1);
         tokio::task::spawn_local(async move {
             match Listening::new(socket) {
-                Ok(socket) => self.run(&worker, socket).await,
+                Ok(socket) => self.run(&worker, &*plane, socket).await,
                 Err(error) => {
                     tracing::error!(listener = %self.live.name, %error, "cannot listen");
                 }
@@ -108,7 +122,7 @@ impl Acceptor {
         });
     }
 
-    async fn run(self: &Rc<Self>, worker: &Rc<Worker>, socket: Listening) {
+    async fn run(self: &Rc<Self>, worker: &Rc<Worker>, plane: &dyn Plane, socket: Listening) {
         let mut lacked: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
@@ -116,7 +130,7 @@ impl Acceptor {
                 () = self.stop.notified() => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.serve(worker, stream, peer),
+                Ok((stream, peer)) => plane.serve(self, stream, peer),
                 Err(error) if is_lack(&error) => {
                     let now = Instant::now();
                     if lacked.replace(now).is_none_or(|last| now - last > EPISODE) {
@@ -130,11 +144,7 @@ impl Acceptor {
                 Err(_) => {}
             }
         }
-        self.last_call(&socket, worker).await;
-    }
-
-    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: Stream, peer: SocketAddr) {
-        worker.seats.serve(Connection::new(worker, self, stream, peer));
+        self.last_call(&socket, plane).await;
     }
 
     async fn accept(
@@ -157,11 +167,11 @@ impl Acceptor {
     /// Takes what the kernel has already completed, or does in the next moment: closing would reset
     /// those connections. One that completes between the last accept and the close is still lost, as
     /// is one whose client stays silent for longer; the kernel offers no way to stop new ones alone.
-    async fn last_call(self: &Rc<Self>, socket: &Listening, worker: &Rc<Worker>) {
+    async fn last_call(self: &Rc<Self>, socket: &Listening, plane: &dyn Plane) {
         let accepting = async {
             loop {
                 match socket.accept().await {
-                    Ok((stream, peer)) => self.serve(worker, stream, peer),
+                    Ok((stream, peer)) => plane.serve(self, stream, peer),
                     Err(error) if is_lack(&error) => return,
                     // The client was gone before we got to it.
                     Err(_) => {}
@@ -172,7 +182,7 @@ impl Acceptor {
         let _ = tokio::time::timeout(LAST_CALL, accepting).await;
         loop {
             match socket.try_accept() {
-                Ok((stream, peer)) => self.serve(worker, stream, peer),
+                Ok((stream, peer)) => plane.serve(self, stream, peer),
                 // The client was gone before we got to it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(_) => return,
@@ -182,7 +192,7 @@ impl Acceptor {
 }
 
 /// The listener of this address in a table.
-pub(crate) fn find<'t>(
+pub(super) fn find<'t>(
     table: &'t Table,
     live: &Arc<live::Listener>,
 ) -> Option<(&'t Arc<Listener>, usize)> {

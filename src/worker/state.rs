@@ -1,0 +1,101 @@
+//! What every connection on a worker's thread shares, whatever it speaks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::access_log::{Entry, Sink, Writer};
+use crate::config::LogPath;
+use crate::live::{Live, WorkerCounters};
+use crate::model::UnixMillis;
+use crate::net::{Buffers, Timers};
+use crate::table::{CachedReader, Picker, Table};
+
+use super::Settings;
+
+/// A worker's state, shared by the tasks on its thread.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its number, 0 for the first.
+    pub index: usize,
+    /// What outlives a table.
+    pub live: Arc<Live>,
+    /// Its stock of buffers.
+    pub buffers: Buffers,
+    /// Its deadlines.
+    pub timers: Rc<Timers>,
+    /// The wall clock.
+    pub clock: fn() -> UnixMillis,
+    /// Notified when a connection to a backend fails, so that control looks at once.
+    pub suspects: Arc<Notify>,
+    /// The worker is shutting down: nothing new begins.
+    pub closing: Cell<bool>,
+    /// Client connections open on this worker.
+    pub(super) open: Cell<usize>,
+    /// Acceptors that have not yet closed their address.
+    pub(super) accepting: Cell<usize>,
+    /// Notified when a client connection or an acceptor ends.
+    pub(super) closed: Notify,
+    table: RefCell<CachedReader>,
+    picker: RefCell<Picker>,
+    writer: Writer,
+    sinks: RefCell<HashMap<LogPath, Sink>>,
+}
+
+impl Worker {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            index: settings.index,
+            live: settings.live,
+            buffers: Buffers::default(),
+            timers: Timers::new(),
+            clock: settings.clock,
+            suspects: settings.suspects,
+            closing: Cell::new(false),
+            open: Cell::new(0),
+            accepting: Cell::new(0),
+            closed: Notify::new(),
+            table: RefCell::new(settings.reader.cached()),
+            picker: RefCell::new(Picker::new(settings.seed)),
+            writer: settings.log,
+            sinks: RefCell::default(),
+        }
+    }
+
+    /// Looks at the newest table; `look` must not keep it.
+    pub fn with_table<T>(&self, look: impl FnOnce(&Table, &mut Picker) -> T) -> T {
+        look(self.table.borrow_mut().load(), &mut self.picker.borrow_mut())
+    }
+
+    /// The counters this worker writes.
+    #[must_use]
+    pub fn counters(&self) -> &WorkerCounters {
+        self.live.worker(self.index)
+    }
+
+    /// Writes a log line; lines that cannot be taken are counted.
+    pub fn log(&self, path: &LogPath, entry: &Entry<'_>) {
+        let mut sinks = self.sinks.borrow_mut();
+        let dropped = match sinks.get_mut(path) {
+            Some(sink) => sink.record(entry),
+            None => {
+                sinks.entry(path.clone()).or_insert_with(|| self.writer.sink(path)).record(entry)
+            }
+        };
+        self.counters().log_dropped.add(dropped);
+    }
+
+    pub(super) fn flush_logs(&self) {
+        let dropped: u64 = self.sinks.borrow_mut().values_mut().map(Sink::flush).sum();
+        self.counters().log_dropped.add(dropped);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.flush_logs();
+    }
+}
