@@ -44,6 +44,7 @@ pub mod decision;
 pub mod discovery;
 pub mod events;
 pub mod health;
+pub mod l4;
 pub mod l7;
 pub mod live;
 pub mod metrics;

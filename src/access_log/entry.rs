@@ -72,9 +72,14 @@ pub struct Entry<'a> {
     pub user_agent: Option<&'a [u8]>,
 }
 
-impl Entry<'_> {
+/// What is one line of the log.
+pub trait Line {
     /// Appends the line and its newline: at most [`MAX_LINE_BYTES`].
-    pub(super) fn append(&self, out: &mut Vec<u8>) {
+    fn append(&self, out: &mut Vec<u8>);
+}
+
+impl Line for Entry<'_> {
+    fn append(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"time\":\"");
         out.extend_from_slice(&self.time.rfc3339());
         out.push(b'"');
@@ -83,7 +88,9 @@ impl Entry<'_> {
         self.append_outcome(out);
         out.extend_from_slice(b"}\n");
     }
+}
 
+impl Entry<'_> {
     fn append_request(&self, out: &mut Vec<u8>) {
         some_text(out, "listener", Some(self.listener.as_bytes()));
         key(out, "client");
@@ -118,13 +125,13 @@ impl Entry<'_> {
 }
 
 /// Appends `,"name":`.
-fn key(out: &mut Vec<u8>, name: &str) {
+pub(super) fn key(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
 }
 
-fn some_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
+pub(super) fn some_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     key(out, name);
     match value {
         Some(bytes) => text::append(out, bytes),
@@ -132,7 +139,7 @@ fn some_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     }
 }
 
-fn number(out: &mut Vec<u8>, name: &str, value: Option<impl itoa::Integer>) {
+pub(super) fn number(out: &mut Vec<u8>, name: &str, value: Option<impl itoa::Integer>) {
     key(out, name);
     match value {
         Some(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
@@ -141,7 +148,7 @@ fn number(out: &mut Vec<u8>, name: &str, value: Option<impl itoa::Integer>) {
 }
 
 /// An address in quotes; IPv4, the common case, without the formatting machinery.
-fn address(out: &mut Vec<u8>, ip: IpAddr) {
+pub(super) fn address(out: &mut Vec<u8>, ip: IpAddr) {
     out.push(b'"');
     match ip {
         IpAddr::V4(v4) => {

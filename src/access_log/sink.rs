@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
 use super::writer::{Batch, Message};
-use super::{Entry, Losses, MAX_LINE_BYTES};
+use super::{Line, Losses, MAX_LINE_BYTES};
 use crate::config::LogPath;
 
 /// A buffer's capacity, in bytes. It is handed over as soon as the longest line might not fit any
@@ -55,7 +55,7 @@ impl Sink {
     /// Returns how many lines were dropped because the writer is behind: nearly always 0, else
     /// the whole batch, this line included.
     #[must_use]
-    pub fn record(&mut self, entry: &Entry<'_>) -> u64 {
+    pub fn record(&mut self, entry: &impl Line) -> u64 {
         entry.append(&mut self.batch);
         self.lines += 1;
         if self.batch.len() + MAX_LINE_BYTES > BATCH_BYTES { self.flush() } else { 0 }

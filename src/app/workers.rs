@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::clock::wall_clock;
 use crate::access_log::Writer;
 use crate::control::Client;
+use crate::l4::Forwarder;
 use crate::l7::{Http, Readiness};
 use crate::live::Live;
 use crate::table::Reader;
@@ -99,7 +100,7 @@ fn start_one(
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let seed = fastrand::u64(..);
         let planes = |worker: &Rc<Worker>| -> Vec<Rc<dyn Plane>> {
-            vec![Rc::new(Http::new(worker, ready, seed))]
+            vec![Rc::new(Http::new(worker, ready, seed)), Rc::new(Forwarder::new(worker))]
         };
         if let Err(error) = worker::run(settings, planes) {
             tracing::error!(worker = index, %error, "a worker could not run");

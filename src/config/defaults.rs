@@ -20,6 +20,14 @@ pub const HEAD_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 100;
 /// Open client connections per listener, all workers together.
 pub const CONNECTIONS: u32 = 20_000;
+/// Without a byte in either direction of a forwarded connection.
+pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// All tries to connect a client of a TCP listener to a backend.
+pub const CONNECT_TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that may wait for a place at one of a pool's backends.
+pub const QUEUE_LENGTH: u32 = 500;
+/// How long a connection waits for a place.
+pub const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Tries of one request, the first included.
 pub const ATTEMPTS: u32 = 3;
 /// An upstream connection idle for longer than this is not used for a request that must not be

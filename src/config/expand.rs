@@ -87,11 +87,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Algorithm, HealthChecks, OnDown, PoolTimeouts, Region, Zone};
+    use crate::config::{Algorithm, HealthChecks, OnDown, PoolTimeouts, Queue, Region, Zone};
     use crate::model::Resolution;
 
     fn backend(name: &str, target: Target) -> Backend {
-        Backend { name: name.into(), target, weight: 1, backup: false }
+        Backend { name: name.into(), target, weight: 1, backup: false, max_connections: None }
     }
 
     fn pool(backends: Vec<Backend>) -> Pool {
@@ -106,6 +106,7 @@ mod tests {
             unsafe_reuse_age: Duration::ZERO,
             idle_connections: 0,
             on_down: OnDown::Keep,
+            queue: Queue { length: 0, timeout: Duration::ZERO },
         }
     }
 

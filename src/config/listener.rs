@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Route;
+use super::{Route, Tcp};
 
 /// Where clients connect.
 #[derive(Clone, Debug)]
@@ -28,15 +28,17 @@ pub struct Listener {
     pub limits: ListenerLimits,
     /// How paths are normalised before they are matched and forwarded.
     pub paths: PathOptions,
-    /// First match wins; no match = 404.
+    /// First match wins; no match = 404. Empty unless the protocol is HTTP.
     pub routes: Vec<Route>,
 }
 
 /// What a listener speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.1 and HTTP/1.0.
     Http,
+    /// Whatever client and backend speak, over TCP.
+    Tcp(Tcp),
 }
 
 /// Where access-log lines go.

@@ -21,6 +21,7 @@ mod route;
 pub mod scenario;
 mod schema;
 mod shape;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -36,7 +37,9 @@ pub use listener::{
     Protocol,
 };
 pub use load::Loaded;
-pub use pool::{Algorithm, Backend, HashKey, OnDown, Pool, PoolTimeouts, Region, Target, Zone};
+pub use pool::{
+    Algorithm, Backend, HashKey, OnDown, Pool, PoolTimeouts, Queue, Region, Target, Zone,
+};
 pub use print::print;
 pub use problem::{Problem, Problems, nearest};
 pub use route::{
@@ -44,6 +47,7 @@ pub use route::{
     Redirect, RedirectTo, Retries, Route, RouteTimeouts,
 };
 pub use schema::schema;
+pub use tcp::{Forward, Tcp, TcpTimeouts};
 
 pub use crate::model::Secret;
 

@@ -29,6 +29,8 @@ pub struct Pool {
     pub idle_connections: usize,
     /// What becomes of requests on a backend that goes down and may not be sent elsewhere.
     pub on_down: OnDown,
+    /// Where connections wait while every backend has as many as it may.
+    pub queue: Queue,
 }
 
 /// What becomes of requests on a backend that goes down, if they may not be sent elsewhere.
@@ -50,6 +52,15 @@ impl OnDown {
             Self::Close => "close",
         }
     }
+}
+
+/// Where connections wait while every backend has as many as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Connections that may wait, all workers together; 0 = none.
+    pub length: u32,
+    /// How long one may wait.
+    pub timeout: Duration,
 }
 
 /// How a backend is chosen within a zone.
@@ -118,6 +129,8 @@ pub struct Backend {
     pub weight: u32,
     /// Takes traffic only while no other backend of the pool can.
     pub backup: bool,
+    /// Connections it has at once at most, all workers together.
+    pub max_connections: Option<u32>,
 }
 
 /// Where a backend listens, as configured.

@@ -46,13 +46,15 @@ pub struct Backend {
     /// A number no other backend of this process ever had.
     pub id: u64,
     in_flight: CachePadded<AtomicU32>,
+    /// Places taken, where their number is limited.
+    pub(super) places: AtomicU32,
     workers: Box<[CachePadded<BackendCounters>]>,
 }
 
 impl Backend {
     pub(super) fn new(key: BackendKey, id: u64, workers: usize) -> Self {
         let workers = (0..workers).map(|_| CachePadded::default()).collect();
-        Self { key, id, in_flight: CachePadded::default(), workers }
+        Self { key, id, in_flight: CachePadded::default(), places: AtomicU32::new(0), workers }
     }
 
     /// The counters that worker `index` writes.

@@ -11,6 +11,7 @@ mod backend;
 mod counter;
 mod listener;
 mod load;
+mod queue;
 mod registry;
 mod worker;
 
@@ -18,5 +19,6 @@ pub use backend::{Backend, BackendCounters};
 pub use counter::{Counter, Gauge, Histogram};
 pub use listener::{Listener, ListenerCounters};
 pub use load::{LoadSummary, Seat};
+pub use queue::{Place, Queue, Turn};
 pub use registry::{Live, PoolId, ZoneId};
 pub use worker::WorkerCounters;

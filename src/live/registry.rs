@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_utils::CachePadded;
 
-use super::{Backend, Listener, WorkerCounters};
+use super::{Backend, Listener, Queue, WorkerCounters};
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
 /// A pool's number: dense, so that workers keep state in plain vectors; never given twice.
@@ -31,6 +31,7 @@ struct Entries {
     listeners: HashMap<(Arc<str>, SocketAddr), Weak<Listener>>,
     pools: HashMap<PoolName, PoolId>,
     zones: HashMap<ZoneKey, ZoneId>,
+    queues: HashMap<PoolName, Arc<Queue>>,
 }
 
 impl Live {
@@ -102,6 +103,11 @@ impl Live {
         let mut entries = self.lock();
         let next = PoolId(entries.pools.len() as u32);
         *entries.pools.entry(Arc::clone(name)).or_insert(next)
+    }
+
+    /// Where connections wait for a place at a backend of the pool of this name.
+    pub fn queue(&self, name: &PoolName) -> Arc<Queue> {
+        Arc::clone(self.lock().queues.entry(Arc::clone(name)).or_default())
     }
 
     /// The number of the zone of this identity.

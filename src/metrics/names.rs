@@ -44,6 +44,8 @@ families! {
         "Requests, by the class of the final status; none = ended without any response.";
     ENDED = Counter "pulsegate_exchanges_total" ["ended"]
         "Exchanges, by how they ended.";
+    FORWARDED = Counter "pulsegate_forwarded_connections_total" ["ended"]
+        "Connections forwarded as bytes, by how they ended.";
     BAD_REQUESTS = Counter "pulsegate_bad_requests_total" ["reason"]
         "Requests refused as malformed, by reason.";
     BAD_RESPONSES = Counter "pulsegate_bad_responses_total" ["reason"]

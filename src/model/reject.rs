@@ -114,3 +114,33 @@ closed_set! {
         Shutdown = "shutdown",
     }
 }
+
+closed_set! {
+    /// Why a forwarded connection ended, for the access log and metrics.
+    ForwardEnded {
+        /// Both sides ended in order.
+        Done = "done",
+        /// The client reset it.
+        ClientReset = "client_reset",
+        /// The backend reset it.
+        BackendReset = "backend_reset",
+        /// The client left before there was a backend.
+        ClientLeft = "client_left",
+        /// No backend could take it.
+        NoBackend = "no_backend",
+        /// Connecting to backends failed.
+        ConnectFailed = "connect_failed",
+        /// Every backend had as many connections as it may, and so had the queue.
+        QueueFull = "queue_full",
+        /// No place at a backend became free in time.
+        QueueTimeout = "queue_timeout",
+        /// Nothing moved for too long.
+        Idle = "idle",
+        /// It was open for as long as one may be.
+        Lifetime = "lifetime",
+        /// Its listener is gone, and its time to end by itself has passed.
+        Drained = "drained",
+        /// The proxy was shutting down.
+        Shutdown = "shutdown",
+    }
+}

@@ -5,8 +5,12 @@
 
 use std::cell::RefCell;
 
+use super::Pipe;
+
 /// Buffers kept in stock; more are freed as they come back.
 const STOCK: usize = 128;
+/// Pipes kept in stock: a user's pipes may hold 64 MiB in all.
+const PIPE_STOCK: usize = 64;
 /// A vector that grew beyond this is freed rather than kept.
 const VEC_BYTES_MAX: usize = 64 * 1024;
 /// The size of a head buffer, unless a larger one is asked for.
@@ -87,6 +91,7 @@ pub struct Buffers {
     heads: RefCell<Vec<Buffer>>,
     bulk: RefCell<Vec<Buffer>>,
     vecs: RefCell<Vec<Vec<u8>>>,
+    pipes: RefCell<Vec<Pipe>>,
 }
 
 impl Buffers {
@@ -112,6 +117,19 @@ impl Buffers {
         if stock.len() < STOCK {
             buffer.clear();
             stock.push(buffer);
+        }
+    }
+
+    /// An empty pipe; `None` if this machine grants none.
+    pub fn take_pipe(&self) -> Option<Pipe> {
+        self.pipes.borrow_mut().pop().or_else(|| Pipe::new().ok())
+    }
+
+    /// Takes an empty pipe back. One with bytes in it is closed: they must not come out elsewhere.
+    pub fn put_pipe(&self, pipe: Pipe) {
+        let mut stock = self.pipes.borrow_mut();
+        if pipe.is_empty() && stock.len() < PIPE_STOCK {
+            stock.push(pipe);
         }
     }
 

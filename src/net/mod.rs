@@ -11,6 +11,8 @@ mod descriptor;
 mod fault;
 mod listen;
 mod listening;
+mod pipe;
+mod relay;
 mod stream;
 mod timer;
 
@@ -19,5 +21,7 @@ pub use buffer::{Buffer, Buffers};
 pub use fault::{is_lack, is_local};
 pub use listen::{FirstWord, listen};
 pub use listening::Listening;
+pub use pipe::Pipe;
+pub use relay::{Relay, RelayEnd, Side};
 pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use timer::{Timer, TimerKey, Timers};

@@ -206,6 +206,19 @@ impl ReadHalf<'_> {
         Poll::Ready(Ok(n))
     }
 
+    /// Runs a system call on the socket once there is something to read; one that would block waits
+    /// for more.
+    ///
+    /// # Errors
+    /// What the call says.
+    pub(super) fn poll_call<T>(
+        &self,
+        cx: &mut Context<'_>,
+        call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        self.0.poll_io(cx, AsyncFd::poll_read_ready, call, |_| false)
+    }
+
     /// Waits until the connection is broken by the peer (a reset), beyond a mere half-close.
     pub async fn broken(&self) {
         // An error from the runtime ends the wait as well: the connection is of no more use.
@@ -241,6 +254,19 @@ impl WriteHalf<'_> {
         let size: usize = slices.iter().map(|slice| slice.len()).sum();
         let drained = |n: &usize| 0 < *n && *n < size;
         self.0.poll_io(cx, AsyncFd::poll_write_ready, call, drained)
+    }
+
+    /// Runs a system call on the socket once there is room to write; one that would block waits for
+    /// more.
+    ///
+    /// # Errors
+    /// What the call says.
+    pub(super) fn poll_call<T>(
+        &self,
+        cx: &mut Context<'_>,
+        call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        self.0.poll_io(cx, AsyncFd::poll_write_ready, call, |_| false)
     }
 
     /// Says whether a close is to be a reset, for whatever reason it comes.

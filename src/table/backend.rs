@@ -21,6 +21,8 @@ pub struct Backend {
     pub zone: Arc<str>,
     /// The weight it was configured with.
     pub weight: u32,
+    /// Connections it may have at once, all workers together.
+    pub max_connections: Option<u32>,
 }
 
 /// A backend chosen for one try of a request; counts it in flight there for as long as it lives.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{
     Action, AdminApi, Algorithm, Config, EscapedSlash, HashKey, HeaderEdits, HealthChecks,
     Listener, ListenerLimits, ListenerTimeouts, Match, OnDown, PathOptions, Pool, PoolTimeouts,
-    Protocol, Retries, Route, RouteTimeouts,
+    Protocol, Queue, Retries, Route, RouteTimeouts,
 };
 use crate::live::Live;
 use crate::model::{Address, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, ZonePlan};
@@ -79,6 +79,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 256,
         on_down: OnDown::Keep,
+        queue: Queue { length: 0, timeout: Duration::ZERO },
     }
 }
 

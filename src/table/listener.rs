@@ -3,9 +3,18 @@
 use std::sync::Arc;
 
 use super::hosts::Hosts;
-use super::{Headers, RequestView, Route};
+use super::{Headers, RequestView, Route, Split};
 use crate::config;
 use crate::live;
+
+/// Where connections go that are forwarded as bytes.
+#[derive(Debug)]
+pub struct Forward {
+    /// As configured.
+    pub policy: config::Forward,
+    /// The pools.
+    pub split: Split,
+}
 
 /// A listener.
 #[derive(Debug)]
@@ -16,6 +25,8 @@ pub struct Listener {
     pub sockets: Vec<Arc<live::Listener>>,
     /// In config order.
     pub routes: Vec<Arc<Route>>,
+    /// Where connections go that are forwarded as bytes, in config order.
+    pub forwards: Vec<Arc<Forward>>,
     /// Which routes to ask, where they are many.
     hosts: Option<Hosts>,
 }
@@ -25,9 +36,10 @@ impl Listener {
         settings: Arc<config::Listener>,
         sockets: Vec<Arc<live::Listener>>,
         routes: Vec<Arc<Route>>,
+        forwards: Vec<Arc<Forward>>,
     ) -> Self {
         let hosts = Hosts::new(&routes);
-        Self { settings, sockets, routes, hosts }
+        Self { settings, sockets, routes, forwards, hosts }
     }
 
     /// The first route that matches the request.

@@ -29,7 +29,7 @@ mod tests;
 pub use backend::{Backend, Lease};
 pub use build::{Inputs, build};
 pub use handle::{CachedReader, Publisher, Reader};
-pub use listener::Listener;
+pub use listener::{Forward, Listener};
 pub use picker::Picker;
 pub use pool::Pool;
 pub use route::{Action, Headers, RequestView, Route, Split};

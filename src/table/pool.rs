@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
-use crate::config::{Algorithm, OnDown, PoolTimeouts};
-use crate::live::PoolId;
+use crate::config::{self, Algorithm, OnDown, PoolTimeouts};
+use crate::live::{self, PoolId};
 
 /// A pool of backends.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub struct Pool {
     pub idle_connections: usize,
     /// What becomes of requests on a backend that goes down and may not be sent elsewhere.
     pub on_down: OnDown,
+    /// How many connections may wait for a free place, and how long.
+    pub queue: config::Queue,
+    /// Those that wait.
+    pub waiting: Arc<live::Queue>,
     /// Regions in config order, zones in config order within.
     pub zones: Vec<Zone>,
     /// The zones' turns by share.

@@ -105,14 +105,14 @@ impl Acceptor {
     pub(super) fn start(
         self: Rc<Self>,
         worker: &Rc<Worker>,
-        plane: &Rc<dyn Plane>,
+        planes: &Rc<[Rc<dyn Plane>]>,
         socket: std::net::TcpListener,
     ) {
-        let (worker, plane) = (Rc::clone(worker), Rc::clone(plane));
+        let (worker, planes) = (Rc::clone(worker), Rc::clone(planes));
         worker.accepting.set(worker.accepting.get() + 1);
         tokio::task::spawn_local(async move {
             match Listening::new(socket) {
-                Ok(socket) => self.run(&worker, &*plane, socket).await,
+                Ok(socket) => self.run(&worker, &planes, socket).await,
                 Err(error) => {
                     tracing::error!(listener = %self.live.name, %error, "cannot listen");
                 }
@@ -122,7 +122,12 @@ impl Acceptor {
         });
     }
 
-    async fn run(self: &Rc<Self>, worker: &Rc<Worker>, plane: &dyn Plane, socket: Listening) {
+    async fn run(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        planes: &[Rc<dyn Plane>],
+        socket: Listening,
+    ) {
         let mut lacked: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
@@ -130,7 +135,7 @@ impl Acceptor {
                 () = self.stop.notified() => break,
             };
             match accepted {
-                Ok((stream, peer)) => plane.serve(self, stream, peer),
+                Ok((stream, peer)) => self.serve(worker, planes, stream, peer),
                 Err(error) if is_lack(&error) => {
                     let now = Instant::now();
                     if lacked.replace(now).is_none_or(|last| now - last > EPISODE) {
@@ -144,7 +149,25 @@ impl Acceptor {
                 Err(_) => {}
             }
         }
-        self.last_call(&socket, plane).await;
+        self.last_call(&socket, worker, planes).await;
+    }
+
+    /// Has the connection served by what the listener speaks now: a reload may have changed that.
+    fn serve(
+        self: &Rc<Self>,
+        worker: &Worker,
+        planes: &[Rc<dyn Plane>],
+        stream: Stream,
+        peer: SocketAddr,
+    ) {
+        let plane = worker.with_table(|table, _| {
+            self.with_listener(table, |listener, _| {
+                planes.iter().find(|plane| plane.serves(&listener.settings))
+            })
+        });
+        if let Some(plane) = plane {
+            plane.serve(self, stream, peer);
+        }
     }
 
     async fn accept(
@@ -167,11 +190,16 @@ impl Acceptor {
     /// Takes what the kernel has already completed, or does in the next moment: closing would reset
     /// those connections. One that completes between the last accept and the close is still lost, as
     /// is one whose client stays silent for longer; the kernel offers no way to stop new ones alone.
-    async fn last_call(self: &Rc<Self>, socket: &Listening, plane: &dyn Plane) {
+    async fn last_call(
+        self: &Rc<Self>,
+        socket: &Listening,
+        worker: &Worker,
+        planes: &[Rc<dyn Plane>],
+    ) {
         let accepting = async {
             loop {
                 match socket.accept().await {
-                    Ok((stream, peer)) => plane.serve(self, stream, peer),
+                    Ok((stream, peer)) => self.serve(worker, planes, stream, peer),
                     Err(error) if is_lack(&error) => return,
                     // The client was gone before we got to it.
                     Err(_) => {}
@@ -182,7 +210,7 @@ impl Acceptor {
         let _ = tokio::time::timeout(LAST_CALL, accepting).await;
         loop {
             match socket.try_accept() {
-                Ok((stream, peer)) => plane.serve(self, stream, peer),
+                Ok((stream, peer)) => self.serve(worker, planes, stream, peer),
                 // The client was gone before we got to it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(_) => return,

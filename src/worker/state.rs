@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::access_log::{Entry, Sink, Writer};
+use crate::access_log::{Line, Sink, Writer};
 use crate::config::LogPath;
 use crate::live::{Live, WorkerCounters};
 use crate::model::UnixMillis;
@@ -77,7 +77,7 @@ impl Worker {
     }
 
     /// Writes a log line; lines that cannot be taken are counted.
-    pub fn log(&self, path: &LogPath, entry: &Entry<'_>) {
+    pub fn log(&self, path: &LogPath, entry: &impl Line) {
         let mut sinks = self.sinks.borrow_mut();
         let dropped = match sinks.get_mut(path) {
             Some(sink) => sink.record(entry),

@@ -15,7 +15,7 @@ use super::{Plane, Shutdown, Worker};
 /// Follows the table until the worker shall end.
 pub(super) async fn run(
     worker: Rc<Worker>,
-    planes: &[Rc<dyn Plane>],
+    planes: &Rc<[Rc<dyn Plane>]>,
     mut changes: watch::Receiver<u64>,
     mut shutdown: watch::Receiver<Shutdown>,
 ) {
@@ -31,7 +31,7 @@ pub(super) async fn run(
     drain(&worker, &acceptors, &mut shutdown).await;
 }
 
-fn follow(worker: &Rc<Worker>, planes: &[Rc<dyn Plane>], acceptors: &mut Vec<Rc<Acceptor>>) {
+fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec<Rc<Acceptor>>) {
     worker.with_table(|table, _| {
         acceptors.retain(|acceptor| {
             let named = find(table, &acceptor.live).is_some();
@@ -45,15 +45,12 @@ fn follow(worker: &Rc<Worker>, planes: &[Rc<dyn Plane>], acceptors: &mut Vec<Rc<
             named
         });
         for listener in &table.listeners {
-            let Some(plane) = planes.iter().find(|plane| plane.serves(&listener.settings)) else {
-                continue;
-            };
             for (index, live) in listener.sockets.iter().enumerate() {
                 if let Some(socket) = live.take_socket(worker.index) {
                     let acceptor =
                         Acceptor::new(Arc::clone(live), listener, index, table.generation);
                     acceptors.push(Rc::clone(&acceptor));
-                    acceptor.start(worker, plane, socket);
+                    acceptor.start(worker, planes, socket);
                 }
             }
         }

@@ -11,7 +11,7 @@ fn logging(setup: Setup) -> Site {
 }
 
 /// Waits for the `n`th line of this file.
-fn line(site: &Site, file: &str, n: usize) -> Value {
+pub(crate) fn line(site: &Site, file: &str, n: usize) -> Value {
     let path = site.proxy.path().join(file);
     until("a log line", || {
         let text = std::fs::read_to_string(&path).ok()?;

@@ -32,5 +32,6 @@ mod retries;
 mod routing;
 mod strict_requests;
 mod strict_responses;
+mod tcp;
 mod upgrades;
 mod worst_moments;

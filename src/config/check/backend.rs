@@ -21,9 +21,13 @@ static SHAPE: Shape = Shape {
         key("name", Kind::Text(name::NAME), "Unique in the pool; default its address."),
         key("weight", Kind::Integer { min: 0, max: 65_535 }, "0 = gets nothing; default 1."),
         key("backup", Kind::Boolean, "Takes traffic only while no other backend can."),
+        key("max_connections", MAX_CONNECTIONS, "At once, all workers together; default no limit."),
     ],
-    later: &["max_connections", "priority", "capacity", "tls", "labels"],
+    later: &["priority", "capacity", "tls", "labels"],
 };
+
+/// How many connections a backend may have.
+pub(super) const MAX_CONNECTIONS: Kind = Kind::Integer { min: 1, max: 10_000_000 };
 
 const ADDRESS: &str =
     "an address such as 10.0.1.10:8080, [::1]:8080, app.internal:8080 or unix:/run/app.sock";
@@ -31,17 +35,19 @@ const ADDRESS: &str =
 /// Bytes of a unix socket's path (`sun_path`, less its final NUL).
 const SOCKET_PATH_BYTES: usize = 107;
 
-/// Reads one backend.
-pub(super) fn check(cursor: &Cursor<'_>) -> Option<Backend> {
+/// Reads one backend of a pool whose backends have this many connections at most.
+pub(super) fn check(cursor: &Cursor<'_>, max_connections: Option<u32>) -> Option<Backend> {
     if !cursor.is_mapping() {
         let text = cursor.text(ADDRESS)?;
         let target = target(cursor, text)?;
-        return Some(Backend { name: address_name(&target), target, weight: 1, backup: false });
+        let name = address_name(&target);
+        return Some(Backend { name, target, weight: 1, backup: false, max_connections });
     }
     let fields = cursor.fields(&SHAPE)?;
     let typed_name = fields.get("name").and_then(|cursor| name::of_value(&cursor));
     let weight = fields.integer("weight").unwrap_or(1);
     let backup = fields.boolean("backup").unwrap_or(false);
+    let max_connections = fields.integer("max_connections").or(max_connections);
     let (cursor, text) = fields.text("address")?;
     let target = target(&cursor, text)?;
     Some(Backend {
@@ -49,6 +55,7 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Option<Backend> {
         target,
         weight,
         backup,
+        max_connections,
     })
 }
 

@@ -22,7 +22,11 @@ pub(super) static SHAPE: Shape = Shape {
 };
 
 const HEAD: &str = "The whole request head, from its first byte; default `10s`.";
-const IDLE: &str = "Between requests of a kept-alive client connection; default `60s`.";
+const IDLE: &str = "Between requests of a kept-alive client connection, default `60s`; of a `tcp` \
+                    listener without a byte either way, default `1h`.";
+const LIFETIME: &str = "Of a `tcp` listener: from accept to close; default `off`.";
+const CONNECT_TOTAL: &str = "Of a `tcp` listener: all tries to connect to a backend together, \
+                             waiting for a free place included; default `5s`.";
 const CONNECT: &str = "Opening a connection to a backend; default `1s`.";
 const FIRST_BYTE: &str = "From the request sent to the response's first byte; default `30s`.";
 const BODY_IDLE: &str = "Between two reads of a body, either direction; default `30s`.";
@@ -58,6 +62,8 @@ pub(super) static LISTENER_TIMEOUTS: Shape = Shape {
         key("first_byte", TIMEOUT, FIRST_BYTE),
         key("body_idle", TIMEOUT, BODY_IDLE),
         key("total", TIMEOUT_OR_OFF, TOTAL),
+        key("lifetime", TIMEOUT_OR_OFF, LIFETIME),
+        key("connect_total", TIMEOUT, CONNECT_TOTAL),
     ],
     later: &[],
 };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::defaults::{Inherited, LIMITS, LISTENER_TIMEOUTS};
-use super::{PATH, Pools, action, name, route};
+use super::{PATH, Pools, action, name, route, tcp};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
@@ -41,11 +41,12 @@ pub(super) static SHAPE: Shape = Shape {
         key("paths", Kind::Shape(&PATHS), "How paths are normalised."),
         key("routes", Kind::List(&Kind::Shape(&route::SHAPE)), "The first match wins; none = 404."),
         key("pool", Kind::Text("a pool's name"), "What no route matches goes to this pool."),
+        key("retries", Kind::Shape(&tcp::RETRIES), "Of a `tcp` listener's connections."),
     ],
-    later: &["tls", "proxy_protocol", "rate_limit", "allow", "deny", "sni", "http2", "retries"],
+    later: &["tls", "proxy_protocol", "rate_limit", "allow", "deny", "http2"],
 };
 
-const PROTOCOL: Kind = Kind::Words { now: &["http"], later: &["tcp", "udp"] };
+const PROTOCOL: Kind = Kind::Words { now: &["http", "tcp"], later: &["udp"] };
 
 static ACCESS_LOG: Shape = Shape {
     name: "access_log",
@@ -80,18 +81,28 @@ pub(super) fn check(
     let name = name::of_entry(named);
     let fields = named.value.fields(&SHAPE)?;
     let inherited = inherited.for_listener(&fields);
-    fields.word("protocol");
+    let protocol = match fields.word("protocol") {
+        Some("tcp") => Protocol::Tcp(tcp::check(&fields, pools)),
+        _ => {
+            tcp::refuse_in_http(&fields);
+            Protocol::Http
+        }
+    };
+    let routes = match protocol {
+        Protocol::Http => routes(&fields, &inherited, pools),
+        Protocol::Tcp(_) => Vec::new(),
+    };
     let trusted = fields.list("trusted_proxies").unwrap_or_default();
     Some(Listener {
         name,
         bind: binds(&fields, "bind"),
-        protocol: Protocol::Http,
+        protocol,
         trusted_proxies: trusted.iter().filter_map(network).collect(),
         access_log: access_log(&fields),
         timeouts: inherited.listener,
         limits: inherited.limits,
         paths: paths(fields.fields("paths").as_ref()),
-        routes: routes(&fields, &inherited, pools),
+        routes,
     })
 }
 

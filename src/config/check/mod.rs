@@ -18,6 +18,7 @@ mod regex;
 mod route;
 pub(super) mod scenario;
 mod secret;
+mod tcp;
 
 #[cfg(test)]
 pub(super) use self::header::FORBIDDEN_EDITS;
@@ -35,7 +36,7 @@ use super::problem::{Report, nearest, shown};
 use super::raw::Node;
 use super::read::{Cursor, Fields, Named};
 use super::shape::{Kind, Shape, key, required};
-use super::{Config, Listener, Pool};
+use super::{Action, Config, Listener, Pool};
 
 /// The whole file.
 pub(super) static ROOT: Shape = Shape {
@@ -128,6 +129,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
         named_pools.iter().filter_map(|named| pool::check(named, &inherited)).collect();
     let listeners = listeners(&fields, &inherited, &names);
     warn_unused(&named_pools, &names);
+    limits_hold(&named_pools, &pools, &listeners);
 
     let admin = admin::check(fields.fields("admin").as_ref());
     unique_binds(&fields, &listeners, &admin.bind);
@@ -171,6 +173,32 @@ fn warn_unused(named: &[Named<'_>], pools: &Pools<'_>) {
     for (pool, used) in named.iter().zip(pools.used.borrow().iter()) {
         if !used {
             pool.warning("no route leads to this pool");
+        }
+    }
+}
+
+/// HTTP keeps connections to backends and shares them among requests: a limit on them is not kept
+/// there yet, so none may be promised.
+fn limits_hold(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>, Listener)]) {
+    let limited = |pool: &Pool| {
+        let zones = pool.regions.iter().flat_map(|region| &region.zones);
+        zones.flat_map(|zone| &zone.backends).any(|backend| backend.max_connections.is_some())
+    };
+    let routes = listeners.iter().flat_map(|(_, listener)| &listener.routes);
+    let mut told = vec![false; named.len()];
+    for route in routes {
+        let Action::Pools(split) = &route.action else { continue };
+        for &(index, _) in split {
+            let (Some(named), Some(told)) = (named.get(index), told.get_mut(index)) else {
+                continue;
+            };
+            if pools.iter().any(|pool| *pool.name == *named.name && limited(pool)) && !*told {
+                *told = true;
+                named.problem(
+                    "`max_connections` is kept for `tcp` listeners only, and a route of an `http` \
+                     listener leads here (give each a pool of its own)",
+                );
+            }
         }
     }
 }

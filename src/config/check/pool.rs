@@ -8,7 +8,7 @@ use super::{backend, header, health, name};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
-use crate::config::{Algorithm, Backend, HashKey, OnDown, Pool, Region, Zone, defaults};
+use crate::config::{Algorithm, Backend, HashKey, OnDown, Pool, Queue, Region, Zone, defaults};
 
 /// An entry of `pools`.
 pub(super) static SHAPE: Shape = Shape {
@@ -38,6 +38,12 @@ pub(super) static SHAPE: Shape = Shape {
             "What a backend's going down does to requests that cannot be sent elsewhere, to \
              responses under way and to tunnels; default `keep`.",
         ),
+        key(
+            "max_connections",
+            backend::MAX_CONNECTIONS,
+            "Of each of its backends at once; only for `tcp` listeners; default no limit.",
+        ),
+        key("queue", Kind::Shape(&QUEUE), "Where connections wait for a free place."),
     ],
     later: &[
         "tls",
@@ -46,7 +52,6 @@ pub(super) static SHAPE: Shape = Shape {
         "drain",
         "breaker",
         "bulkhead",
-        "max_connections",
         "outliers",
         "limits",
         "retries",
@@ -56,6 +61,16 @@ pub(super) static SHAPE: Shape = Shape {
         "discovery",
         "slow_start",
     ],
+};
+
+static QUEUE: Shape = Shape {
+    name: "queue",
+    about: "Where connections wait while every backend has as many as it may.",
+    keys: &[
+        key("length", Kind::Integer { min: 0, max: 1_000_000 }, "How many; default 500."),
+        key("timeout", TIMEOUT, "How long; default `500ms`."),
+    ],
+    later: &[],
 };
 
 static REGION: Shape = Shape {
@@ -114,7 +129,8 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     let fields = named.value.fields(&SHAPE)?;
     let inherited = inherited.for_pool(&fields);
     fields.word("protocol");
-    let mut members = Members::default();
+    let max_connections = fields.integer("max_connections");
+    let mut members = Members { max_connections, ..Members::default() };
     let regions = regions(&fields, &mut members);
     members.judge(&fields);
     Some(Pool {
@@ -135,7 +151,17 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
             Some("close") => OnDown::Close,
             _ => OnDown::Keep,
         },
+        queue: queue(fields.fields("queue").as_ref()),
     })
+}
+
+fn queue(fields: Option<&Fields<'_>>) -> Queue {
+    let length = fields.and_then(|fields| fields.integer("length"));
+    let timeout = fields.and_then(|fields| fields.duration("timeout"));
+    Queue {
+        length: length.unwrap_or(defaults::QUEUE_LENGTH),
+        timeout: timeout.unwrap_or(defaults::QUEUE_TIMEOUT),
+    }
 }
 
 fn algorithm(cursor: &Cursor<'_>) -> Option<Algorithm> {
@@ -222,6 +248,8 @@ struct Members {
     lines: HashMap<Arc<str>, u32>,
     typed: usize,
     weight: u64,
+    /// What a backend has that says nothing else.
+    max_connections: Option<u32>,
 }
 
 impl Members {
@@ -232,7 +260,7 @@ impl Members {
     }
 
     fn member(&mut self, cursor: &Cursor<'_>) -> Option<Backend> {
-        let backend = backend::check(cursor)?;
+        let backend = backend::check(cursor, self.max_connections)?;
         self.weight += u64::from(backend.weight);
         if let Some(line) = self.lines.insert(Arc::clone(&backend.name), cursor.line()) {
             let name = shown(&backend.name);

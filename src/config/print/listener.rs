@@ -3,11 +3,40 @@
 use super::route;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
-use crate::config::{AccessLog, Config, EscapedSlash, Listener, LogPath, Protocol};
+use crate::config::{AccessLog, Config, EscapedSlash, Listener, LogPath, Protocol, Tcp};
 
 /// A listener with every default.
 pub(super) fn tree(config: &Config, listener: &Listener) -> Tree {
-    let Protocol::Http = listener.protocol;
+    match &listener.protocol {
+        Protocol::Http => http(config, listener),
+        Protocol::Tcp(options) => tcp(config, listener, options),
+    }
+}
+
+fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
+    let timeouts = &options.timeouts;
+    let lifetime = timeouts.lifetime.map_or_else(|| "off".to_owned(), value::duration);
+    let common = [
+        ("bind", list(&listener.bind, text)),
+        ("protocol", word("tcp")),
+        ("access_log", access_log(listener.access_log.as_ref())),
+        (
+            "timeouts",
+            map([
+                ("idle", word(value::duration(timeouts.idle))),
+                ("lifetime", word(lifetime)),
+                ("connect_total", word(value::duration(timeouts.connect_total))),
+            ]),
+        ),
+        ("limits", map([("connections", word(listener.limits.connections))])),
+        ("retries", map([("attempts", word(options.attempts))])),
+    ];
+    let pools = options.forwards.iter().flat_map(|forward| &forward.pools);
+    let pool = pools.map(|(index, _)| ("pool", text(&config.pools[*index].name)));
+    map(common.into_iter().chain(pool))
+}
+
+fn http(config: &Config, listener: &Listener) -> Tree {
     let (timeouts, limits, paths) = (&listener.timeouts, &listener.limits, &listener.paths);
     let routes = listener.routes.iter().enumerate();
     map([

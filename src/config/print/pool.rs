@@ -30,6 +30,13 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ("unsafe_reuse_age", word(value::duration(pool.unsafe_reuse_age))),
         ("idle_connections", word(pool.idle_connections)),
         ("on_down", word(pool.on_down.name())),
+        (
+            "queue",
+            map([
+                ("length", word(pool.queue.length)),
+                ("timeout", word(value::duration(pool.queue.timeout))),
+            ]),
+        ),
     ])
 }
 
@@ -50,9 +57,11 @@ fn weight(weight: Option<u32>) -> Option<(&'static str, Tree)> {
 fn backend(backend: &Backend) -> Tree {
     let address = backend.target.to_string();
     let name = (*backend.name != *address).then(|| ("name", text(&backend.name)));
-    map(name.into_iter().chain([
+    let most = backend.max_connections.map(|most| ("max_connections", word(most)));
+    let common = [
         ("address", text(address)),
         ("weight", word(backend.weight)),
         ("backup", word(backend.backup)),
-    ]))
+    ];
+    map(name.into_iter().chain(common).chain(most))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{
     AdminApi, Algorithm, Backend, Cadence, Config, HealthChecks, NetworkCheck, OnDown, Pool,
-    PoolTimeouts, Region, Target, Zone,
+    PoolTimeouts, Queue, Region, Target, Zone,
 };
 use crate::decision::{Input, Ordered};
 use crate::model::{
@@ -42,6 +42,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 1,
         on_down: OnDown::Keep,
+        queue: Queue { length: 0, timeout: Duration::ZERO },
     }
 }
 
@@ -61,13 +62,13 @@ pub(crate) fn zone(name: &str, weight: Option<u32>, backends: Vec<Backend>) -> Z
 /// A backend of weight 1 at `10.0.0.<host>:80`.
 pub(crate) fn backend(name: &str, host: u8) -> Backend {
     let target = Target::Inet(([10, 0, 0, host], 80).into());
-    Backend { name: name.into(), target, weight: 1, backup: false }
+    Backend { name: name.into(), target, weight: 1, backup: false, max_connections: None }
 }
 
 /// A backend of weight 1 that is configured by hostname, port 80.
 pub(crate) fn named(name: &str, host: &str) -> Backend {
     let target = Target::Host { name: host.into(), port: 80 };
-    Backend { name: name.into(), target, weight: 1, backup: false }
+    Backend { name: name.into(), target, weight: 1, backup: false, max_connections: None }
 }
 
 pub(crate) fn key(pool: &str, name: &str) -> BackendKey {

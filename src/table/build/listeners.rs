@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Inputs;
 use crate::balance::ip_hash;
-use crate::config;
+use crate::config::{self, Protocol};
 use crate::live;
-use crate::table::{Action, Listener, Pool, Route, Split};
+use crate::table::{Action, Forward, Listener, Pool, Route, Split};
 
 pub(super) fn build(inputs: &Inputs<'_>, pools: &[Arc<Pool>]) -> Vec<Arc<Listener>> {
     let settings = inputs.config.listeners.iter();
@@ -29,11 +29,18 @@ fn listener(
         Some(before) if same_sockets(&before.sockets, &sockets) => Arc::clone(before),
         Some(before) => {
             let settings = Arc::clone(&before.settings);
-            Arc::new(Listener::new(settings, sockets, before.routes.clone()))
+            let (routes, forwards) = (before.routes.clone(), before.forwards.clone());
+            Arc::new(Listener::new(settings, sockets, routes, forwards))
         }
         None => {
             let routes = settings.routes.iter().map(|policy| route(settings, policy, pools));
-            Arc::new(Listener::new(Arc::new(settings.clone()), sockets, routes.collect()))
+            let forwards = forwards(settings).iter().map(|policy| forward(settings, policy, pools));
+            Arc::new(Listener::new(
+                Arc::new(settings.clone()),
+                sockets,
+                routes.collect(),
+                forwards.collect(),
+            ))
         }
     }
 }
@@ -51,14 +58,37 @@ fn same_sockets(a: &[Arc<live::Listener>], b: &[Arc<live::Listener>]) -> bool {
 fn route(listener: &config::Listener, policy: &config::Route, pools: &[Arc<Pool>]) -> Arc<Route> {
     let action = match &policy.action {
         config::Action::Pools(split) => {
-            let split: Vec<_> =
-                split.iter().map(|(index, weight)| (pools[*index].id, *weight)).collect();
-            let identity = ip_hash::key(format!("{}/{}", listener.name, policy.name).as_bytes());
-            Action::Pools(Split::new(&split, identity))
+            Action::Pools(self::split(listener, &policy.name, split, pools))
         }
         config::Action::Redirect(redirect) => Action::Redirect(redirect.clone()),
         config::Action::Fixed(fixed) => Action::Fixed(fixed.clone()),
         config::Action::Ready => Action::Ready,
     };
     Arc::new(Route { policy: policy.clone(), action })
+}
+
+fn forwards(listener: &config::Listener) -> &[config::Forward] {
+    match &listener.protocol {
+        Protocol::Http => &[],
+        Protocol::Tcp(options) => &options.forwards,
+    }
+}
+
+fn forward(
+    listener: &config::Listener,
+    policy: &config::Forward,
+    pools: &[Arc<Pool>],
+) -> Arc<Forward> {
+    let split = split(listener, &policy.name, &policy.pools, pools);
+    Arc::new(Forward { policy: policy.clone(), split })
+}
+
+fn split(
+    listener: &config::Listener,
+    name: &str,
+    split: &[(usize, u32)],
+    pools: &[Arc<Pool>],
+) -> Split {
+    let split: Vec<_> = split.iter().map(|(index, weight)| (pools[*index].id, *weight)).collect();
+    Split::new(&split, ip_hash::key(format!("{}/{name}", listener.name).as_bytes()))
 }

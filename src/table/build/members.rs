@@ -1,5 +1,6 @@
 //! A zone's backends, and what its algorithm needs to choose one of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::balance::ip_hash::{Member, Ring};
@@ -12,17 +13,36 @@ use crate::table::Backend;
 use crate::table::chooser::{ByKey, Chooser, InTurn, LeastLoaded};
 use crate::table::zone::Members;
 
+/// How many connections each backend of a pool may have, by name; empty for most pools.
+pub(super) struct Limits<'a>(HashMap<&'a str, u32>);
+
+impl<'a> Limits<'a> {
+    pub(super) fn of(settings: &'a config::Pool) -> Self {
+        let zones = settings.regions.iter().flat_map(|region| &region.zones);
+        let backends = zones.flat_map(|zone| &zone.backends);
+        Self(backends.filter_map(|it| Some((&*it.name, it.max_connections?))).collect())
+    }
+
+    /// One of several addresses of a hostname is named after its backend, as `name/address`.
+    fn get(&self, name: &str) -> Option<u32> {
+        let of = |name| self.0.get(name).copied();
+        if self.0.is_empty() { None } else { of(name).or_else(|| of(name.rsplit_once('/')?.0)) }
+    }
+}
+
 /// The members by the plan; those of the table before if nothing about them differs.
 pub(super) fn build(
     live: &Live,
     settings: &config::Pool,
+    limits: &Limits<'_>,
     plan: &ZonePlan,
     before: Option<&Arc<Members>>,
 ) -> Arc<Members> {
-    if let Some(before) = before.filter(|before| unchanged(before, settings, plan)) {
+    if let Some(before) = before.filter(|before| unchanged(before, settings, limits, plan)) {
         return Arc::clone(before);
     }
-    let backends = backends(live, settings, plan, before.map_or(&[], |before| &before.backends));
+    let backends =
+        backends(live, settings, limits, plan, before.map_or(&[], |before| &before.backends));
     let weights: Vec<f64> = plan.backends.iter().map(|backend| backend.effective_weight).collect();
     let chooser = match settings.algorithm {
         Algorithm::RoundRobin => {
@@ -35,7 +55,12 @@ pub(super) fn build(
     Arc::new(Members { backends, weights, chooser })
 }
 
-fn unchanged(before: &Members, settings: &config::Pool, plan: &ZonePlan) -> bool {
+fn unchanged(
+    before: &Members,
+    settings: &config::Pool,
+    limits: &Limits<'_>,
+    plan: &ZonePlan,
+) -> bool {
     let same_algorithm = matches!(
         (&before.chooser, &settings.algorithm),
         (Chooser::RoundRobin(_), Algorithm::RoundRobin)
@@ -46,30 +71,44 @@ fn unchanged(before: &Members, settings: &config::Pool, plan: &ZonePlan) -> bool
     same_algorithm
         && before.backends.len() == plan.backends.len()
         && before.weights.iter().eq(weights)
-        && before.backends.iter().zip(&plan.backends).all(|(before, plan)| is_as_in(before, plan))
+        && before
+            .backends
+            .iter()
+            .zip(&plan.backends)
+            .all(|(before, plan)| is_as_in(before, limits, plan))
 }
 
 /// Whether the backend is as the plan has it, but for its effective weight.
-fn is_as_in(backend: &Backend, plan: &BackendPlan) -> bool {
-    backend.weight == plan.weight && backend.address == plan.address && backend.name == plan.name
+fn is_as_in(backend: &Backend, limits: &Limits<'_>, plan: &BackendPlan) -> bool {
+    backend.weight == plan.weight
+        && backend.address == plan.address
+        && backend.name == plan.name
+        && backend.max_connections == limits.get(&plan.name)
 }
 
 fn backends(
     live: &Live,
     settings: &config::Pool,
+    limits: &Limits<'_>,
     zone: &ZonePlan,
     before: &[Arc<Backend>],
 ) -> Vec<Arc<Backend>> {
     let backends = zone.backends.iter().enumerate();
     backends
-        .map(|(at, plan)| match before.get(at).filter(|before| is_as_in(before, plan)) {
+        .map(|(at, plan)| match before.get(at).filter(|before| is_as_in(before, limits, plan)) {
             Some(before) => Arc::clone(before),
-            None => Arc::new(backend(live, settings, zone, plan)),
+            None => Arc::new(backend(live, settings, limits, zone, plan)),
         })
         .collect()
 }
 
-fn backend(live: &Live, settings: &config::Pool, zone: &ZonePlan, plan: &BackendPlan) -> Backend {
+fn backend(
+    live: &Live,
+    settings: &config::Pool,
+    limits: &Limits<'_>,
+    zone: &ZonePlan,
+    plan: &BackendPlan,
+) -> Backend {
     let key = BackendKey { pool: Arc::clone(&settings.name), name: Arc::clone(&plan.name) };
     Backend {
         live: live.backend(&key),
@@ -78,6 +117,7 @@ fn backend(live: &Live, settings: &config::Pool, zone: &ZonePlan, plan: &Backend
         region: Arc::clone(&zone.region),
         zone: Arc::clone(&zone.zone),
         weight: plan.weight,
+        max_connections: limits.get(&plan.name),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::members::Limits;
 use super::{Inputs, members};
 use crate::balance::round_robin::Schedule;
 use crate::balance::{ip_hash, share_parts};
@@ -24,8 +25,9 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&PoolPlan>) -
     let before = inputs.previous.and_then(|previous| previous.shared_pool(id));
     let plans = plan.map_or(&[][..], |plan| &plan.zones);
     let before_zones = before.map_or(&[][..], |pool| &pool.zones);
+    let limits = Limits::of(settings);
     let zones: Vec<Zone> =
-        plans.iter().map(|plan| zone(inputs, settings, plan, before_zones)).collect();
+        plans.iter().map(|plan| zone(inputs, settings, &limits, plan, before_zones)).collect();
     if let Some(before) = before
         && same_settings(before, settings)
         && same_zones(&before.zones, &zones)
@@ -42,6 +44,8 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&PoolPlan>) -
         unsafe_reuse_age: settings.unsafe_reuse_age,
         idle_connections: settings.idle_connections,
         on_down: settings.on_down,
+        queue: settings.queue,
+        waiting: inputs.live.queue(&settings.name),
         turns: Schedule::new(&shares),
         zones,
     })
@@ -54,6 +58,7 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.unsafe_reuse_age == settings.unsafe_reuse_age
         && before.idle_connections == settings.idle_connections
         && before.on_down == settings.on_down
+        && before.queue == settings.queue
 }
 
 fn same_zones(before: &[Zone], zones: &[Zone]) -> bool {
@@ -65,7 +70,13 @@ fn same_zones(before: &[Zone], zones: &[Zone]) -> bool {
     before.len() == zones.len() && before.iter().zip(zones).all(same)
 }
 
-fn zone(inputs: &Inputs<'_>, settings: &config::Pool, plan: &ZonePlan, before: &[Zone]) -> Zone {
+fn zone(
+    inputs: &Inputs<'_>,
+    settings: &config::Pool,
+    limits: &Limits<'_>,
+    plan: &ZonePlan,
+    before: &[Zone],
+) -> Zone {
     let key = ZoneKey {
         pool: Arc::clone(&settings.name),
         region: Arc::clone(&plan.region),
@@ -80,6 +91,12 @@ fn zone(inputs: &Inputs<'_>, settings: &config::Pool, plan: &ZonePlan, before: &
         share: plan.share,
         identity: before
             .map_or_else(|| ip_hash::key(key.to_string().as_bytes()), |zone| zone.identity),
-        members: members::build(inputs.live, settings, plan, before.map(|zone| &zone.members)),
+        members: members::build(
+            inputs.live,
+            settings,
+            limits,
+            plan,
+            before.map(|zone| &zone.members),
+        ),
     }
 }

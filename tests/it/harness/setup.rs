@@ -17,9 +17,15 @@ pub(crate) struct Setup {
     pools: Vec<String>,
     top: Vec<String>,
     health: Option<String>,
+    tcp: bool,
 }
 
 impl Setup {
+    /// The listener forwards bytes instead of speaking HTTP.
+    pub(crate) fn tcp() -> Self {
+        Self { tcp: true, ..Self::default() }
+    }
+
     /// A key of the listener `web`.
     pub(crate) fn listener(mut self, line: &str) -> Self {
         self.listener.push(line.to_owned());
@@ -73,17 +79,20 @@ impl Setup {
         let lines =
             |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
         write(0, &self.top);
-        write(0, &lines(&["listeners:", "  web:", "    protocol: http"]));
+        let protocol = if self.tcp { "    protocol: tcp" } else { "    protocol: http" };
+        write(0, &lines(&["listeners:", "  web:", protocol]));
         for (key, default) in [("bind", "127.0.0.1:0"), ("access_log", "off")] {
             if !self.listener.iter().any(|line| line.starts_with(key)) {
                 write(4, &[format!("{key}: {default}")]);
             }
         }
         write(4, &self.listener);
-        write(4, &lines(&["routes:"]));
-        let everything = [String::from("{ pool: site }")];
-        let routes = if self.routes.is_empty() { &everything[..] } else { &self.routes };
-        write(6, &routes.iter().map(|route| format!("- {route}")).collect::<Vec<_>>());
+        if !self.routes.is_empty() {
+            write(4, &lines(&["routes:"]));
+            write(6, &self.routes.iter().map(|route| format!("- {route}")).collect::<Vec<_>>());
+        } else if !self.listener.iter().any(|line| line.starts_with("pool:")) {
+            write(4, &lines(&["pool: site"]));
+        }
         let health = self.health.as_deref().unwrap_or("off");
         write(0, &lines(&["pools:", "  site:"]));
         write(4, &[format!("health: {health}")]);

@@ -1,0 +1,111 @@
+//! An accepted connection, and what is remembered of it until it ends.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::access_log::ConnectionEntry;
+use crate::config::Protocol;
+use crate::model::{ForwardEnded, UnixMillis};
+use crate::net::Stream;
+use crate::table::{Backend, Forward, Listener};
+use crate::worker::{Acceptor, Worker};
+
+/// A client's connection. However it ends, it is counted once and has one line in the log.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) worker: Rc<Worker>,
+    pub(super) acceptor: Rc<Acceptor>,
+    pub(super) stream: Stream,
+    pub(super) peer: SocketAddr,
+    pub(super) started: Instant,
+    pub(super) record: Record,
+    /// Why it ended; until something else is known, because the process did.
+    pub(super) ended: ForwardEnded,
+}
+
+/// What the log says at the end.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    time: Option<UnixMillis>,
+    pub(super) forward: Option<Arc<Forward>>,
+    pub(super) pool: Option<Arc<str>>,
+    pub(super) backend: Option<Arc<Backend>>,
+    pub(super) attempts: u32,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) connect: Option<Duration>,
+}
+
+impl Client {
+    /// Takes an accepted connection over.
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        acceptor: &Rc<Acceptor>,
+        stream: Stream,
+        peer: SocketAddr,
+    ) -> Self {
+        acceptor.opened(worker);
+        let mut client = Self {
+            worker: Rc::clone(worker),
+            acceptor: Rc::clone(acceptor),
+            stream,
+            peer,
+            started: Instant::now(),
+            record: Record::default(),
+            ended: ForwardEnded::Shutdown,
+        };
+        let logs = client.with_listener(|listener| listener.settings.access_log.is_some());
+        client.record.time = logs.then(worker.clock);
+        client
+    }
+
+    /// Looks at its listener as the newest table has it.
+    pub(super) fn with_listener<T>(&self, look: impl FnOnce(&Listener) -> T) -> T {
+        self.worker
+            .with_table(|table, _| self.acceptor.with_listener(table, |listener, _| look(listener)))
+    }
+
+    /// Is a line written at the end? What only the line needs is not worth a reference count that
+    /// all workers share.
+    pub(super) fn is_logged(&self) -> bool {
+        self.record.time.is_some()
+    }
+
+    fn log(&self, listener: &Listener, time: UnixMillis) {
+        let Some(log) = &listener.settings.access_log else { return };
+        let record = &self.record;
+        let entry = ConnectionEntry {
+            time,
+            listener: &listener.settings.name,
+            client: self.peer,
+            protocol: match listener.settings.protocol {
+                Protocol::Http => "http",
+                Protocol::Tcp(_) => "tcp",
+            },
+            route: record.forward.as_ref().map(|forward| &*forward.policy.name),
+            pool: record.pool.as_deref(),
+            backend: record.backend.as_ref().map(|backend| &*backend.name),
+            attempts: record.attempts,
+            bytes_in: record.bytes_in,
+            bytes_out: record.bytes_out,
+            total_us: self.started.elapsed().as_micros() as u64,
+            connect_us: record.connect.map(|connect| connect.as_micros() as u64),
+            ended: self.ended,
+        };
+        self.worker.log(&log.path, &entry);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.worker.counters().forwarded[self.ended as usize].add(1);
+        if let Some(time) = self.record.time {
+            self.with_listener(|listener| self.log(listener, time));
+        }
+        self.acceptor.closed(&self.worker);
+    }
+}

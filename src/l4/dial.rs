@@ -1,0 +1,220 @@
+//! From an accepted connection to one with a backend behind it.
+//!
+//! While nothing was sent a failure costs nothing but time, so another backend is tried, within a
+//! number of tries and a deadline for all of them. Backends that have as many connections as they
+//! may are passed over; when all have, the connection waits in the pool's queue.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::balance::ip_hash;
+use crate::config::{Protocol, Queue};
+use crate::live::{self, Place, PoolId};
+use crate::model::ForwardEnded;
+use crate::net::{Stream, Timer, is_local};
+use crate::table::Lease;
+
+use super::client::Client;
+use super::passage::Passage;
+
+/// A connection to a backend, in use.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) stream: Stream,
+    pub(super) lease: Lease,
+    pub(super) place: Option<Place>,
+}
+
+/// Where a connection goes, as the table said when it came.
+struct Terms {
+    pool: PoolId,
+    key: u64,
+    attempts: u32,
+    deadline: Instant,
+}
+
+/// A backend, a place there where places are limited, and how long connecting may take.
+struct Chosen {
+    lease: Lease,
+    place: Option<Place>,
+    within: Duration,
+}
+
+/// Why no backend was chosen.
+enum Unchosen {
+    /// None that was not tried can take it.
+    None,
+    /// Those that could have as many connections as they may.
+    Full(Arc<live::Queue>, Queue),
+}
+
+/// Serves a connection from accept to close.
+pub(super) async fn serve(mut client: Client) {
+    let timer = client.worker.timers.timer();
+    match dial(&mut client, &timer).await {
+        // What dialling needed is not carried along for hours: the passage has a task of its own.
+        Ok(upstream) => drop(tokio::task::spawn_local(Passage::new(client, upstream, timer))),
+        Err(ended) => {
+            client.ended = ended;
+            // An orderly end would say that this was all there is.
+            client.stream.reset_on_close();
+        }
+    }
+}
+
+async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnded> {
+    let terms = terms(client).ok_or(ForwardEnded::NoBackend)?;
+    let mut tried = Vec::new();
+    loop {
+        let Chosen { lease, place, within } = obtain(client, &terms, timer, &tried).await?;
+        client.record.attempts += 1;
+        if client.is_logged() {
+            client.record.backend = Some(Arc::clone(lease.backend()));
+        }
+        let counters = lease.live.worker(client.worker.index);
+        counters.requests.add(1);
+        let begun = Instant::now();
+        timer.set(within.min(terms.deadline - begun));
+        match connect(client, &lease, timer).await {
+            Some(Opened::Connected(Ok(stream))) => {
+                counters.connects.add(1);
+                client.record.connect = Some(begun.elapsed());
+                return Ok(Upstream { stream, lease, place });
+            }
+            Some(Opened::Left) => return Err(ForwardEnded::ClientLeft),
+            // What this machine lacks says nothing about the backend.
+            Some(Opened::Connected(Err(error))) if is_local(&error) => {
+                return Err(ForwardEnded::ConnectFailed);
+            }
+            Some(Opened::Connected(Err(_))) | None => {}
+        }
+        counters.connect_failures.add(1);
+        client.worker.suspects.notify_one();
+        tried.push(lease.live.id);
+        if tried.len() >= terms.attempts as usize || Instant::now() >= terms.deadline {
+            return Err(ForwardEnded::ConnectFailed);
+        }
+        counters.retries.add(1);
+    }
+}
+
+fn terms(client: &mut Client) -> Option<Terms> {
+    let (forward, pool, tcp) = client.worker.with_table(|table, picker| {
+        client.acceptor.with_listener(table, |listener, _| {
+            let Protocol::Tcp(tcp) = &listener.settings.protocol else { return None };
+            let forward = listener.forwards.first()?;
+            let logged = client.is_logged().then(|| Arc::clone(forward));
+            Some((logged, forward.split.choose(picker), (tcp.attempts, tcp.timeouts)))
+        })
+    })?;
+    let (attempts, timeouts) = tcp;
+    client.record.forward = forward;
+    Some(Terms {
+        pool,
+        key: ip_hash::address_key(client.peer.ip()),
+        attempts,
+        deadline: client.started + timeouts.connect_total,
+    })
+}
+
+/// Chooses a backend, and waits for a place there if need be.
+async fn obtain(
+    client: &mut Client,
+    terms: &Terms,
+    timer: &Timer,
+    tried: &[u64],
+) -> Result<Chosen, ForwardEnded> {
+    let (queue, limits) = match choose(client, terms, tried, false) {
+        Ok(chosen) => return Ok(chosen),
+        Err(Unchosen::Full(queue, limits)) => (queue, limits),
+        Err(Unchosen::None) if tried.is_empty() => return Err(ForwardEnded::NoBackend),
+        Err(Unchosen::None) => return Err(ForwardEnded::ConnectFailed),
+    };
+    let turn = queue.stand(limits.length).ok_or(ForwardEnded::QueueFull)?;
+    timer.set(limits.timeout.min(terms.deadline - Instant::now()));
+    loop {
+        let mut called = pin!(turn.called());
+        // From here on no call is missed, so that a place that is free now is found now.
+        called.as_mut().enable();
+        match choose(client, terms, tried, true) {
+            Ok(chosen) => return Ok(chosen),
+            Err(Unchosen::Full(..)) => {}
+            Err(Unchosen::None) => return Err(ForwardEnded::NoBackend),
+        }
+        let (reading, _) = client.stream.split();
+        let mut leaving = pin!(reading.broken());
+        let called = poll_fn(|cx| {
+            if called.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if leaving.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(ForwardEnded::ClientLeft));
+            }
+            timer.poll_expired(cx).map(|()| Err(ForwardEnded::QueueTimeout))
+        });
+        called.await?;
+    }
+}
+
+/// Chooses a backend that was not tried and has a free place. `in_line` = it has waited for its
+/// turn; who has not lets those who wait go first.
+fn choose(
+    client: &mut Client,
+    terms: &Terms,
+    tried: &[u64],
+    in_line: bool,
+) -> Result<Chosen, Unchosen> {
+    let logged = client.is_logged();
+    let Client { worker, record, .. } = client;
+    worker.with_table(|table, picker| {
+        let pool = table.pool(terms.pool).ok_or(Unchosen::None)?;
+        if logged && record.pool.is_none() {
+            record.pool = Some(Arc::clone(&pool.name));
+        }
+        let within = pool.timeouts.connect;
+        let mut passed = tried.to_vec();
+        while let Some(lease) = pool.choose(picker, Some(terms.key), &passed) {
+            let Some(max) = lease.max_connections else {
+                return Ok(Chosen { lease, place: None, within });
+            };
+            let free = in_line || !pool.waiting.is_busy();
+            if let Some(place) = free.then(|| pool.waiting.place(&lease.live, max)).flatten() {
+                return Ok(Chosen { lease, place: Some(place), within });
+            }
+            passed.push(lease.live.id);
+        }
+        if passed.len() > tried.len() {
+            Err(Unchosen::Full(Arc::clone(&pool.waiting), pool.queue))
+        } else {
+            Err(Unchosen::None)
+        }
+    })
+}
+
+enum Opened {
+    Connected(io::Result<Stream>),
+    Left,
+}
+
+/// Connects, unless the client leaves or the deadline passes (`None`) first.
+async fn connect(client: &mut Client, lease: &Lease, timer: &Timer) -> Option<Opened> {
+    let (reading, _) = client.stream.split();
+    let mut connecting = pin!(Stream::connect(&lease.address));
+    let mut leaving = pin!(reading.broken());
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
+            return Poll::Ready(Some(Opened::Connected(result)));
+        }
+        if leaving.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Opened::Left));
+        }
+        timer.poll_expired(cx).map(|()| None)
+    })
+    .await
+}

@@ -1,0 +1,17 @@
+//! Forwarding without understanding: bytes between clients and backends.
+//!
+//! ```text
+//! accept -> dial (choose, wait for a place, connect, try another) -> passage (bytes both ways)
+//! ```
+//!
+//! A database, a broker, anything encrypted end to end is balanced under the same health, shares
+//! and drains as HTTP is; only what is inside stays unknown. So a try can be repeated only as long
+//! as nothing was sent, which is while connecting, and after that a failure on one side is passed
+//! on to the other as what it was.
+
+mod client;
+mod dial;
+mod passage;
+mod plane;
+
+pub use plane::Forwarder;
