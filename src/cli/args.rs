@@ -125,7 +125,9 @@ Examples:
 Examples:
   pulsegate bench http://127.0.0.1:8080/ --rate 5000 --duration 30s
   pulsegate bench http://127.0.0.1:8080/ --target p50=50ms,p99=200ms,errors=0.01%
-  pulsegate bench http://127.0.0.1:8080/ --ramp 1000:10s,2000:10s --arrivals poisson")]
+  pulsegate bench http://127.0.0.1:8080/ --ramp 1000:10s,2000:10s --arrivals poisson
+  pulsegate bench http://127.0.0.1:8080/ --json --report a.svg > a.json
+  pulsegate bench --compare a.json b.json")]
     Bench(BenchArgs),
     /// Play a scenario against a configuration, under a virtual clock
     ///
@@ -210,8 +212,9 @@ pub(super) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// What to ask for: http://host:port/path
-    pub(super) url: String,
+    /// What to ask for: http://host:port/path or https://host/path
+    #[arg(required_unless_present = "compare")]
+    pub(super) url: Option<String>,
     /// Requests per second
     #[arg(long, short, default_value_t = 1000.0)]
     pub(super) rate: f64,
@@ -232,6 +235,16 @@ pub(super) struct BenchArgs {
     #[arg(long, short, default_value_t = 64,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) connections: u32,
+    /// Speak HTTP/2: agreed on by ALPN for https, from the first byte for http
+    #[arg(long)]
+    pub(super) h2: bool,
+    /// With --h2: requests at once on each connection
+    #[arg(long, default_value_t = 100, requires = "h2",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) streams: u32,
+    /// Take any certificate
+    #[arg(long)]
+    pub(super) insecure: bool,
     /// The request's method
     #[arg(long, short, default_value = "GET")]
     pub(super) method: String,
@@ -253,6 +266,12 @@ pub(super) struct BenchArgs {
     /// Print the whole result as JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Draw the result: latency by percentile and over time, and rate over time
+    #[arg(long, value_name = "FILE.svg|html", value_parser = picture)]
+    pub(super) report: Option<PathBuf>,
+    /// Compare results of --json pair by pair instead of measuring; exits with 1 if B is slower
+    #[arg(long, value_names = ["A.json", "B.json"], num_args = 2.., exclusive = true)]
+    pub(super) compare: Vec<PathBuf>,
 }
 
 /// How requests are spread over time.
@@ -346,6 +365,15 @@ fn fine_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a duration such as 200us, 1.5s or 1m".to_owned())
 }
 
+/// A file whose name says which kind of picture it is.
+fn picture(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|kind| kind.to_str()) {
+        Some("svg" | "html") => Ok(path),
+        _ => Err("expected a name that ends in .svg or .html".to_owned()),
+    }
+}
+
 /// `RATE:DURATION`.
 fn step(text: &str) -> Result<Step, String> {
     let (rate, length) = text.split_once(':').ok_or("expected RATE:DURATION, as 1000:10s")?;
@@ -408,6 +436,10 @@ mod tests {
             "pulsegate bench http://a --ramp 1000",
             "pulsegate bench http://a --ramp 1:1s --rate 5",
             "pulsegate bench http://a --connections 0",
+            "pulsegate bench http://a --streams 5",
+            "pulsegate bench http://a --report a.png",
+            "pulsegate bench --compare a.json",
+            "pulsegate bench http://a --compare a.json b.json",
             "pulsegate bench http://a --duration 5",
         ] {
             assert_eq!(parsed(wrong).unwrap_err().exit_code(), 2, "{wrong}");
@@ -448,6 +480,9 @@ mod tests {
             "pulsegate completions zsh",
             "pulsegate bench http://a --rate 5000 --duration 30s --connections 10",
             "pulsegate bench http://a --target p50=50ms,p99=200ms --target errors=0.01%",
+            "pulsegate bench https://a --h2 --streams 5 --insecure",
+            "pulsegate bench --compare a.json b.json c.json d.json",
+            "pulsegate bench http://a --report a.html",
             "pulsegate bench http://a --ramp 100:1s,200:1.5s --arrivals poisson --seed 3",
             "pulsegate bench http://a --method POST --header a:b -H c:d --body-file f --json",
         ] {

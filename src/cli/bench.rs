@@ -1,29 +1,40 @@
 //! `pulsegate bench`.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use tokio::task::LocalSet;
 
 use super::args::{ArrivalsArg, BenchArgs};
 use super::failure::{Failure, note, print};
 use crate::app;
-use crate::bench::load::{self, Measured, Plan, Precise, Progress, Refusal, Request, Server};
+use crate::bench::load::{
+    self, Measured, Plan, Precise, Progress, Protocol, Refusal, Request, Server,
+};
 use crate::bench::measure::{Arrivals, Schedule, Step};
 use crate::bench::report;
 use crate::bench::view::{self, Report, Setting, Verdict};
 use crate::model::UnixMillis;
 
 pub(super) fn execute(args: &BenchArgs) -> Result<(), Failure> {
+    if !args.compare.is_empty() {
+        return compare(&args.compare);
+    }
     let plan = plan(args)?;
     app::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     let report = local.block_on(&runtime, run(args, &plan))?;
+    if let Some(path) = &args.report {
+        let is_page = path.extension().is_some_and(|kind| kind == "html");
+        let picture = if is_page { report::html(&report) } else { report::svg(&report) };
+        fs::write(path, picture?).with_context(|| format!("--report {}", path.display()))?;
+    }
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
     } else {
@@ -31,8 +42,8 @@ pub(super) fn execute(args: &BenchArgs) -> Result<(), Failure> {
     }
     match report.verdict {
         Verdict::Met => Ok(()),
-        Verdict::Missed => Err(anyhow::anyhow!("a target is missed").into()),
-        Verdict::Void => Err(anyhow::anyhow!("the run is void").into()),
+        Verdict::Missed => Err(anyhow!("a target is missed").into()),
+        Verdict::Void => Err(anyhow!("the run is void").into()),
     }
 }
 
@@ -44,7 +55,9 @@ fn plan(args: &BenchArgs) -> Result<Plan, Failure> {
             .map_err(Failure::Bad)?,
         None => Vec::new(),
     };
-    let request = Request::new(&args.url, &args.method, &args.header, Bytes::from(body))
+    // Only a comparison does without.
+    let url = args.url.as_deref().unwrap_or_default();
+    let request = Request::new(url, &args.method, &args.header, Bytes::from(body))
         .map_err(|error| Failure::Bad(error.into()))?;
     let arrivals = match args.arrivals {
         ArrivalsArg::Constant => Arrivals::Constant,
@@ -55,11 +68,43 @@ fn plan(args: &BenchArgs) -> Result<Plan, Failure> {
         steps => steps.to_vec(),
     };
     let schedule = Schedule::new(steps, arrivals).map_err(|error| Failure::Bad(error.into()))?;
-    Ok(Plan { request, schedule, connections: args.connections as usize, timeout: args.timeout })
+    let protocol = match args.h2 {
+        true => Protocol::Http2 { streams: args.streams as usize },
+        false => Protocol::Http1,
+    };
+    Ok(Plan {
+        request,
+        schedule,
+        connections: args.connections as usize,
+        protocol,
+        insecure: args.insecure,
+        timeout: args.timeout,
+    })
+}
+
+/// Compares results that were saved before.
+fn compare(paths: &[PathBuf]) -> Result<(), Failure> {
+    if !paths.len().is_multiple_of(2) {
+        return Err(Failure::Bad(anyhow!("--compare: expected pairs of files, A and B in turn")));
+    }
+    let reports: Vec<Report> = paths.iter().map(|path| saved(path)).collect::<Result<_, _>>()?;
+    let pairs: Vec<(Report, Report)> =
+        reports.chunks_exact(2).map(|two| (two[0].clone(), two[1].clone())).collect();
+    let (text, slower) = report::comparison(&pairs);
+    print(&text)?;
+    if slower { Err(anyhow!("B is slower").into()) } else { Ok(()) }
+}
+
+fn saved(path: &Path) -> Result<Report, Failure> {
+    let read = || {
+        let text = fs::read(path)?;
+        anyhow::Ok(serde_json::from_slice(&text)?)
+    };
+    read().with_context(|| format!("--compare {}", path.display())).map_err(Failure::Bad)
 }
 
 async fn run(args: &BenchArgs, plan: &Plan) -> Result<Report, Failure> {
-    let server = Server::find(&plan.request).await.map_err(refused)?;
+    let server = Server::find(plan).await.map_err(refused)?;
     let pace = Precise::new(Precise::WATCHED)?;
     let (tell, teller) = teller(plan.schedule.length());
     let stop = async {

@@ -129,3 +129,27 @@ fn ctrl_c_ends_the_run_and_prints_what_was_measured() {
     assert!(finished.stdout.contains("INTERRUPTED after"), "{finished:?}");
     assert!(finished.stdout.contains("latency ms"), "{finished:?}");
 }
+
+#[test]
+fn results_are_drawn_saved_and_compared() {
+    let server = Server::named("ok");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["a", "b"] {
+        let report = path(&format!("{name}.html"));
+        let options = format!("--rate 300 --duration 200ms --json --report {report}");
+        let finished = bench(&url(&server), &options);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        std::fs::write(path(&format!("{name}.json")), &finished.stdout).expect("writable");
+        let page = std::fs::read_to_string(report).expect("the page was written");
+        assert!(page.contains("</svg>"), "{page}");
+    }
+    let [a, b] = ["a.json", "b.json"].map(path);
+    let finished = pulsegate(["bench", "--compare", &a, &b]);
+    assert!(finished.stdout.contains("p99 by window"), "{finished:?}");
+    let finished = pulsegate(["bench", "--compare", &a, &b, &a]);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    let finished = pulsegate(["bench", "--compare", &a, &path("none.json")]);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(finished.stderr.contains("none.json"), "{finished:?}");
+}

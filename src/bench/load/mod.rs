@@ -9,13 +9,16 @@ mod answer;
 mod connect;
 mod desk;
 mod http1;
+mod http2;
 mod pace;
 mod request;
 mod run;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod wire;
 
 pub use connect::{Refusal, Server};
 pub use pace::{Pace, Precise};
 pub use request::{BadRequest, Request};
-pub use run::{Measured, Plan, Progress, run};
+pub use run::{Measured, Plan, Progress, Protocol, run};

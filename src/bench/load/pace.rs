@@ -27,8 +27,9 @@ pub struct Precise {
 }
 
 impl Precise {
-    /// What it takes a sleeping processor to wake, with room to spare.
-    pub const WATCHED: Duration = Duration::from_micros(150);
+    /// What it takes a sleeping processor to wake, with room to spare: a virtual one has to be
+    /// given a real one first.
+    pub const WATCHED: Duration = Duration::from_micros(500);
 
     /// Sleeps up to `watched` before the moment, and watches the clock from then on.
     ///

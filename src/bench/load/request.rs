@@ -1,11 +1,13 @@
 //! The one request that is repeated, checked before anything is sent.
 
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
     TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
-use hyper::{Method, Uri};
+use hyper::http::uri::Authority;
+use hyper::{Method, Uri, Version};
 
 use crate::model::printable;
 
@@ -126,6 +128,24 @@ impl Request {
         out.extend_from_slice(&self.body);
         out.into()
     }
+
+    /// The request in HTTP/2, where the host is part of the URL.
+    pub(super) fn http2(&self) -> hyper::Request<Full<Bytes>> {
+        let mut request = hyper::Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.url.clone();
+        *request.version_mut() = Version::HTTP_2;
+        *request.headers_mut() = self.headers.clone();
+        let host = request.headers_mut().remove(HOST);
+        let named = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+        if let Some(authority) = named {
+            let mut parts = self.url.clone().into_parts();
+            parts.authority = Some(authority);
+            // Of three parts that were in a URL one was replaced by its like.
+            *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+        }
+        request
+    }
 }
 
 fn parse_url(text: &str) -> Result<Uri, BadRequest> {
@@ -179,6 +199,17 @@ mod tests {
         let text = String::from_utf8(post.unwrap().http1().to_vec()).unwrap();
         assert!(text.starts_with("POST / HTTP/1.1\r\nhost: b\r\n"), "{text}");
         assert!(text.ends_with("content-length: 4\r\n\r\nbody"), "{text}");
+    }
+
+    #[test]
+    fn in_http2_the_host_is_part_of_the_url() {
+        let uri = |headers: &[&str]| {
+            let request = request("https://a:1/b", "GET", headers).unwrap().http2();
+            assert!(!request.headers().contains_key(HOST));
+            request.uri().to_string()
+        };
+        assert_eq!(uri(&[]), "https://a:1/b");
+        assert_eq!(uri(&["Host: c"]), "https://c/b");
     }
 
     #[test]

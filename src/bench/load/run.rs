@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::desk::Desk;
-use super::http1::{Common, Http1};
+use super::http1::{self, Http1};
+use super::http2::{self, Connection};
 use super::{Pace, Refusal, Request, Server};
 use crate::bench::measure::{Exchange, Fault, Schedule, Tally};
 use crate::net::{Timer, Timers};
@@ -32,8 +33,24 @@ pub struct Plan {
     pub schedule: Schedule,
     /// Connections, all open before the first request is due.
     pub connections: usize,
+    /// How it is spoken.
+    pub protocol: Protocol,
+    /// Take any certificate.
+    pub insecure: bool,
     /// From due to the whole answer; a request that takes longer has failed.
     pub timeout: Duration,
+}
+
+/// How the server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// One request at a time on each connection.
+    Http1,
+    /// Several at once; over TLS agreed on by ALPN, else known beforehand.
+    Http2 {
+        /// How many on one connection.
+        streams: usize,
+    },
 }
 
 /// What a run has shown.
@@ -96,12 +113,30 @@ pub async fn run(
     progress: impl FnMut(&Progress),
 ) -> Result<Measured, Refusal> {
     let reopened = Rc::new(Cell::new(0));
-    let to_head = plan.request.method == Method::HEAD;
-    let request = plan.request.http1();
-    let common = Common::new(server.clone(), request, to_head, Rc::clone(&reopened));
-    let streams = server.open_all(plan.connections).await?;
-    let lanes = streams.into_iter().map(|stream| Http1::new(&common, stream)).collect();
-    let mut measured = drive(plan, lanes, pace, stop, progress).await?;
+    let wires = server.open_all(plan.connections).await?;
+    let (dial, counter) = (server.clone(), Rc::clone(&reopened));
+    let mut measured = match plan.protocol {
+        Protocol::Http1 => {
+            let to_head = plan.request.method == Method::HEAD;
+            let common = http1::Common::new(dial, plan.request.http1(), to_head, counter);
+            let lanes = wires.into_iter().map(|wire| Http1::new(&common, wire)).collect();
+            drive(plan, lanes, pace, stop, progress).await?
+        }
+        Protocol::Http2 { streams } => {
+            let request = plan.request.http2();
+            let common = Rc::new(http2::Common { dial, request, reopened: counter });
+            let mut connections = Vec::with_capacity(wires.len());
+            for wire in wires {
+                let opened = Connection::new(&common, wire).await;
+                let refused = |_| Refusal::NoHttp2 { address: server.address() };
+                connections.push(opened.map_err(refused)?);
+            }
+            // Connection by connection, so that free lanes next to each other are on different ones.
+            let rounds = (0..streams).flat_map(|_| &connections);
+            let lanes = rounds.map(Connection::lane).collect();
+            drive(plan, lanes, pace, stop, progress).await?
+        }
+    };
     measured.reopened = reopened.get();
     Ok(measured)
 }

@@ -4,12 +4,14 @@
 //! report.
 
 mod fault;
+mod paired;
 mod schedule;
 mod tally;
 mod target;
 mod timeline;
 
 pub use fault::Fault;
+pub use paired::{Difference, Paired};
 pub use schedule::{Arrivals, Impossible, RATE_MAX, Schedule, Step, Times};
 pub use tally::{Exchange, Tally};
 pub use target::{BadTarget, Measure, Seen, Target, duration};

@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{progress, text};
-use crate::bench::load::{Measured, Plan, Progress, Request};
+use super::{comparison, html, progress, svg, text};
+use crate::bench::load::{Measured, Plan, Progress, Protocol, Request};
 use crate::bench::measure::{Arrivals, Exchange, Fault, Schedule, Step, Tally, Target};
-use crate::bench::view::{Report, Setting, report};
+use crate::bench::view::{Mark, Report, Setting, report};
 use crate::model::UnixMillis;
 
 /// A second at 1,000/s that stalls in its middle and fails twice; the moments are made up.
@@ -33,6 +33,8 @@ pub(super) fn recorded(arrivals: Arrivals, late_us: u64, targets: &str) -> Repor
         request: Request::new("http://127.0.0.1:8080/x", "GET", &[], Bytes::new()).unwrap(),
         schedule: Schedule::new(vec![step(800.0), step(1200.0)], arrivals).unwrap(),
         connections: 64,
+        protocol: Protocol::Http1,
+        insecure: false,
         timeout: length,
     };
     let measured = Measured {
@@ -106,4 +108,53 @@ fn a_second_is_one_line() {
         progress(&second, Duration::from_secs(30)),
         @"  12s of 30s  due 5000  answered 4990  failed 3  open 7  p50 0.310 ms  p99 1.200 ms  max 3.000 ms"
     );
+}
+
+#[test]
+fn the_picture_has_all_that_happened_and_nothing_hostile() {
+    let mut report = recorded(Arrivals::Constant, 2, "");
+    let text = "backend site/<script>alert(1)</script> down".to_owned();
+    report.marks.push(Mark { at_ms: 450.0, text });
+    let picture = svg(&report).unwrap();
+    for part in ["from due", "from send", "p99", "answered", "failed", "99%", "backend site"] {
+        assert!(picture.contains(part), "{part}");
+    }
+    let page = html(&report).unwrap();
+    for shown in [&picture, &page] {
+        assert!(!shown.contains("<script>"));
+    }
+    assert!(page.contains("0.450 s  backend site/&lt;script&gt;"));
+}
+
+#[test]
+fn a_run_without_an_answer_is_drawn_too() {
+    let mut report = recorded(Arrivals::Constant, 2, "");
+    report.curve.clear();
+    for window in &mut report.timeline.windows {
+        (window.p50_ms, window.p99_ms, window.max_ms) = (None, None, None);
+    }
+    assert!(svg(&report).unwrap().contains("</svg>"));
+}
+
+/// The same run with every latency multiplied.
+fn slower(report: &Report, factor: f64) -> Report {
+    let mut slower = report.clone();
+    for window in &mut slower.timeline.windows {
+        for ms in [&mut window.p50_ms, &mut window.p99_ms, &mut window.max_ms] {
+            *ms = ms.map(|ms| ms * factor);
+        }
+    }
+    slower
+}
+
+#[test]
+fn a_comparison_says_what_differs_and_what_does_not() {
+    let mut run = recorded(Arrivals::Constant, 2, "");
+    // The stall would be most of what A differs from itself by.
+    run.timeline.windows.drain(5..6);
+    let (same, slower_found) = comparison(&[(run.clone(), run.clone())]);
+    assert!(!slower_found, "{same}");
+    let (shown, slower_found) = comparison(&[(run.clone(), slower(&run, 3.0))]);
+    assert!(slower_found, "{shown}");
+    insta::assert_snapshot!(shown);
 }

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::{
     Generator, Kind, Latency, Point, Report, Requests, Run, Step, Target, Timeline, Verdict, Window,
 };
-use crate::bench::load::{Measured, Plan};
+use crate::bench::load::{Measured, Plan, Protocol};
 use crate::bench::measure::{self, Arrivals, Schedule, Tally};
 use crate::model::{UnixMillis, printable};
 
@@ -47,6 +47,7 @@ pub fn report(plan: &Plan, setting: &Setting<'_>, measured: &Measured) -> Report
         generator,
         curve: curve(tally),
         timeline: timeline(&tally.timeline),
+        marks: Vec::new(),
         targets,
         verdict,
     }
@@ -57,11 +58,16 @@ fn run(plan: &Plan, started: UnixMillis, measured: &Measured) -> Run {
         Arrivals::Constant => ("constant", None),
         Arrivals::Poisson { seed } => ("poisson", Some(seed)),
     };
+    let (protocol, streams) = match plan.protocol {
+        Protocol::Http1 => ("HTTP/1.1", 1),
+        Protocol::Http2 { streams } => ("HTTP/2", streams),
+    };
     let step = |it: &measure::Step| Step { rate: it.rate, length_ms: whole_ms(it.length) };
     Run {
         method: plan.request.method().to_string(),
         url: printable(&plan.request.url().to_string()).into_owned(),
-        protocol: "HTTP/1.1".to_owned(),
+        protocol: protocol.to_owned(),
+        streams,
         connections: plan.connections,
         reopened: measured.reopened,
         started: started.to_string(),

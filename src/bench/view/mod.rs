@@ -30,6 +30,9 @@ pub struct Report {
     pub curve: Vec<Point>,
     /// What happened over time.
     pub timeline: Timeline,
+    /// What happened meanwhile, as the balancer's own event log has it.
+    #[serde(default)]
+    pub marks: Vec<Mark>,
     /// Each target, judged.
     pub targets: Vec<Target>,
     /// `void`, `missed` or `met`; without targets a run that is not void is `met`.
@@ -45,6 +48,8 @@ pub struct Run {
     pub url: String,
     /// `HTTP/1.1` or `HTTP/2`.
     pub protocol: String,
+    /// Requests at once on one connection.
+    pub streams: usize,
     /// Connections opened at the start.
     pub connections: usize,
     /// Connections that had to be opened again.
@@ -171,6 +176,15 @@ pub struct Window {
     pub p99_ms: Option<f64>,
     /// The longest.
     pub max_ms: Option<f64>,
+}
+
+/// Something that happened during the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When, from the run's start.
+    pub at_ms: f64,
+    /// What.
+    pub text: String,
 }
 
 /// A target, judged.

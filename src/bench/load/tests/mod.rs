@@ -3,3 +3,4 @@
 mod faults;
 mod stage;
 mod stall;
+mod tls;

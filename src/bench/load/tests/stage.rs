@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::bench::load::connect::Dial;
 use crate::bench::load::http1::{Common, Http1};
 use crate::bench::load::run::drive;
-use crate::bench::load::{Measured, Pace, Plan, Progress, Request};
+use crate::bench::load::{Measured, Pace, Plan, Progress, Protocol, Request};
 use crate::bench::measure::{Arrivals, Fault, Schedule, Step};
 
 /// What the server does with a request it has read.
@@ -127,6 +127,8 @@ impl Play {
             request: Request::new("http://stage/", "GET", &[], Bytes::new()).unwrap(),
             schedule: Schedule::new(vec![step], Arrivals::Constant).unwrap(),
             connections: self.connections,
+            protocol: Protocol::Http1,
+            insecure: false,
             timeout: self.timeout,
         };
         let start = Instant::now();
