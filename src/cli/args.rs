@@ -128,7 +128,7 @@ Examples:
   pulsegate bench http://127.0.0.1:8080/ --ramp 1000:10s,2000:10s --arrivals poisson
   pulsegate bench http://127.0.0.1:8080/ --json --report a.svg > a.json
   pulsegate bench --compare a.json b.json")]
-    Bench(BenchArgs),
+    Bench(Box<BenchArgs>),
     /// Play a scenario against a configuration, under a virtual clock
     ///
     /// The same decisions as in a running process, in a model world: what would be noticed, what
@@ -269,6 +269,10 @@ pub(super) struct BenchArgs {
     /// Draw the result: latency by percentile and over time, and rate over time
     #[arg(long, value_name = "FILE.svg|html", value_parser = picture)]
     pub(super) report: Option<PathBuf>,
+    /// Mark on the time axis what a balancer did meanwhile: its events.jsonl, its admin socket, or
+    /// the URL of its admin API
+    #[arg(long, value_name = "SOURCE")]
+    pub(super) scenario: Option<String>,
     /// Compare results of --json pair by pair instead of measuring; exits with 1 if B is slower
     #[arg(long, value_names = ["A.json", "B.json"], num_args = 2.., exclusive = true)]
     pub(super) compare: Vec<PathBuf>,
@@ -482,7 +486,7 @@ mod tests {
             "pulsegate bench http://a --target p50=50ms,p99=200ms --target errors=0.01%",
             "pulsegate bench https://a --h2 --streams 5 --insecure",
             "pulsegate bench --compare a.json b.json c.json d.json",
-            "pulsegate bench http://a --report a.html",
+            "pulsegate bench http://a --report a.html --scenario run/admin.sock",
             "pulsegate bench http://a --ramp 100:1s,200:1.5s --arrivals poisson --seed 3",
             "pulsegate bench http://a --method POST --header a:b -H c:d --body-file f --json",
         ] {

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use super::args::{ArrivalsArg, BenchArgs};
 use super::failure::{Failure, note, print};
+use super::marks;
 use crate::app;
 use crate::bench::load::{
     self, Measured, Plan, Precise, Progress, Protocol, Refusal, Request, Server,
@@ -104,6 +105,10 @@ fn saved(path: &Path) -> Result<Report, Failure> {
 }
 
 async fn run(args: &BenchArgs, plan: &Plan) -> Result<Report, Failure> {
+    if let Some(source) = &args.scenario {
+        // A source that cannot be read is told now, not after the run.
+        marks::read(source).await.map_err(Failure::Bad)?;
+    }
     let server = Server::find(plan).await.map_err(refused)?;
     let pace = Precise::new(Precise::WATCHED)?;
     let (tell, teller) = teller(plan.schedule.length());
@@ -122,7 +127,12 @@ async fn run(args: &BenchArgs, plan: &Plan) -> Result<Report, Failure> {
     let ago_ms = measured.began.elapsed().as_millis() as u64;
     let started = UnixMillis(app::wall_clock().0.saturating_sub(ago_ms));
     let setting = Setting { started, targets: &args.target, late_limit: args.late_limit };
-    Ok(view::report(plan, &setting, &measured))
+    let mut report = view::report(plan, &setting, &measured);
+    if let Some(source) = &args.scenario {
+        let events = marks::read(source).await?;
+        report.marks = marks::during(&report.run, &events);
+    }
+    Ok(report)
 }
 
 /// Prints progress from a thread of its own: a slow terminal must not hold up the generator.

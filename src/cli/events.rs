@@ -32,7 +32,8 @@ fn render(out: &mut String, line: &Line) {
     }
 }
 
-fn told(event: &Event) -> (String, Vec<String>) {
+/// What happened, and what goes with it.
+pub(super) fn told(event: &Event) -> (String, Vec<String>) {
     let none = Vec::new;
     match event {
         Event::Start { version, config } => {

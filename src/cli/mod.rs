@@ -14,6 +14,7 @@ mod demo;
 mod events;
 mod failure;
 mod logging;
+mod marks;
 mod order;
 mod order_args;
 mod reload;

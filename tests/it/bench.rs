@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Finished, Head, Program, Server, pulsegate};
+use crate::harness::{Finished, Head, Program, Server, Setup, pulsegate};
 
 /// Runs `pulsegate bench <url> <options>`, however late the generator is.
 fn bench(url: &str, options: &str) -> Finished {
@@ -152,4 +152,26 @@ fn results_are_drawn_saved_and_compared() {
     let finished = pulsegate(["bench", "--compare", &a, &path("none.json")]);
     assert_eq!(finished.code, Some(2), "{finished:?}");
     assert!(finished.stderr.contains("none.json"), "{finished:?}");
+}
+
+#[test]
+fn what_the_balancer_did_meanwhile_is_in_the_result() {
+    let server = Server::named("ok");
+    let proxy = Setup::default().over(&[&server]);
+    let socket = proxy.socket();
+    let (url, socket) = (format!("http://{}/", proxy.address("web")), socket.display());
+    let line = format!("bench {url} --duration 1h --late-limit 1h --json --scenario {socket}");
+    let program = Program::start(line.split(' '));
+    program.says("answered");
+    proxy.signal(Signal::HUP);
+    proxy.says("reloaded");
+    program.signal(Signal::INT);
+    let report = json(&program.finish());
+    let marks = report["marks"].as_array().expect("a list");
+    let reloaded =
+        |mark: &Value| mark["text"].as_str().is_some_and(|it| it.starts_with("reloaded"));
+    assert!(marks.iter().any(reloaded), "{marks:?}");
+    let refused = bench(&url, "--scenario /nonexistent/events.jsonl");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("/nonexistent/events.jsonl"), "{refused:?}");
 }

@@ -1,7 +1,7 @@
 //! TLS and HTTP/2 over real sockets, to a server in the same process.
 
-use std::convert::Infallible;
 use std::future::pending;
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request as HyperRequest, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -20,17 +21,25 @@ use tokio::task::LocalSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::bench::load::{Measured, Plan, Precise, Protocol, Refusal, Request, Server, run};
-use crate::bench::measure::{Arrivals, Schedule, Step};
+use crate::bench::measure::{Arrivals, Fault, Schedule, Step};
 
-/// Answers 200 to what came in the version that `http2` says, else 505.
+/// Answers 200 to what came in the version that `http2` says, else 505; and what the path asks for.
 async fn answer(
     request: HyperRequest<Incoming>,
     http2: bool,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Full<Bytes>>, io::Error> {
     let expected = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
     let status = if request.version() == expected { 200 } else { 505 };
     let mut response = Response::new(Full::new(Bytes::from_static(b"hello")));
     *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap();
+    match request.uri().path() {
+        // Over HTTP/2 an error of the service resets the stream.
+        "/reset" => return Err(io::Error::other("as asked")),
+        "/close" => {
+            drop(response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close")));
+        }
+        _ => {}
+    }
     Ok(response)
 }
 
@@ -61,8 +70,13 @@ fn acceptor(http2: bool) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http2: bool) {
+/// Serves so many connections, and hangs up on all after them.
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http2: bool, mut served: usize) {
     while let Ok((stream, _)) = listener.accept().await {
+        if served == 0 {
+            continue;
+        }
+        served -= 1;
         let tls = tls.clone();
         tokio::spawn(async move {
             let stream: TcpStream = stream;
@@ -79,12 +93,25 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http2: bool) {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Case {
+    path: &'static str,
+    /// Connections that the server takes.
+    served: usize,
     tls: bool,
     http2: bool,
     server_http2: bool,
     insecure: bool,
 }
+
+const GOOD: Case = Case {
+    path: "/",
+    served: usize::MAX,
+    tls: true,
+    http2: false,
+    server_http2: false,
+    insecure: true,
+};
 
 /// Fifty requests within a twentieth of a second.
 fn measure(case: &Case) -> Result<Measured, Refusal> {
@@ -93,9 +120,9 @@ fn measure(case: &Case) -> Result<Measured, Refusal> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let acceptor = case.tls.then(|| acceptor(case.server_http2));
-        tokio::spawn(accept(listener, acceptor, case.server_http2));
+        tokio::spawn(accept(listener, acceptor, case.server_http2, case.served));
         let scheme = if case.tls { "https" } else { "http" };
-        let url = format!("{scheme}://localhost:{port}/");
+        let url = format!("{scheme}://localhost:{port}{}", case.path);
         let step = Step { rate: 1000.0, length: Duration::from_millis(50) };
         let plan = Plan {
             request: Request::new(&url, "GET", &[], Bytes::new()).unwrap(),
@@ -114,7 +141,7 @@ fn measure(case: &Case) -> Result<Measured, Refusal> {
 #[test]
 fn both_protocols_are_spoken_with_and_without_tls() {
     for (tls, http2) in [(false, false), (false, true), (true, false), (true, true)] {
-        let case = Case { tls, http2, server_http2: http2, insecure: true };
+        let case = Case { tls, http2, server_http2: http2, ..GOOD };
         let measured = measure(&case).unwrap();
         let faults: Vec<_> = measured.tally.faults().collect();
         assert_eq!(faults, [], "tls {tls}, http2 {http2}");
@@ -124,7 +151,7 @@ fn both_protocols_are_spoken_with_and_without_tls() {
 
 #[test]
 fn a_certificate_nobody_signed_is_refused_before_any_load() {
-    let case = Case { tls: true, http2: false, server_http2: false, insecure: false };
+    let case = Case { insecure: false, ..GOOD };
     let refusal = measure(&case).unwrap_err().to_string();
     // Where the system has no roots at all, that is what is told.
     let told = ["no TLS session", "no root certificates"].iter().any(|it| refusal.contains(it));
@@ -133,7 +160,23 @@ fn a_certificate_nobody_signed_is_refused_before_any_load() {
 
 #[test]
 fn a_server_without_http2_is_named_before_any_load() {
-    let case = Case { tls: true, http2: true, server_http2: false, insecure: true };
+    let case = Case { http2: true, ..GOOD };
     let refusal = measure(&case).unwrap_err();
     assert!(matches!(refusal, Refusal::Tls { .. } | Refusal::NoHttp2 { .. }), "{refusal}");
+}
+
+#[test]
+fn a_stream_that_is_reset_is_told_apart_and_leaves_the_connection() {
+    let case = Case { path: "/reset", tls: false, http2: true, server_http2: true, ..GOOD };
+    let measured = measure(&case).unwrap();
+    let faults: Vec<_> = measured.tally.faults().collect();
+    assert_eq!((faults, measured.reopened), (vec![(Fault::StreamReset, 50)], 0));
+}
+
+#[test]
+fn a_connection_without_a_session_is_told_apart() {
+    // One connection to find the server and two to begin with; each of these answers once.
+    let measured = measure(&Case { path: "/close", served: 3, ..GOOD }).unwrap();
+    let faults: Vec<_> = measured.tally.faults().collect();
+    assert_eq!((faults, measured.tally.answers()), (vec![(Fault::Tls, 48)], 2));
 }
