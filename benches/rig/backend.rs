@@ -11,7 +11,7 @@ use std::rc::Rc;
 use memchr::memmem;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, JoinSet, spawn_local};
 
 use super::scratch::Scratch;
 
@@ -73,18 +73,40 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(4096)
 }
 
-/// Serves these listeners in tasks of the current `LocalSet`, for as long as it lives.
-pub(crate) fn serve(listeners: Vec<TcpListener>) {
-    let responses = Rc::new(Responses::new());
-    let scratch = Scratch::new();
-    for listener in listeners {
-        let (responses, scratch) = (Rc::clone(&responses), scratch.clone());
-        spawn_local(async move {
-            // An accept fails for want of descriptors; the load then reports the refused requests.
-            while let Ok((stream, _)) = listener.accept().await {
-                spawn_local(connection(stream, Rc::clone(&responses), scratch.clone()));
+/// Serves these listeners, each in a task of the current `LocalSet`; aborting one closes its
+/// listener and every connection it took, as the end of a process does.
+pub(crate) fn serve(listeners: Vec<TcpListener>) -> Vec<JoinHandle<()>> {
+    let shared = Shared::new();
+    let serve = |listener| spawn_local(accept(listener, shared.clone()));
+    listeners.into_iter().map(serve).collect()
+}
+
+/// What all connections of a thread use.
+#[derive(Clone)]
+struct Shared {
+    responses: Rc<Responses>,
+    scratch: Scratch,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self { responses: Rc::new(Responses::new()), scratch: Scratch::new() }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Shared) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // An accept fails for want of descriptors; the load then reports the refused
+                // requests.
+                let Ok((stream, _)) = accepted else { return };
+                let Shared { responses, scratch } = shared.clone();
+                connections.spawn_local(connection(stream, responses, scratch));
             }
-        });
+            Some(_) = connections.join_next() => {}
+        }
     }
 }
 

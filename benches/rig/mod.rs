@@ -4,7 +4,8 @@
 //! could differ is here once: the backend that answers, the load that asks and checks each answer,
 //! how a proxy is configured, pinned to a core, awaited and ended, and where results are written.
 //!
-//! Each file does one thing and both benchmarks use all of it; what only one needs is with it.
+//! Each file does one thing and all of these benchmarks use it; `crowd` and `plane`, which only some
+//! need, are included by those, and what only one needs is with it.
 
 pub(crate) mod backend;
 pub(crate) mod exchange;

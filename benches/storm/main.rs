@@ -7,8 +7,12 @@
 //!
 //! The command fails if Pulsegate fails a request.
 
+#[path = "../rig/crowd.rs"]
+mod crowd;
 mod kill;
 mod pair;
+#[path = "../rig/plane.rs"]
+mod plane;
 mod publish;
 mod reload;
 mod report;
@@ -103,7 +107,7 @@ async fn storms(args: &Args) -> Result<()> {
     let results = Results::create(&args.results, "storm")?;
     let mut report = Report::default();
     if args.wants(reload::NAME) || args.wants(publish::NAME) {
-        let addresses = pair::serve_addresses(pair::BACKENDS + reload::CHANGED)?;
+        let addresses = crowd::serve_addresses(pair::BACKENDS + reload::CHANGED)?;
         if args.wants(reload::NAME) {
             reload::run(args, &addresses, &mut report).await?;
         }
