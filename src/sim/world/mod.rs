@@ -91,8 +91,8 @@ impl World {
             None => {}
         }
         let requests = match &spec.kind {
-            ProbeKind::Connect => 0,
-            ProbeKind::Transaction(steps) => steps.len(),
+            ProbeKind::Connect | ProbeKind::Ping => 0,
+            ProbeKind::Transaction(transaction) => transaction.steps.len(),
             _ => 1,
         };
         let answers = (0..requests).map(|_| truth.latency(at).mul_f64(latency::draw(rng)));
