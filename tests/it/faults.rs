@@ -159,8 +159,19 @@ fn a_truncated_body() {
 }
 
 #[test]
-fn a_wrong_business_answer() {
-    expect(Mood::StatusAt("/cart", "409 Conflict"), "business", "status");
+fn a_wrong_business_answer_lowers_the_share() {
+    let (well, other) = (Faulty::named("well"), Faulty::named("other"));
+    let stage = Stage::with(&well, other.address);
+    other.turn(Mood::StatusAt("/cart", "409 Conflict"));
+    until("business: status", || {
+        let backend = stage.backend(1)?;
+        let weight = backend["effective_weight"].as_f64()?;
+        let lowered = backend["health"] == "degraded" && 0.0 < weight && weight < 1.0;
+        let seen = backend["reason"].as_str()?.starts_with("status: step 2");
+        (lowered && seen).then_some(())
+    });
+    other.turn(Mood::Well);
+    stage.until_up(1);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A config in few words: one listener `web`, one pool `site`, and what the case adds to them.
 
 use std::fmt::Write as _;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
+use std::net::TcpStream;
 
 use super::{Backends, Client, Pulsegate, Server, Upstream};
 
@@ -130,6 +132,15 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// Is a new connection reset? So soon that connecting itself may tell.
+    pub(crate) fn resets(&self) -> bool {
+        let is_reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+        match TcpStream::connect(self.proxy.address("web")) {
+            Ok(mut stream) => stream.read(&mut [0]).is_err_and(|error| is_reset(&error)),
+            Err(error) => is_reset(&error),
+        }
+    }
+
     /// Over backends that the case prepared.
     pub(crate) fn start(setup: Setup, backends: Backends) -> Self {
         let config = setup.config(backends.addresses());

@@ -28,7 +28,7 @@ fn another_backend_is_tried_when_one_does_not_answer_in_time() {
         "regions: {{ r: {{ zones: {{ z: {{ backends: [ \"{lost}\", \"{good}\" ] }} }} }} }}"
     ));
     let site = Site::start(setup.listener("access_log: { path: access.log }"), backends);
-    // In turn, so one of two meets the black hole first.
+    // In turn on each worker, so one of two meets the black hole first, or both on two workers.
     for _ in 0..2 {
         let (mut client, mut upstream) = site.send("x");
         assert_eq!(upstream.exactly(1), b"x");
@@ -37,7 +37,7 @@ fn another_backend_is_tried_when_one_does_not_answer_in_time() {
         assert_eq!(client.ended(), End::Fin);
     }
     let attempts = [0, 1].map(|n| line(&site, "access.log", n)["attempts"].as_u64());
-    assert_eq!(attempts.iter().flatten().sum::<u64>(), 3, "{attempts:?}");
+    assert!(attempts.contains(&Some(2)), "{attempts:?}");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn all_tries_together_have_a_deadline() {
         .listener("timeouts: { connect_total: 100ms }")
         .listener("access_log: { path: access.log }");
     let site = setup.start();
-    assert_eq!(site.client().ended(), End::Reset);
+    assert!(site.resets());
     let line = line(&site, "access.log", 0);
     assert_eq!((&line["ended"], &line["attempts"]), (&"connect_failed".into(), &1.into()));
 }
@@ -61,7 +61,7 @@ fn a_client_that_cannot_be_served_is_reset_and_no_backend_is_tried_twice() {
     let mut site = setup.listener("retries: { attempts: 5 }").backends(2);
     site.backends.refuse(0);
     site.backends.refuse(1);
-    assert_eq!(site.client().ended(), End::Reset);
+    assert!(site.resets());
     let line = line(&site, "access.log", 0);
     assert_eq!((&line["ended"], &line["attempts"]), (&"connect_failed".into(), &2.into()));
 }
@@ -71,7 +71,7 @@ fn tries_are_bounded() {
     let setup = Setup::tcp().listener("access_log: { path: access.log }");
     let mut site = setup.listener("retries: { attempts: 2 }").backends(3);
     (0..3).for_each(|backend| site.backends.refuse(backend));
-    assert_eq!(site.client().ended(), End::Reset);
+    assert!(site.resets());
     assert_eq!(line(&site, "access.log", 0)["attempts"], 2);
 }
 
