@@ -23,7 +23,8 @@ use crate::{crowd, swap};
 const CONNECTIONS: usize = 64;
 /// Of what the proxy can do.
 const LOAD: f64 = 0.5;
-const RELOADS: u32 = 30;
+/// From one reload to the next: thirty in six seconds.
+const RELOAD_EVERY: Duration = Duration::from_millis(200);
 /// Backends of the reloaded files and under probes.
 const THOUSAND: usize = 1_000;
 /// Backends that only one of the two reloaded files has.
@@ -136,13 +137,14 @@ struct Reloads<'a> {
 
 impl Storm for Reloads<'_> {
     async fn rage(&mut self, proxy: &Proxy, length: Duration, mark: &dyn Fn(&str)) -> Result<()> {
-        for n in 0..RELOADS {
-            let task = task(self.files[(n as usize + 1) % 2]);
+        let reloads = (length.as_millis() / RELOAD_EVERY.as_millis()).max(1) as usize;
+        for n in 0..reloads {
+            let task = task(self.files[(n + 1) % 2]);
             let site = Site { task, dir: proxy.dir.path(), listen: proxy.address };
             (pulsegate::RECIPE.prepare)(&site)?;
             proxy.process.signal(Signal::HUP)?;
             mark("reload");
-            sleep(length / RELOADS).await;
+            sleep(RELOAD_EVERY).await;
         }
         Ok(())
     }

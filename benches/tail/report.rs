@@ -114,8 +114,8 @@ latency counts from when a request was due. Backend and generator are one proces
 worker (`w1`) the proxy has core 0 to itself; with two (`w2`) the second worker shares core 1 with the
 load, and the generator sleeps to the moment instead of watching the clock. `-50` and `-80` are percent
 of what the slowest of the three does in a closed loop over as many connections. `with` and `without`
-are Pulsegate at half of its own closed-loop rate, one worker, 64 connections: `reload`, 30 reloads of
-1,000 backends in the measurement; `swap`, a table of 10,000 backends replaced every 10 ms; `probes`,
+are Pulsegate at half of its own closed-loop rate, one worker, 64 connections: `reload`, a file
+of 1,000 backends reloaded every 200 ms; `swap`, a table of 10,000 backends replaced every 10 ms; `probes`,
 1,000 backends probed as shipped; `kill`, one of four backends closed with all its connections once a
 second. `generator` is the generator on core 1 against an echo on core 0, next to a bare client: one
 blocking connection, the clock watched, nothing else.
