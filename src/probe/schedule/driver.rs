@@ -127,13 +127,14 @@ where
             }
             kept
         });
+        let new = wanted.keys().filter(|check| !self.ids.contains_key(*check)).count();
         for (check, recipients) in wanted {
-            self.want(check, recipients, now);
+            self.want(check, recipients, new, now);
         }
     }
 
     /// Starts or goes on with one check.
-    fn want(&mut self, check: Check, recipients: Vec<Recipient>, now: Instant) {
+    fn want(&mut self, check: Check, recipients: Vec<Recipient>, new: usize, now: Instant) {
         if let Some(id) = self.ids.get(&check)
             && let Some((_, job)) = self.jobs.get_mut(id)
         {
@@ -147,7 +148,7 @@ where
         }
         self.last_id += 1;
         let (id, check) = (JobId(self.last_id), Arc::new(check));
-        let job = Job::new(&check, recipients, now);
+        let job = Job::new(&check, recipients, new, now);
         self.queue.push(job.due, id);
         self.ids.insert(Arc::clone(&check), id);
         self.jobs.insert(id, (check, job));

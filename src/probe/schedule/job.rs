@@ -9,8 +9,17 @@ use twox_hash::xxhash3_64::Hasher as XxHash3_64;
 
 use crate::model::{Address, BackendKey, Layer, ProbeKind, ProbeSpec};
 
-/// The latest a new check is first asked.
+/// The latest a new check is first asked, unless very many are new at once.
 const FIRST_WITHIN: Duration = Duration::from_millis(100);
+/// Time that each of many new checks adds to the span in which all are first asked: no more than
+/// ten thousand a second.
+const FIRST_EACH: Duration = Duration::from_micros(100);
+/// Failures in a row after which a check is asked less often.
+const LONG_DOWN: u32 = 30;
+/// The longest interval that being long down may bring about.
+const LONG_DOWN_INTERVAL: Duration = Duration::from_secs(2);
+/// How many times longer the interval of a check becomes at most.
+const LONG_DOWN_TIMES: u32 = 5;
 /// How long a connect may take while no round trip is known, and the most it may ever take beyond
 /// its configured timeout.
 const PATIENCE_MAX: Duration = Duration::from_secs(1);
@@ -38,8 +47,16 @@ impl Check {
         Duration::from_nanos(nanos as u64)
     }
 
-    fn first_delay(&self) -> Duration {
-        self.place(self.interval.min(FIRST_WITHIN))
+    /// When it is first asked, of so many that are new.
+    fn first_delay(&self, new: usize) -> Duration {
+        let span = FIRST_EACH.saturating_mul(u32::try_from(new).unwrap_or(u32::MAX));
+        self.place(self.interval.min(span.max(FIRST_WITHIN)))
+    }
+
+    /// Regular times from one attempt to the next while it is long down.
+    fn stride(&self) -> u32 {
+        let times = LONG_DOWN_INTERVAL.as_nanos() / self.interval.as_nanos().max(1);
+        u32::try_from(times).unwrap_or(u32::MAX).clamp(1, LONG_DOWN_TIMES)
     }
 }
 
@@ -88,9 +105,9 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// A new job, first due within [`FIRST_WITHIN`].
-    pub(super) fn new(check: &Check, recipients: Vec<Recipient>, now: Instant) -> Self {
-        let due = now + check.first_delay();
+    /// A new job, one of so many.
+    pub(super) fn new(check: &Check, recipients: Vec<Recipient>, new: usize, now: Instant) -> Self {
+        let due = now + check.first_delay(new);
         let phase = check.place(check.interval);
         // So that the first regular time is not just after the first attempt.
         let slot = due + check.interval / 2;
@@ -106,7 +123,7 @@ impl Job {
 
     /// Brings the next attempt forward for a new recipient; true if that changed when it is due.
     pub(super) fn hasten(&mut self, check: &Check, now: Instant) -> bool {
-        let soon = now + check.first_delay();
+        let soon = now + check.first_delay(1);
         let sooner = self.running.is_none() && soon < self.due;
         if sooner {
             self.due = soon;
@@ -140,11 +157,15 @@ impl Job {
     }
 
     /// Sets when the job is due after an attempt that ended at `now`: its next regular time, moved
-    /// by `chance` (0..1) within the jitter, or `now` if that has just passed.
+    /// by `chance` (0..1) within the jitter, or `now` if that has just passed. What is long down is
+    /// asked at fewer of its regular times.
     pub(super) fn reschedule(&mut self, check: &Check, epoch: Instant, now: Instant, chance: f64) {
         let after_slot = self.slot + Duration::from_nanos(1);
         let missed = now.checked_sub(check.interval / 2).unwrap_or(now);
         self.slot = on_grid(epoch + self.phase, check.interval, after_slot.max(missed));
+        if self.fails >= LONG_DOWN {
+            self.slot += check.interval * (check.stride() - 1);
+        }
         let jittered = self.slot + check.jitter.mul_f64(2.0 * chance);
         self.due = jittered.checked_sub(check.jitter).unwrap_or(jittered).max(now);
     }
@@ -179,7 +200,7 @@ mod tests {
                 jitter: ms(interval) * jitter as u32 / 100,
             };
             let epoch = Instant::now();
-            let mut job = Job::new(&check, Vec::new(), epoch);
+            let mut job = Job::new(&check, Vec::new(), 1, epoch);
             for (took, chance) in attempts {
                 let slot = job.slot;
                 let ended = job.due + ms(took);

@@ -4,7 +4,10 @@
 //!   asks, so a thousand backends are spread evenly, and neither a reload nor a restart lines them
 //!   up; jitter keeps several balancers from falling into step.
 //! - **Prompt.** A new check is first asked within 100 ms, since its backend gets no traffic until
-//!   then; and a first failure is followed by a second look at once.
+//!   then (of more than a thousand that are new at once, ten thousand a second are); and a first
+//!   failure is followed by a second look at once.
+//! - **Patient.** What has failed thirty times in a row is asked up to five times less often, but
+//!   at least every two seconds, and as often as before from its first pass on.
 //! - **Once.** The same question to the same address is sent once, however many pools ask it.
 //! - **Bounded.** At most [`IN_FLIGHT_MAX`] attempts at a time; what is due beyond that waits. When
 //!   the reader of the results is slow, fewer probes are sent.

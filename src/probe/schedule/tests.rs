@@ -20,7 +20,7 @@ use crate::probe::fault::Fault;
 const MS: Duration = Duration::from_millis(1);
 
 fn address(number: usize) -> Address {
-    Address::Inet(([10, 0, (number >> 8) as u8, number as u8], 80).into())
+    Address::Inet(([10, (number >> 16) as u8, (number >> 8) as u8, number as u8], 80).into())
 }
 
 fn spec(pool: &str, number: usize, interval: Duration) -> ProbeSpec {
@@ -209,6 +209,41 @@ async fn three_failures_take_little_more_than_two_intervals() {
     assert!(killed <= 220 * MS, "{killed:?}");
     let unreachable = third_failure(Ending::Silence).await;
     assert!(unreachable <= 290 * MS, "with a timeout of half an interval: {unreachable:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_long_down_is_asked_less_often_until_it_passes() {
+    for (interval, expected) in
+        [(100 * MS, 500 * MS), (1000 * MS, 2000 * MS), (5000 * MS, 5000 * MS)]
+    {
+        let mut rig = Rig::new(plan([spec("site", 1, interval)]), Ending::Refused, 16);
+        rig.pass(interval * 40).await;
+        let long_down = rig.begun().len();
+        rig.pass(interval * 40).await;
+        let times: Vec<Duration> = rig.begun()[long_down..].iter().map(|begun| begun.at).collect();
+        for gap in times.windows(2).map(|pair| pair[1] - pair[0]) {
+            let least = expected - interval / 5;
+            assert!((least - 2 * MS..=expected + interval / 5 + 2 * MS).contains(&gap), "{gap:?}");
+        }
+        rig.set(Ending::Pass(MS));
+        rig.pass(expected * 2).await;
+        let before = rig.begun().len();
+        rig.pass(interval * 10).await;
+        assert!((9..=11).contains(&(rig.begun().len() - before)), "as often as before");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn very_many_new_checks_are_first_asked_at_a_bounded_rate() {
+    let all = plan((0..20_000).map(|number| spec("site", number, 10_000 * MS)));
+    let mut rig = Rig::new(all, Ending::Pass(MS), 4096);
+    rig.pass(2_100 * MS).await;
+    let mut per_slice = [0_u32; 21];
+    for begun in rig.begun() {
+        per_slice[(begun.at.as_millis() / 100) as usize] += 1;
+    }
+    assert!(per_slice.iter().all(|count| *count <= 1_200), "{per_slice:?}");
+    assert!(per_slice.iter().sum::<u32>() >= 20_000, "all had their turn: {per_slice:?}");
 }
 
 #[tokio::test(start_paused = true)]
