@@ -32,6 +32,7 @@ pub fn router<C: Source>(state: State<C>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready::<C>))
         .route("/status", get(status::<C>))
+        .route("/drains", get(drains::<C>))
         .route("/events", get(events::<C>))
         .route("/metrics", get(metrics::<C>))
         .route("/orders", get(orders::list::<C>).post(orders::give::<C>))
@@ -107,6 +108,10 @@ async fn status<C: Source>(
     let known = state.control.status().await.ok_or(ApiError::Ended)?;
     let (ready, now) = (state.control.ready(), (state.clock)());
     Ok(Json(view::status(&known, &state.live, ready, now)))
+}
+
+async fn drains<C: Source>(Shared(state): Shared<State<C>>) -> Json<view::Drains> {
+    Json(view::drains(&state.live.ledger().drains().await))
 }
 
 async fn events<C: Source>(

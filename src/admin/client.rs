@@ -122,6 +122,15 @@ impl Client {
         self.ask(Method::GET, &format!("/events?limit={limit}")).await
     }
 
+    /// `GET /drains`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn drains(&self) -> Result<view::Drains, ClientError> {
+        self.ask(Method::GET, "/drains").await
+    }
+
     /// `GET /orders`.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ impl ApiError {
             }
             Self::ViewerToken => "a viewer's token may only read",
             Self::NotFound => {
-                "no such path (expected /health, /ready, /status, /events, /orders, /metrics,\
+                "no such path (expected /health, /ready, /status, /drains, /events, /orders, /metrics,\
                  \x20/reload, /reload/confirm or /rollback)"
             }
             Self::MethodNotAllowed => "this path does not take this method",

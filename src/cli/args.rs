@@ -101,6 +101,8 @@ Examples:
     Traffic(TrafficArgs),
     /// Take a region out at once
     Emergency(EmergencyArgs),
+    /// List what is being drained, and every connection that holds it open
+    Drains(StatusArgs),
     /// List the orders that stand: what, who, why, until when
     Orders(StatusArgs),
     /// Load the configuration file again and put it in force, without dropping a request
@@ -475,6 +477,7 @@ mod tests {
             "pulsegate traffic api --percent 25",
             "pulsegate emergency stop --region us-east-1 --confirm us-east-1",
             "pulsegate orders --json",
+            "pulsegate drains",
             "pulsegate reload --socket s",
             "pulsegate reload --confirm 5m",
             "pulsegate reload --confirmed",

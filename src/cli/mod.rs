@@ -11,6 +11,7 @@ mod bench;
 mod check;
 mod completions;
 mod demo;
+mod drains;
 mod events;
 mod failure;
 mod logging;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Automation(args) => order::automation(args),
         Command::Traffic(args) => order::traffic(args),
         Command::Emergency(args) => order::emergency(args),
+        Command::Drains(args) => drains::execute(args),
         Command::Orders(args) => order::list(args),
         Command::Reload(args) => reload::execute(args),
         Command::Rollback(args) => reload::roll_back(args),

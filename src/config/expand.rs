@@ -107,6 +107,7 @@ mod tests {
             idle_connections: 0,
             on_down: OnDown::Keep,
             queue: Queue { length: 0, timeout: Duration::ZERO },
+            drain_deadline: Duration::from_secs(10),
         }
     }
 

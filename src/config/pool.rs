@@ -31,6 +31,8 @@ pub struct Pool {
     pub on_down: OnDown,
     /// Where connections wait while every backend has as many as it may.
     pub queue: Queue,
+    /// How long a drained backend's connections may take to finish before they are cut off.
+    pub drain_deadline: Duration,
 }
 
 /// What becomes of requests on a backend that goes down, if they may not be sent elsewhere.

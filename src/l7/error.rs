@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Reset,
     /// A backend went down before its response.
     Down,
+    /// A backend was drained, and the drain did not wait any longer.
+    Drained,
     /// A backend's response was refused.
     Response,
     /// No response in time.
@@ -45,6 +47,7 @@ impl Failure {
             Self::ConnectTimeout => (504, "connecting to a backend took too long"),
             Self::Reset => (502, "the backend closed the connection before it answered"),
             Self::Down => (502, "the backend went down before it answered"),
+            Self::Drained => (503, "the backend was taken out before it answered"),
             Self::Response => (502, "the backend's answer was not valid HTTP"),
             Self::Timeout => (504, "the backend did not answer in time"),
             Self::Total => (504, "the request took longer than its route allows"),
@@ -67,6 +70,7 @@ impl Failure {
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,
             Self::Reset => Ended::UpstreamReset,
             Self::Down => Ended::BackendDown,
+            Self::Drained => Ended::Drained,
             Self::Response => Ended::BadResponse,
             Self::Timeout => Ended::UpstreamTimeout,
             Self::Total => Ended::TotalTimeout,

@@ -18,6 +18,7 @@ mod exchange;
 pub mod headers;
 pub mod http1;
 mod io;
+mod leaving;
 mod record;
 mod request_id;
 mod waits;

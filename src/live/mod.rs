@@ -9,6 +9,7 @@
 
 mod backend;
 mod counter;
+mod ledger;
 mod listener;
 mod load;
 mod queue;
@@ -17,6 +18,7 @@ mod worker;
 
 pub use backend::{Backend, BackendCounters};
 pub use counter::{Counter, Gauge, Histogram};
+pub use ledger::{Ask, Drain, Drained, HOLDERS, Holder, Ledger};
 pub use listener::{Listener, ListenerCounters};
 pub use load::{LoadSummary, Seat};
 pub use queue::{Place, Queue, Turn};

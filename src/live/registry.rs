@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_utils::CachePadded;
 
-use super::{Backend, Listener, Queue, WorkerCounters};
+use super::{Backend, Ledger, Listener, Queue, WorkerCounters};
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
 /// A pool's number: dense, so that workers keep state in plain vectors; never given twice.
@@ -21,6 +21,7 @@ pub struct ZoneId(pub u32);
 #[derive(Debug)]
 pub struct Live {
     workers: Box<[CachePadded<WorkerCounters>]>,
+    ledger: Ledger,
     entries: Mutex<Entries>,
 }
 
@@ -39,7 +40,13 @@ impl Live {
     #[must_use]
     pub fn new(workers: usize) -> Self {
         let workers = (0..workers).map(|_| CachePadded::default()).collect();
-        Self { workers, entries: Mutex::default() }
+        Self { workers, ledger: Ledger::default(), entries: Mutex::default() }
+    }
+
+    /// What still holds a drain open.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Number of workers.

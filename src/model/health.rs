@@ -48,7 +48,7 @@ pub enum Admin {
     Ready,
     /// Finishes what it has and gets nothing new.
     Drain,
-    /// Taken out; probes go on, traffic does not.
+    /// Taken out: what it has is cut off at once. Probes go on, traffic does not.
     Maint,
 }
 

@@ -100,6 +100,8 @@ closed_set! {
         UpstreamReset = "upstream_reset",
         /// A backend went down before it had answered.
         BackendDown = "backend_down",
+        /// A backend or listener was drained, and the drain did not wait any longer.
+        Drained = "drained",
         /// A backend did not answer in time.
         UpstreamTimeout = "upstream_timeout",
         /// A backend's response was malformed.

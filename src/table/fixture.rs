@@ -80,6 +80,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         idle_connections: 256,
         on_down: OnDown::Keep,
         queue: Queue { length: 0, timeout: Duration::ZERO },
+        drain_deadline: Duration::from_secs(10),
     }
 }
 

@@ -33,7 +33,7 @@ pub use listener::{Forward, Listener};
 pub use picker::Picker;
 pub use pool::Pool;
 pub use route::{Action, Headers, RequestView, Route, Split};
-pub use zone::Zone;
+pub use zone::{Leaving, Zone};
 
 use std::sync::Arc;
 
@@ -80,6 +80,15 @@ impl Table {
                 plan.health == Health::Down && (zone.share <= 0.0 || *weight <= 0.0)
             });
             down.map(|((backend, _), _)| backend)
+        })
+    }
+
+    /// The backends that are drained, by themselves or with their zone, and get nothing any more.
+    pub fn leaving(&self) -> impl Iterator<Item = Leaving<'_>> {
+        let pools = self.pools.iter().zip(&self.plan.pools).zip(&self.config.pools);
+        pools.flat_map(|((pool, plan), settings)| {
+            let zones = pool.zones.iter().zip(&plan.zones);
+            zones.flat_map(move |(zone, plan)| zone.leaving(plan, settings.drain_deadline))
         })
     }
 

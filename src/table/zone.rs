@@ -1,10 +1,12 @@
 //! A zone of a pool, and its members.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::chooser::Chooser;
 use super::{Backend, Lease, Picker};
 use crate::live::ZoneId;
+use crate::model::{Admin, Phase, ZonePlan};
 
 /// A zone of a pool.
 #[derive(Debug)]
@@ -20,6 +22,15 @@ pub struct Zone {
     /// Its identity as a hash, for ip-hash.
     pub(super) identity: u64,
     pub(super) members: Arc<Members>,
+}
+
+/// A backend that is drained.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaving<'z> {
+    /// It.
+    pub backend: &'z Arc<Backend>,
+    /// How long what it still has may take.
+    pub deadline: Duration,
 }
 
 /// A zone's backends; the same from table to table while nothing about them changes.
@@ -44,6 +55,23 @@ impl Zone {
         self.weighed()
             .filter(|(_, weight)| self.share > 0.0 && *weight > 0.0)
             .map(|(backend, _)| backend)
+    }
+
+    /// Its backends that are drained and get nothing any more.
+    pub(super) fn leaving<'z>(
+        &'z self,
+        plan: &'z ZonePlan,
+        deadline: Duration,
+    ) -> impl Iterator<Item = Leaving<'z>> {
+        let drained = matches!(plan.standing.phase, Phase::Draining | Phase::Out);
+        let ordered = self.weighed().zip(&plan.backends).filter(move |((_, weight), plan)| {
+            let idle = self.share <= 0.0 || *weight <= 0.0;
+            idle && (drained || plan.admin != Admin::Ready)
+        });
+        ordered.map(move |((backend, _), plan)| {
+            let at_once = plan.admin == Admin::Maint;
+            Leaving { backend, deadline: if at_once { Duration::ZERO } else { deadline } }
+        })
     }
 
     /// All its backends in plan order, each with the weight it has now.

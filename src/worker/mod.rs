@@ -13,5 +13,5 @@ mod steward;
 
 pub use accept::Acceptor;
 pub use plane::Plane;
-pub use run::{Settings, Shutdown, run};
+pub use run::{Settings, Shutdown, UPKEEP, run};
 pub use state::Worker;

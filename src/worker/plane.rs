@@ -2,9 +2,12 @@
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::config::Listener;
+use crate::live::{self, Drain};
 use crate::net::Stream;
 use crate::table::Table;
 
@@ -21,9 +24,17 @@ pub trait Plane: Debug {
     /// Looks at a new table, for what no request would do.
     fn follow(&self, table: &Table);
 
+    /// A listener's address was closed: its connections are to end.
+    fn closed(&self, _listener: &Arc<live::Listener>, _table: &Table) {}
+
+    /// What is being drained here, and what holds it open.
+    fn ledger(&self) -> Pin<Box<dyn Future<Output = Vec<Drain>> + '_>> {
+        Box::pin(async { Vec::new() })
+    }
+
     /// Looks after what is idle; called about once a second.
     fn sweep(&self) {}
 
-    /// Brings its counters up to date; called several times a second.
+    /// Brings its counters up to date, and ends what is due; called every [`UPKEEP`](super::UPKEEP).
     fn count(&self) {}
 }

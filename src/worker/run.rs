@@ -16,7 +16,7 @@ use crate::table::Reader;
 use super::{Plane, Worker, steward};
 
 /// How often a worker flushes its log and brings its counters up to date.
-const UPKEEP: Duration = Duration::from_millis(100);
+pub const UPKEEP: Duration = Duration::from_millis(100);
 /// Finished upkeep rounds between two sweeps of what is idle.
 const SWEEP_EVERY: u32 = 10;
 

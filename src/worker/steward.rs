@@ -2,7 +2,8 @@
 //!
 //! A request meets the newest table by itself. Listeners that appear or vanish, and whatever a
 //! [`Plane`] keeps for backends that take no more traffic, wait for nobody: a steward on each
-//! worker compares the tables and acts.
+//! worker compares the tables and acts. It also answers for its worker when somebody asks what holds a
+//! drain open.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,11 +21,20 @@ pub(super) async fn run(
     mut shutdown: watch::Receiver<Shutdown>,
 ) {
     let mut acceptors = Vec::new();
+    let mut questions = worker.live.ledger().attend();
     loop {
         changes.borrow_and_update();
         follow(&worker, planes, &mut acceptors);
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { break },
+            Some(ask) = questions.recv() => {
+                let mut drains = Vec::new();
+                for plane in planes.iter() {
+                    drains.extend(plane.ledger().await);
+                }
+                // Whoever asked may have left.
+                drop(ask.send(drains));
+            }
             _ = shutdown.wait_for(|phase| *phase != Shutdown::Running) => break,
         }
     }
@@ -39,6 +49,7 @@ fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec
                 acceptor.with_listener(table, |_, _| ());
             } else {
                 acceptor.stop();
+                planes.iter().for_each(|plane| plane.closed(&acceptor.live, table));
                 // Its idle connections look again, see that they are not wanted, and end.
                 worker.timers.wake_all();
             }

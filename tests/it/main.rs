@@ -14,6 +14,7 @@ mod admin_api;
 mod bench;
 mod bodies;
 mod deadlines;
+mod drains;
 mod events;
 mod failover;
 mod faults;

@@ -5,11 +5,13 @@
 //! free of control characters.
 
 mod build;
+mod drains;
 mod order;
 mod reload;
 mod status;
 
 pub use build::status;
+pub use drains::{Connection, Drain, Drains, drains};
 pub use order::{Give, Given, Orders};
 pub use reload::{Confirmed, Events, Failed, LastReload, Ready, Reloaded};
 pub use status::{

@@ -44,12 +44,12 @@ pub(super) static SHAPE: Shape = Shape {
             "Of each of its backends at once; only for `tcp` listeners; default no limit.",
         ),
         key("queue", Kind::Shape(&QUEUE), "Where connections wait for a free place."),
+        key("drain", Kind::Shape(&DRAIN), "How a drain ends."),
     ],
     later: &[
         "tls",
         "failover",
         "restoration",
-        "drain",
         "breaker",
         "bulkhead",
         "outliers",
@@ -70,6 +70,17 @@ static QUEUE: Shape = Shape {
         key("length", Kind::Integer { min: 0, max: 1_000_000 }, "How many; default 500."),
         key("timeout", TIMEOUT, "How long; default `500ms`."),
     ],
+    later: &[],
+};
+
+static DRAIN: Shape = Shape {
+    name: "drain",
+    about: "How a drain ends.",
+    keys: &[key(
+        "deadline",
+        TIMEOUT,
+        "How long what a drained backend still has may take; default `10s`.",
+    )],
     later: &[],
 };
 
@@ -144,6 +155,10 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
         timeouts: inherited.pool,
         abort_on_close: fields.boolean("abort_on_close").unwrap_or(false),
         unsafe_reuse_age: fields.duration("unsafe_reuse_age").unwrap_or(defaults::UNSAFE_REUSE_AGE),
+        drain_deadline: fields
+            .fields("drain")
+            .and_then(|drain| drain.duration("deadline"))
+            .unwrap_or(defaults::DRAIN_DEADLINE),
         idle_connections: fields
             .integer("idle_connections")
             .unwrap_or(defaults::POOL_IDLE_CONNECTIONS),

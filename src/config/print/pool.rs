@@ -37,6 +37,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
                 ("timeout", word(value::duration(pool.queue.timeout))),
             ]),
         ),
+        ("drain", map([("deadline", word(value::duration(pool.drain_deadline)))])),
     ])
 }
 

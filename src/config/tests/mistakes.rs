@@ -21,7 +21,6 @@ pools:
     health: { passive: {}, phi: {} }
     failover: {}
     restoration: {}
-    drain: {}
 ";
     insta::assert_snapshot!(problems(text));
 }

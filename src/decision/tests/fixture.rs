@@ -43,6 +43,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         idle_connections: 1,
         on_down: OnDown::Keep,
         queue: Queue { length: 0, timeout: Duration::ZERO },
+        drain_deadline: Duration::from_secs(10),
     }
 }
 

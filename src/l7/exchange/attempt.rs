@@ -1,8 +1,9 @@
 //! One request on one connection: both directions at once, until one of them ends it.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use crate::l7::client::Upstream;
 use crate::l7::error::Failure;
 use crate::l7::record::Record;
+use crate::l7::waits::Stay;
 use crate::l7::worker::Worker;
 use crate::live::BackendCounters;
 use crate::model::{BadRequest, BadResponse, Ended};
@@ -61,24 +63,8 @@ pub(super) async fn attempt(
     record: &mut Record,
 ) -> Attempted {
     let counters = lease.live.worker(parties.worker.index);
-    let shared = Shared {
-        worker: parties.worker,
-        terms: &job.terms,
-        removed: parties.removed,
-        deadline: *deadline,
-        sent: Cell::new(false),
-        streamed: Cell::new(false),
-        uploaded: Cell::new(false),
-        sent_at: Cell::new(record.started),
-        answered_at: Cell::new(record.started),
-        interim: Cell::new(false),
-        begun: Cell::new(false),
-        on_client: Cell::new(false),
-        status: Cell::new(0),
-        bytes_in: Cell::new(0),
-        bytes_out: Cell::new(0),
-        first_byte_us: Cell::new(None),
-    };
+    let (started, peer) = (record.started, parties.peer);
+    let shared = Shared::new(parties, &job.terms, rescue, *deadline, started);
     let (mut client_read, mut client_write) = parties.client.split();
     let (mut backend_read, mut backend_write) = upstream.stream.split();
     let first = {
@@ -100,7 +86,8 @@ pub(super) async fn attempt(
             if let Poll::Ready(end) = answer.as_mut().poll(cx) {
                 return Poll::Ready(First::Answer(end));
             }
-            if let Some(called) = rescue.called(|| is_repeatable(&shared)) {
+            let stay = || stay(&shared, started, peer);
+            if let Some(called) = rescue.called(|| is_repeatable(&shared), stay) {
                 return Poll::Ready(First::Called(called));
             }
             shared.deadline.timer.poll_expired(cx).map(|()| First::Deadline)
@@ -161,11 +148,25 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
             Attempted::Broken(After::Reset, Ended::BadRequest)
         }
         First::Inbound(InboundEnd::Refused(reason)) => Attempted::BadBody(reason),
-        First::Called(Called::Close) if begun => {
-            Attempted::Broken(After::Reset, Ended::BackendDown)
+        First::Called(Called::Close(failure)) if begun => {
+            Attempted::Broken(After::Reset, failure.ended())
         }
         First::Called(called) => Attempted::Called(called),
         First::Deadline => late(shared, begun),
+    }
+}
+
+/// How an exchange stands that holds a drain open.
+fn stay(shared: &Shared<'_>, started: Instant, client: SocketAddr) -> Stay {
+    Stay {
+        client,
+        protocol: if shared.terms.minor == 1 { "http/1.1" } else { "http/1.0" }.into(),
+        route: Arc::clone(&shared.terms.route),
+        started,
+        long_lived: shared.events.get(),
+        bytes_in: shared.bytes_in.get(),
+        bytes_out: shared.bytes_out.get(),
+        told: Instant::now(),
     }
 }
 

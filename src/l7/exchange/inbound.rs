@@ -20,12 +20,14 @@ use crate::model::BadRequest;
 use crate::net::{Buffer, ReadHalf, Timer, WriteHalf};
 
 use super::deadline::Deadline;
-use super::{Terms, Upload};
+use super::rescue::Rescue;
+use super::{Parties, Terms, Upload};
 
 /// What both directions of an attempt know of each other.
 pub(super) struct Shared<'a> {
     pub(super) worker: &'a Worker,
     pub(super) terms: &'a Terms,
+    pub(super) rescue: &'a Rescue<'a>,
     /// The client's listener was removed.
     pub(super) removed: &'a Cell<bool>,
     pub(super) deadline: Deadline<'a>,
@@ -44,12 +46,47 @@ pub(super) struct Shared<'a> {
     pub(super) interim: Cell<bool>,
     /// A byte of the final response was sent to the client, or of an interim one not all.
     pub(super) begun: Cell<bool>,
+    /// The response is a stream of events, which would not end by itself.
+    pub(super) events: Cell<bool>,
     /// The client is what is waited for.
     pub(super) on_client: Cell<bool>,
     pub(super) status: Cell<u16>,
     pub(super) bytes_in: Cell<u64>,
     pub(super) bytes_out: Cell<u64>,
     pub(super) first_byte_us: Cell<Option<u64>>,
+}
+
+impl<'a> Shared<'a> {
+    /// Nothing has happened yet.
+    pub(super) fn new(
+        parties: &Parties<'a>,
+        terms: &'a Terms,
+        rescue: &'a Rescue<'a>,
+        deadline: Deadline<'a>,
+        started: Instant,
+    ) -> Self {
+        let no = || Cell::new(false);
+        Self {
+            worker: parties.worker,
+            terms,
+            rescue,
+            removed: parties.removed,
+            deadline,
+            sent: no(),
+            streamed: no(),
+            uploaded: no(),
+            sent_at: Cell::new(started),
+            answered_at: Cell::new(started),
+            interim: no(),
+            begun: no(),
+            events: no(),
+            on_client: no(),
+            status: Cell::new(0),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+            first_byte_us: Cell::new(None),
+        }
+    }
 }
 
 /// Why the direction ended; it never ends well, it only watches.

@@ -26,6 +26,7 @@ mod tunnel;
 mod upload;
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -59,6 +60,10 @@ pub(crate) struct Parties<'c> {
     pub(crate) client: &'c mut Stream,
     /// The connection's timer.
     pub(crate) timer: &'c Timer,
+    /// Tells its listener from others, see [`listener_id`](crate::l7::leaving::listener_id).
+    pub(crate) listener: usize,
+    /// Where the client is.
+    pub(crate) peer: SocketAddr,
     /// Its listener was removed: it ends after this exchange.
     pub(crate) removed: &'c Cell<bool>,
     /// What was read from the client beyond the request's head.
@@ -152,7 +157,7 @@ async fn try_backends(
         tried.push(lease.live.id);
         record.attempts += 1;
         record.backend = record.is_logged().then(|| Arc::clone(lease.backend()));
-        let wait = parties.worker.waits.begin(lease.live.id, parties.timer);
+        let wait = parties.worker.waits.begin(lease.live.id, parties.listener, parties.timer);
         let spare = record.attempts < attempts_max;
         let rescue = Rescue::new(parties.worker, wait, job, &tried, spare);
         failure = match on_backend(parties, job, &lease, deadline, &rescue, record).await {
@@ -210,7 +215,7 @@ impl From<Called> for Next {
     fn from(called: Called) -> Self {
         match called {
             Called::Elsewhere(lease) => Self::Elsewhere(lease),
-            Called::Close => Self::Failed(Failure::Down, false),
+            Called::Close(failure) => Self::Failed(failure, false),
         }
     }
 }
@@ -242,7 +247,14 @@ async fn on_connection(
             Next::Over(after, Ended::Done)
         }
         Attempted::Upgraded(leftover) => {
-            Box::pin(tunnel::tunnel(parties, &mut upstream.stream, leftover, rescue, record)).await;
+            Box::pin(tunnel::tunnel(
+                parties,
+                &mut upstream.stream,
+                leftover,
+                (rescue, &job.terms),
+                record,
+            ))
+            .await;
             Next::Over(After::Close, Ended::Tunnel)
         }
         Attempted::Early { repeatable: true } if upstream.reused => return Used::Stale,

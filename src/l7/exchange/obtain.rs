@@ -3,12 +3,14 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::time::Instant;
 
 use crate::l7::client::Upstream;
 use crate::l7::error::Failure;
+use crate::l7::waits::Stay;
 use crate::net::{Stream, is_local};
 use crate::table::Lease;
 
@@ -85,6 +87,7 @@ async fn connect(
     deadline: &Deadline<'_>,
     rescue: &Rescue<'_>,
 ) -> Option<Opened> {
+    let (peer, started) = (parties.peer, Instant::now());
     let (mut client, _) = parties.client.split();
     let mut connecting = pin!(Stream::connect(&lease.address));
     let mut leaving = pin!(left_early(
@@ -102,7 +105,17 @@ async fn connect(
             return Poll::Ready(Some(Opened::Left));
         }
         // Nothing of the request was sent on this connection.
-        if let Some(called) = rescue.called(|| true) {
+        let stay = || Stay {
+            client: peer,
+            protocol: "http".into(),
+            route: Arc::clone(&job.terms.route),
+            started,
+            long_lived: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            told: Instant::now(),
+        };
+        if let Some(called) = rescue.called(|| true, stay) {
             return Poll::Ready(Some(Opened::Called(called)));
         }
         deadline.timer.poll_expired(cx).map(|()| None)

@@ -123,7 +123,11 @@ fn last(
         || framing == ClientFraming::Close
         || unsent
         || shared.worker.closing.get()
-        || shared.removed.get();
+        || shared.removed.get()
+        || shared.rescue.is_leaving();
+    if matches!(body, ResponseBody::Chunked | ResponseBody::Close) {
+        shared.events.set(is_event_stream(response));
+    }
     let side = ClientSide {
         framing,
         close,
@@ -134,6 +138,14 @@ fn last(
     let keep = response.keep_alive_timeout.map_or(idle, |timeout| timeout.min(idle));
     let reusable = response.keep_alive && body != ResponseBody::Close;
     Opened { status: response.status, body, framing, close, keep: reusable.then_some(keep) }
+}
+
+/// `text/event-stream` ends only when somebody ends it.
+fn is_event_stream(response: &Response<'_, '_>) -> bool {
+    const TYPE: &[u8] = b"text/event-stream";
+    let named = |header: &&Header<'_>| header.name.eq_ignore_ascii_case("content-type");
+    let kind = response.headers.iter().find(named).map(|header| header.value);
+    kind.and_then(|kind| kind.get(..TYPE.len())).is_some_and(|it| it.eq_ignore_ascii_case(TYPE))
 }
 
 fn framing(response: &Response<'_, '_>, body: ResponseBody, minor: u8) -> ClientFraming {

@@ -1,12 +1,17 @@
-//! What becomes of a try whose backend goes down.
+//! What becomes of a try whose backend goes down or is drained.
 //!
 //! That a probe failed is no proof about a connection that is open: a process that shuts down
 //! gracefully refuses new connections and finishes what it has. So a request is taken away only
 //! if it can be sent to another backend at no risk; every other one goes on waiting until its
 //! connection or its deadline tells, unless its pool says `on_down: close`.
+//!
+//! A try that holds a drain open goes on, too; it tells who it is, and its client is told not to
+//! send the next request on this connection. It is cut off, or sent elsewhere, when the drain waits
+//! no longer.
 
 use crate::config::OnDown;
-use crate::l7::waits::Wait;
+use crate::l7::error::Failure;
+use crate::l7::waits::{Call, Stay, Wait};
 use crate::l7::worker::Worker;
 use crate::live::PoolId;
 use crate::table::Lease;
@@ -29,8 +34,8 @@ pub(super) struct Rescue<'a> {
 pub(super) enum Called {
     /// Another backend is leased for the request.
     Elsewhere(Lease),
-    /// The try ends.
-    Close,
+    /// The try ends, for this reason.
+    Close(Failure),
 }
 
 impl<'a> Rescue<'a> {
@@ -46,16 +51,34 @@ impl<'a> Rescue<'a> {
     }
 
     /// To be asked at each wake-up. `movable`: may the request be sent to another backend now?
-    pub(super) fn called(&self, movable: impl FnOnce() -> bool) -> Option<Called> {
-        if !self.wait.take_call() {
-            return None;
-        }
+    /// `stay` tells how the try stands.
+    pub(super) fn called(
+        &self,
+        movable: impl FnOnce() -> bool,
+        stay: impl FnOnce() -> Stay,
+    ) -> Option<Called> {
+        let call = self.wait.take_call()?;
         let elsewhere = || choose(self.worker, self.pool, self.key, self.tried.ids());
-        let lease = if self.spare && movable() { elsewhere() } else { None };
-        match (lease, self.on_down) {
-            (Some(lease), _) => Some(Called::Elsewhere(lease)),
-            (None, OnDown::Close) => Some(Called::Close),
-            (None, OnDown::Keep) => None,
+        let moved = |movable: bool| if self.spare && movable { elsewhere() } else { None };
+        match call {
+            Call::Tell => {
+                self.wait.stay(stay());
+                None
+            }
+            Call::Down => match (moved(movable()), self.on_down) {
+                (Some(lease), _) => Some(Called::Elsewhere(lease)),
+                (None, OnDown::Close) => Some(Called::Close(Failure::Down)),
+                (None, OnDown::Keep) => None,
+            },
+            Call::End { movable: otherwise } => Some(match moved(otherwise && movable()) {
+                Some(lease) => Called::Elsewhere(lease),
+                None => Called::Close(Failure::Drained),
+            }),
         }
+    }
+
+    /// Does the try hold a drain open?
+    pub(super) fn is_leaving(&self) -> bool {
+        self.wait.is_leaving()
     }
 }

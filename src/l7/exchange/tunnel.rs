@@ -4,16 +4,20 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::l7::io::{read_lazily, write_all};
 use crate::l7::record::Record;
+use crate::l7::waits::Stay;
 use crate::l7::worker::Worker;
 use crate::net::{Buffer, ReadHalf, Stream, Timer, WriteHalf};
 
-use super::Parties;
 use super::rescue::Rescue;
+use super::{Parties, Terms};
 
 /// A tunnel in which nothing moves for this long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(3600);
@@ -24,9 +28,10 @@ pub(super) async fn tunnel(
     parties: &mut Parties<'_>,
     backend: &mut Stream,
     early: Vec<u8>,
-    rescue: &Rescue<'_>,
+    (rescue, terms): (&Rescue<'_>, &Terms),
     record: &mut Record,
 ) {
+    let peer = parties.peer;
     let (client_read, client_write) = parties.client.split();
     let (backend_read, mut backend_write) = backend.split();
     let mut client_write = client_write;
@@ -65,7 +70,17 @@ pub(super) async fn tunnel(
                     return Poll::Ready(());
                 }
             }
-            let called = rescue.called(|| false).is_some();
+            let stay = || Stay {
+                client: peer,
+                protocol: terms.upgrade.clone().unwrap_or_default(),
+                route: Arc::clone(&terms.route),
+                started: record.started,
+                long_lived: true,
+                bytes_in: up.moved.get(),
+                bytes_out: down.moved.get(),
+                told: Instant::now(),
+            };
+            let called = rescue.called(|| false, stay).is_some();
             if called || (!up_open && !down_open) {
                 return Poll::Ready(());
             }

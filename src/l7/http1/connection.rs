@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{self, After, Parties};
 use crate::l7::io::{give_back, read_lazily};
+use crate::l7::leaving::listener_id;
 use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::worker::Worker;
 use crate::model::{BadRequest, Ended};
@@ -172,6 +173,8 @@ impl Connection {
                     worker: &self.worker,
                     client: &mut self.stream,
                     timer: &self.timer,
+                    listener: listener_id(&self.acceptor.live),
+                    peer: self.peer,
                     removed: &self.acceptor.removed,
                     input,
                 };
