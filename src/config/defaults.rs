@@ -75,6 +75,26 @@ pub const PHI_WINDOW: usize = 200;
 pub const PHI_JITTER: f64 = 0.3;
 /// Bytes of the body of an answer to a probe.
 pub const ANSWER_BODY_BYTES: usize = 1024 * 1024;
+/// How often within a minute a backend may come back.
+pub const MAX_RETURNS: u32 = 5;
+/// How far back live tries are judged.
+pub const TRAFFIC_WINDOW: Duration = Duration::from_secs(10);
+/// Tries within the window that say something.
+pub const TRAFFIC_MIN_REQUESTS: u32 = 20;
+/// The part of them that may fail.
+pub const TRAFFIC_MAX_ERRORS: f64 = 0.5;
+/// The part of the answers that may be slow, where slowness is judged.
+pub const TRAFFIC_MAX_SLOW: f64 = 0.5;
+/// How long the first ejection lasts at the least.
+pub const EJECT: Duration = Duration::from_secs(10);
+/// The longest an ejection lasts before proof may begin.
+pub const EJECT_MAX: Duration = Duration::from_secs(5 * 60);
+/// The part of a pool's backends that may be out by their answers.
+pub const MAX_EJECTED: f64 = 0.5;
+/// Tries that must end well before a backend on trial is in again.
+pub const TRIAL_REQUESTS: u32 = 3;
+/// The part of its weight that a backend has on trial.
+pub const TRIAL_SHARE: f64 = 0.1;
 /// Statuses an endpoint is expected to answer with.
 pub const STATUS: (u16, u16) = (200, 399);
 /// The admin API's unix socket, relative to the current directory.

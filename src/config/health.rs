@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::SecretSource;
+use super::{SecretSource, defaults};
 use crate::model::{Expect, HttpRequest, PostgresAsk, RedisAsk, Secret, Source, TrustedRoots};
 
 /// A pool's health checks. A layer that is `None` is not asked; with all `None` (`health: off`)
@@ -21,6 +21,12 @@ pub struct HealthChecks {
     pub business: Option<BusinessCheck>,
     /// Learns each check's rhythm; `None` = only failures in a row decide.
     pub phi: Option<Phi>,
+    /// Judges how live tries end; `None` = only that nothing connects is judged.
+    pub traffic: Option<TrafficCheck>,
+    /// How often within a minute a backend may come back; `None` = as often as it likes.
+    pub max_returns: Option<u32>,
+    /// A new backend counts as up until it has failed, instead of waiting for its first pass.
+    pub presumed_up: bool,
 }
 
 /// How often a layer is asked, and how many answers in a row make a verdict.
@@ -221,4 +227,51 @@ pub enum Trust {
         /// Their certificates.
         roots: TrustedRoots,
     },
+}
+
+/// What live traffic is judged by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrafficCheck {
+    /// How far back tries are judged.
+    pub window: Duration,
+    /// Tries that must have ended within the window; fewer say nothing.
+    pub min_requests: u32,
+    /// The part of them that may fail, 0..=1.
+    pub max_errors: f64,
+    /// How many may be slow; `None` = any.
+    pub slow: Option<Slow>,
+    /// How long the first ejection lasts at the least; each that follows lasts twice as long.
+    pub eject: Duration,
+    /// The longest an ejection lasts before proof may begin.
+    pub eject_max: Duration,
+    /// The part of a pool's backends that may be out by their answers; one always may be.
+    pub max_ejected: f64,
+    /// Tries that must end well before a backend on trial is in again.
+    pub trial_requests: u32,
+    /// The part of its weight that a backend has on trial, 0..=1.
+    pub trial_share: f64,
+}
+
+/// When answers are too slow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slow {
+    /// An answer is slow if its head took longer; in steps of the latency buckets.
+    pub above: Duration,
+    /// The part of the answers that may be slow, 0..=1.
+    pub max: f64,
+}
+
+impl TrafficCheck {
+    /// Every default.
+    pub const DEFAULT: Self = Self {
+        window: defaults::TRAFFIC_WINDOW,
+        min_requests: defaults::TRAFFIC_MIN_REQUESTS,
+        max_errors: defaults::TRAFFIC_MAX_ERRORS,
+        slow: None,
+        eject: defaults::EJECT,
+        eject_max: defaults::EJECT_MAX,
+        max_ejected: defaults::MAX_EJECTED,
+        trial_requests: defaults::TRIAL_REQUESTS,
+        trial_share: defaults::TRIAL_SHARE,
+    };
 }

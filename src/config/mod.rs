@@ -30,7 +30,7 @@ pub use admin::{AdminApi, Role, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
 pub use health::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
-    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, Step, Trust,
+    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, Slow, Step, TrafficCheck, Trust,
 };
 pub use listener::{
     AccessLog, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, LogPath, PathOptions,

@@ -84,6 +84,8 @@ pub struct State {
     pace: Pace,
     alarms: Alarms,
     watches: Watches,
+    /// Pools in which somebody answers badly.
+    outliers: HashSet<PoolName>,
 }
 
 impl State {
@@ -103,6 +105,7 @@ impl State {
             pace: Pace::default(),
             alarms: Alarms::default(),
             watches: Watches::default(),
+            outliers: HashSet::new(),
         };
         state.gather(now);
         state.decide();
@@ -117,6 +120,7 @@ impl State {
         }
         self.keep_orders(now, &mut changes);
         self.elapse(now, &mut changes);
+        self.eject_outliers(now, &mut changes);
         let decided = self.pace.take(now) && self.decide();
         Step { changes, plan: decided.then(|| Arc::clone(&self.plan)) }
     }
@@ -198,7 +202,15 @@ impl State {
                 }
             }
             Input::Sampled(sample) => {
-                self.judge(&sample.backend, now, changes, |health| health.traffic(&sample, now));
+                let mut bad = false;
+                self.judge(&sample.backend, now, changes, |health| {
+                    let change = health.traffic(&sample, now);
+                    bad = health.answers_badly(now);
+                    change
+                });
+                if bad {
+                    self.outliers.insert(sample.backend.pool);
+                }
             }
             Input::LookedUp(lookup) => self.looked_up(lookup, now, changes),
             Input::Ordered(order) => {
@@ -259,6 +271,31 @@ impl State {
         while let Some(pool) = self.watches.overdue(now) {
             self.watch(&pool, now, changes);
         }
+    }
+
+    /// Takes those out that answer much worse than the rest of their pool.
+    fn eject_outliers(&mut self, now: Instant, changes: &mut Vec<Change>) {
+        for name in std::mem::take(&mut self.outliers) {
+            let mut pools = self.config.pools.iter().zip(&mut self.pools);
+            let Some((pool, members)) = pools.find(|(pool, _)| pool.name == name) else { continue };
+            let Some(settings) = &pool.health.traffic else { continue };
+            let takes_part = |member: &&mut Member| {
+                member.backend.weight > 0 && member.ordered.admin == Admin::Ready
+            };
+            let members: Vec<&mut Member> = members.iter_mut().filter(takes_part).collect();
+            let (keys, mut health): (Vec<_>, Vec<_>) =
+                members.into_iter().map(|it| (it.backend.key.clone(), &mut it.health)).unzip();
+            for (at, change) in health::eject_outliers(&mut health, settings, now) {
+                self.turned(&keys[at], Some(change), now, changes);
+                self.set_alarm(&keys[at]);
+            }
+        }
+    }
+
+    fn set_alarm(&mut self, key: &BackendKey) {
+        let Some(place) = self.places.get(key).copied() else { return };
+        let member = self.pools.get(place.0).and_then(|pool| pool.get(place.1));
+        self.alarms.set(place, member.and_then(|member| member.health.due()));
     }
 
     /// Looks for a common cause in a pool.

@@ -6,11 +6,13 @@ use std::time::Instant;
 use super::combine::{Cause, Said, combine};
 use super::common_cause::{Patience, Symptom};
 use super::detector::Verdict;
-use super::ejection::Ejection;
+use super::ejection::{Ejections, Standing, is_bad};
 use super::evidence::Evidence;
 use super::layer::LayerState;
 use super::plan::asked;
-use crate::config::HealthChecks;
+use super::returns::Returns;
+use super::window::Tally;
+use crate::config::{HealthChecks, TrafficCheck};
 use crate::model::{
     AgentReport, AgentState, Failure, Health, Layer, Observation, ProbeKind, Reason, Traffic,
 };
@@ -35,11 +37,15 @@ pub struct Change {
 pub struct BackendHealth {
     /// The layers asked, lowest first.
     layers: Vec<LayerState>,
-    ejection: Option<Ejection>,
+    ejections: Ejections,
+    /// What traffic is judged by.
+    traffic: Option<TrafficCheck>,
     /// What its agent last asked for, if it has one.
     agent: Option<AgentReport>,
     /// When a failing business layer counts.
     business: Patience,
+    returns: Returns,
+    max_returns: Option<u32>,
     health: Health,
     cause: Option<Cause>,
     reason: Option<Reason>,
@@ -53,16 +59,20 @@ impl BackendHealth {
     pub fn new(checks: &HealthChecks, now: Instant) -> Self {
         let mut fresh = Self {
             layers: Vec::new(),
-            ejection: None,
+            ejections: Ejections::new(now),
+            traffic: None,
             agent: None,
             business: Patience::default(),
+            returns: Returns::default(),
+            max_returns: None,
             health: Health::Unknown,
             cause: None,
             reason: None,
             since: now,
             flips: 0,
         };
-        fresh.ask(checks, Verdict::Unknown, now);
+        let start = if checks.presumed_up { Verdict::Presumed } else { Verdict::Unknown };
+        fresh.ask(checks, start, now);
         fresh.settle(now);
         fresh
     }
@@ -94,7 +104,7 @@ impl BackendHealth {
         }
         let thresholds = state.thresholds();
         if index == 0 {
-            self.ejection.take_if(|ejection| ejection.proven(seen, thresholds));
+            self.ejections.observe(seen, thresholds);
         }
         self.settle(seen.at)
     }
@@ -102,13 +112,20 @@ impl BackendHealth {
     /// When [`elapse`](Self::elapse) is due although nothing was seen.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        self.layers.iter().filter_map(LayerState::due).chain(self.business.due()).min()
+        self.layers
+            .iter()
+            .filter_map(LayerState::due)
+            .chain(self.business.due())
+            .chain(self.ejections.due())
+            .chain(self.returns.held_until())
+            .min()
     }
 
     /// Takes over that time has passed: a silence may have become a verdict, or a business failure
-    /// that is not a common cause may count from now on.
+    /// that is not a common cause may count from now on, or an ejection's proof may begin.
     pub fn elapse(&mut self, now: Instant) -> Option<Change> {
         self.business.confirm(now);
+        self.ejections.elapse(now);
         self.layers.iter_mut().for_each(|state| state.elapse(now));
         self.settle(now)
     }
@@ -139,23 +156,38 @@ impl BackendHealth {
         self.settle(now)
     }
 
-    /// Takes over what live traffic showed in one sample: connections that failed while none
+    /// Takes over what live traffic showed in one sample. Connections that failed while none
     /// succeeded eject the backend at once, if there is a layer that can readmit it.
     pub fn traffic(&mut self, sample: &Traffic, now: Instant) -> Option<Change> {
-        let proving = self.layers.first()?;
-        if sample.connect_failures == 0 || sample.connects > 0 {
-            return None;
-        }
-        let detail = match sample.connect_failures {
-            1 => "1 connect failed".into(),
-            n => format!("{n} connects failed").into(),
-        };
-        let reason = Reason { failure: Failure::Traffic, detail };
-        match &mut self.ejection {
-            Some(ejection) => ejection.renew(reason, now),
-            None => self.ejection = Some(Ejection::new(reason, proving.len(), now)),
-        }
+        let checks = self.layers.first()?.len();
+        self.ejections.sample(sample, checks, self.traffic.as_ref(), now);
         self.settle(now)
+    }
+
+    /// What ended lately, if the backend is in and its answers are judged.
+    pub(super) fn tally(&mut self, now: Instant) -> Option<Tally> {
+        let settings = self.traffic.as_ref().filter(|_| !self.layers.is_empty())?;
+        self.ejections.tally(settings, now)
+    }
+
+    /// Whether it answers so badly, by itself, that its pool should have a look.
+    #[must_use]
+    pub fn answers_badly(&mut self, now: Instant) -> bool {
+        let own = self.tally(now);
+        let judged = own.zip(self.traffic.as_ref());
+        judged.is_some_and(|(own, settings)| is_bad(own, Tally::default(), settings))
+    }
+
+    /// Ejects it for how it answers.
+    pub(super) fn eject(&mut self, now: Instant) -> Option<Change> {
+        let own = self.tally(now)?;
+        self.ejections.eject_for(own, self.traffic.as_ref()?, now);
+        self.settle(now)
+    }
+
+    /// Out by traffic, or on trial.
+    pub(super) fn is_ejected(&self) -> bool {
+        self.ejections.charge().is_some()
     }
 
     /// Takes over what shall be asked from now on, and keeps the state of all that is unchanged.
@@ -170,12 +202,12 @@ impl BackendHealth {
         if self.questions(Layer::Process) != process {
             self.agent = None;
         }
-        match (self.layers.first(), &mut self.ejection) {
-            (None, ejection) => *ejection = None,
-            (Some(proving), Some(ejection)) if proved_by != Some(proving.questions()) => {
-                ejection.restart(proving.len());
+        match self.layers.first() {
+            None => self.ejections = Ejections::new(now),
+            Some(proving) if proved_by != Some(proving.questions()) => {
+                self.ejections.restart(proving.len());
             }
-            (Some(_), _) => {}
+            Some(_) => {}
         }
         self.settle(now)
     }
@@ -188,7 +220,7 @@ impl BackendHealth {
     pub fn moved(&mut self, now: Instant) -> Option<Change> {
         let start = self.start();
         self.layers.iter_mut().for_each(|state| state.forget(start, now));
-        self.ejection = None;
+        self.ejections = Ejections::new(now);
         self.agent = None;
         self.settle(now)
     }
@@ -196,14 +228,15 @@ impl BackendHealth {
     /// Everything known, for views.
     #[must_use]
     pub fn evidence(&self, now: Instant) -> Evidence {
-        let ejected = |ejection: &Ejection| (ejection.since(), ejection.reason().clone());
         Evidence {
             health: self.health,
             cause: self.cause,
             reason: self.reason.clone(),
             since: self.since,
             flips: self.flips,
-            ejected: self.ejection.as_ref().map(ejected),
+            held_until: self.returns.held_until(),
+            ejected: self.ejections.charge().map(|(since, reason)| (since, reason.clone())),
+            ejections: self.ejections.count(),
             layers: self.layers.iter().map(|state| state.evidence(now)).collect(),
         }
     }
@@ -217,6 +250,7 @@ impl BackendHealth {
     }
 
     fn ask(&mut self, checks: &HealthChecks, start: Verdict, now: Instant) {
+        (self.traffic, self.max_returns) = (checks.traffic, checks.max_returns);
         let mut old = std::mem::take(&mut self.layers);
         // What the backend is called where no host is configured is the same before and after.
         for asked in asked(checks, &Arc::default()) {
@@ -229,7 +263,10 @@ impl BackendHealth {
     /// Combines all evidence anew.
     fn settle(&mut self, now: Instant) -> Option<Change> {
         let said = self.said();
-        let (to, cause) = combine(&said, self.agent_part(), self.ejection.is_some());
+        let (to, cause) = combine(&said, self.agent_part(), self.standing());
+        if !self.returns.allow(self.health, to, self.max_returns, now) {
+            return None;
+        }
         let reason = cause.and_then(|cause| self.reason_of(cause));
         let from = std::mem::replace(&mut self.health, to);
         let was = (self.cause, self.reason.take());
@@ -258,6 +295,11 @@ impl BackendHealth {
         }
     }
 
+    /// What traffic says, if there is a layer that can readmit.
+    fn standing(&self) -> Standing {
+        self.ejections.standing(self.traffic.as_ref())
+    }
+
     /// What each layer says that counts.
     fn said(&mut self) -> Vec<Said> {
         let mut said: Vec<Said> = self.layers.iter().map(LayerState::said).collect();
@@ -274,7 +316,7 @@ impl BackendHealth {
     fn reason_of(&self, cause: Cause) -> Option<Reason> {
         match cause {
             Cause::Agent => self.agent.as_ref().map(asked_for),
-            Cause::Traffic => self.ejection.as_ref().map(|ejection| ejection.reason().clone()),
+            Cause::Traffic => self.ejections.charge().map(|(_, reason)| reason.clone()),
             Cause::Layer(layer) => {
                 let state = self.layers.iter().find(|state| state.layer() == layer)?;
                 state.reason().cloned()

@@ -1,6 +1,7 @@
 //! The truth table of the module's documentation, in code.
 
 use super::detector::Verdict;
+use super::ejection::Standing;
 use crate::model::{Health, Layer};
 
 /// Who decided that a backend is not wholly up.
@@ -37,7 +38,7 @@ pub(super) struct Said {
 
 /// The backend's verdict from those of the layers asked, lowest first, from the part of its weight
 /// that its agent asks for, and from live traffic.
-pub(super) fn combine(said: &[Said], agent: f64, ejected: bool) -> (Health, Option<Cause>) {
+pub(super) fn combine(said: &[Said], agent: f64, traffic: Standing) -> (Health, Option<Cause>) {
     if said.is_empty() {
         return (Health::Up, None);
     }
@@ -47,7 +48,7 @@ pub(super) fn combine(said: &[Said], agent: f64, ejected: bool) -> (Health, Opti
     };
     let down = match removing(Verdict::Down) {
         Some(Layer::Network) => Some(Cause::Layer(Layer::Network)),
-        _ if ejected => Some(Cause::Traffic),
+        _ if traffic == Standing::Out => Some(Cause::Traffic),
         other => other.map(Cause::Layer),
     };
     if down.is_some() {
@@ -56,7 +57,12 @@ pub(super) fn combine(said: &[Said], agent: f64, ejected: bool) -> (Health, Opti
     if let Some(layer) = awaited(said) {
         return (Health::Unknown, Some(Cause::Layer(layer)));
     }
-    let (least, cause) = least(said);
+    let (mut least, mut cause) = least(said);
+    if let Standing::Trial(share) = traffic
+        && share < least
+    {
+        (least, cause) = (share, Some(Cause::Traffic));
+    }
     let cause = if agent < least { Some(Cause::Agent) } else { cause };
     match cause {
         Some(_) => (Health::Degraded(least * agent), cause),

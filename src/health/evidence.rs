@@ -21,8 +21,12 @@ pub struct Evidence {
     pub since: Instant,
     /// How often it has changed, the first one from Unknown not counted.
     pub flips: u64,
-    /// Since when live traffic keeps the backend out, and why.
+    /// Until when it may not come back, because it has done so too often.
+    pub held_until: Option<Instant>,
+    /// Since when live traffic keeps the backend out or on trial, and why.
     pub ejected: Option<(Instant, Reason)>,
+    /// How often live traffic has ejected it.
+    pub ejections: u64,
     /// The layers asked, lowest first.
     pub layers: Vec<LayerEvidence>,
 }

@@ -22,10 +22,11 @@
 //!
 //! # Live traffic
 //!
-//! A sample in which connections failed and none succeeded *ejects* the backend at once. Traffic
-//! cannot readmit it, because it no longer gets any; the lowest layer that is asked must: each of
-//! its checks passes `rise` times in a row, by probes begun after the ejection. Where no layer is
-//! asked (`health: off`) nothing could ever readmit, so traffic ejects nobody.
+//! A sample in which connections failed and none succeeded *ejects* the backend at once, until the
+//! lowest layer that is asked has proved that it can be connected to. Who answers badly over a
+//! while is ejected too, as far as the pool can spare it, and comes back by a *trial* with a small
+//! part of its traffic (the `ejection` submodule has the rules). Where no layer is asked
+//! (`health: off`) traffic ejects nobody.
 //!
 //! # The backend: truth table
 //!
@@ -48,14 +49,18 @@
 //! | · | · | fails | · | · | · | Degraded | the least |
 //! | · | · | · | fails | · | · | Degraded | the least |
 //! | · | · | · | · | a part | · | Degraded | the least |
+//! | · | · | · | · | · | on trial | Degraded | the least |
 //! | · | · | · | · | · | · | Up | - |
 //!
-//! Degraded leaves the least of what application and business leave, times the part that the
-//! agent asks for (none while it drains). `the least` is who leaves the least by itself, of equals
-//! the first in the table.
+//! Degraded leaves the least of what application, business and a trial leave, times the part that
+//! the agent asks for (none while it drains). `the least` is who leaves the least by itself, of
+//! equals the lowest layer, then traffic, then the agent.
 //!
 //! A business failure that has a common cause, or may still turn out to have one, counts as up
 //! (the `common_cause` submodule says when that is).
+//!
+//! A verdict that improves again and again within a minute is held back (the `returns` submodule
+//! states the bound on changes that follows).
 //!
 //! The lowest cause is the one shown: a host that cannot be reached fails every layer above too. A
 //! layer that can only lower the weight is not waited for, unless it is the only one asked. What
@@ -71,10 +76,13 @@ mod ejection;
 mod evidence;
 mod history;
 mod layer;
+mod outliers;
 mod phi;
 mod plan;
+mod returns;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use backend::{BackendHealth, Change};
 pub use combine::Cause;
@@ -82,4 +90,5 @@ pub use common_cause::{CommonCause, Symptom, Turn, zone_shows};
 pub use detector::Verdict;
 pub use evidence::{CheckEvidence, Detector, Evidence, LayerEvidence};
 pub use history::{HISTORY, Sample};
+pub use outliers::eject_outliers;
 pub use plan::probe_plan;

@@ -120,7 +120,7 @@ pub enum Failure {
     Certificate,
     /// The peer understood and said no: an agent, a health service, a database.
     Rejected,
-    /// Live traffic could not connect.
+    /// Live traffic could not connect, or was answered badly.
     Traffic,
 }
 

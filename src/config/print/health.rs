@@ -8,7 +8,7 @@ use crate::config::check::pattern;
 use crate::config::value;
 use crate::config::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
-    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, SecretSource, Step, Trust,
+    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, SecretSource, Step, TrafficCheck, Trust,
 };
 use crate::model::{BodyTest, Expect, HeaderTest, HttpMethod, Pattern, Source};
 
@@ -22,7 +22,29 @@ pub(super) fn tree(health: &HealthChecks) -> Tree {
     if layers.is_empty() {
         return word("off");
     }
-    map(layers.into_iter().chain([("phi", health.phi.as_ref().map_or(word("off"), phi))]))
+    map(layers.into_iter().chain([
+        ("phi", health.phi.as_ref().map_or(word("off"), phi)),
+        ("traffic", health.traffic.as_ref().map_or(word("off"), traffic)),
+        ("max_returns", health.max_returns.map_or(word("off"), word)),
+        ("start", word(if health.presumed_up { "up" } else { "unknown" })),
+    ]))
+}
+
+fn traffic(check: &TrafficCheck) -> Tree {
+    let slow = check.slow.as_ref().map_or(word("off"), |slow| {
+        map([("above", word(value::duration(slow.above))), ("max", word(value::ratio(slow.max)))])
+    });
+    map([
+        ("window", word(value::duration(check.window))),
+        ("min_requests", word(check.min_requests)),
+        ("max_errors", word(value::ratio(check.max_errors))),
+        ("slow", slow),
+        ("eject", word(value::duration(check.eject))),
+        ("eject_max", word(value::duration(check.eject_max))),
+        ("max_ejected", word(value::ratio(check.max_ejected))),
+        ("trial_requests", word(check.trial_requests)),
+        ("trial_share", word(value::ratio(check.trial_share))),
+    ])
 }
 
 fn phi(phi: &Phi) -> Tree {

@@ -371,3 +371,19 @@ fn a_consequence_that_is_none_is_told() {
     assert_eq!(degrade("degrade").unwrap().degrade, Some(0.5));
     assert_eq!(degrade("remove").unwrap().degrade, None);
 }
+
+#[test]
+fn what_makes_an_ejection_endless_or_idle_is_told() {
+    let health = |keys: &str| {
+        let health = format!("{{ network: {{}}, traffic: {{ {keys} }} }}");
+        with_pool(&format!("backends: [ a:1 ], health: {health}"))
+    };
+    insta::assert_snapshot!(problems(&health("trial_share: 0%")), @"config:4:62: pools.site.health.traffic: `trial_share: 0%` gives a trial no request: who is ejected would never come back (expected more than `0%`)");
+    insta::assert_snapshot!(problems(&health("eject: 10m")), @"config:4:62: pools.site.health.traffic: `eject` (10m) is longer than `eject_max` (5m)");
+    insta::assert_snapshot!(problems(&health("slow: { max: 10% }")), @"config:4:70: pools.site.health.traffic.slow: `above` is missing (expected a duration from 1ms to 30s, as `100ms`, `10s`, `5m` or `1h`)");
+    let warnings = valid(&health("max_errors: 100%")).warnings;
+    assert!(warnings[0].to_string().contains("eject nobody"), "{warnings:?}");
+    let warnings = valid(&health("slow: { above: 300ms }")).warnings;
+    assert!(warnings[0].to_string().contains("acts as 500ms"), "{warnings:?}");
+    assert!(valid(&health("slow: { above: 500ms }")).warnings.is_empty());
+}

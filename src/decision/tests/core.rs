@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fixture::{backend, config, fail, flat, key, named, order, pass, pool, region, zone};
-use crate::config::Pool;
+use crate::config::{Pool, TrafficCheck};
 use crate::decision::{Change, Input, State, Step};
 use crate::model::{Action, Admin, Health, Lookup, LookupSpec, Order, Phase, Plan, Scope, Traffic};
 
@@ -263,4 +263,27 @@ fn a_pool_without_checks_is_up() {
     let (state, _) = state(vec![unchecked]);
     assert_eq!(state.plan().pools[0].zones[0].backends[0].health, Health::Up);
     assert_eq!(weights(state.plan()), "a=1");
+}
+
+#[test]
+fn who_answers_much_worse_than_the_rest_of_its_pool_is_out_and_then_on_trial() {
+    let mut site = flat("site", vec![backend("a", 1), backend("b", 2), backend("c", 3)]);
+    site.health.traffic = Some(TrafficCheck::DEFAULT);
+    let (mut state, now) = state(vec![site]);
+    up(&mut state, &["a", "b", "c"], now);
+    let sample = |name: &str, server_errors| {
+        Input::Sampled(Traffic { answered: 40, server_errors, ..Traffic::none(key("site", name)) })
+    };
+    let samples = [sample("a", 40), sample("b", 1), sample("c", 0)];
+    let step = state.step(samples, now + 100 * MS);
+    assert_eq!(weights(&step.plan.unwrap()), "a=0 b=1 c=1");
+    let due = state.due().unwrap();
+    assert_eq!(due, now + 100 * MS + TrafficCheck::DEFAULT.eject);
+    let mut step = state.step([], due);
+    while step.plan.is_none() {
+        step = state.step([], state.due().unwrap());
+    }
+    assert_eq!(weights(&step.plan.unwrap()), "a=0.1 b=1 c=1");
+    let step = state.step([sample("a", 0)], due + 100 * MS);
+    assert_eq!(step.changes.len(), 1);
 }

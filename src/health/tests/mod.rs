@@ -1,5 +1,7 @@
 //! Timelines told in text, and properties that hold for every sequence of results.
 
+mod ejections;
+mod flapping;
 mod lowering;
 mod properties;
 mod reload;

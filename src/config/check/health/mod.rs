@@ -10,11 +10,12 @@ mod process;
 mod query;
 mod step;
 mod tls;
+mod traffic;
 
-use crate::config::defaults::{NETWORK_INTERVAL, NETWORK_TIMEOUT};
+use crate::config::defaults::{self, NETWORK_INTERVAL, NETWORK_TIMEOUT};
 use crate::config::read::{Cursor, Fields};
-use crate::config::shape::{Kind, Shape, key};
-use crate::config::{HealthChecks, NetworkAsk, NetworkCheck};
+use crate::config::shape::{Kind, OFF, Shape, key};
+use crate::config::{HealthChecks, NetworkAsk, NetworkCheck, TrafficCheck};
 use crate::model::Layer;
 
 /// `health`, unless it is `off`.
@@ -31,8 +32,15 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("business", Kind::Shape(&business::SHAPE), "L4: does a synthetic transaction succeed?"),
         key("phi", phi::KIND, "The phi-accrual detector of every check; `{}` or none = defaults."),
+        key("traffic", traffic::KIND, "What live traffic is judged by; `{}` or none = defaults."),
+        key("max_returns", MAX_RETURNS, "How often a minute a backend may come back; default 5."),
+        key(
+            "start",
+            START,
+            "What a new backend counts as before its first pass; default `unknown`.",
+        ),
     ],
-    later: &["passive", "start"],
+    later: &[],
 };
 
 static NETWORK: Shape = Shape {
@@ -51,12 +59,17 @@ static NETWORK: Shape = Shape {
 
 const TYPE: Kind = Kind::Words { now: &["tcp", "icmp"], later: &[] };
 
+const MAX_RETURNS: Kind = Kind::AnyOf(&[OFF, Kind::Integer { min: 1, max: 600 }]);
+const START: Kind = Kind::Words { now: &["unknown", "up"], later: &[] };
+
 /// Reads `health`; without it the network layer is asked at its defaults.
 pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
     let Some(cursor) = cursor else {
         let cadence = cadence::default(NETWORK_INTERVAL, NETWORK_TIMEOUT);
         let network = Some(NetworkCheck::connect(cadence));
-        return HealthChecks { network, phi: Some(phi::default()), ..HealthChecks::default() };
+        let (phi, traffic) = (Some(phi::default()), Some(TrafficCheck::DEFAULT));
+        let max_returns = Some(defaults::MAX_RETURNS);
+        return HealthChecks { network, phi, traffic, max_returns, ..HealthChecks::default() };
     };
     if cursor.is_word("off") {
         return HealthChecks::default();
@@ -78,6 +91,9 @@ pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
         application: fields.fields("application").map(|fields| application::check(&fields)),
         business: fields.fields("business").map(|fields| business::check(&fields)),
         phi: phi::check(&fields),
+        traffic: traffic::check(&fields),
+        max_returns: max_returns(&fields),
+        presumed_up: fields.word("start") == Some("up"),
     }
 }
 
@@ -88,4 +104,12 @@ fn network(fields: &Fields<'_>) -> NetworkCheck {
         _ => NetworkAsk::Tcp,
     };
     NetworkCheck { cadence: cadence::read(fields, default), ask }
+}
+
+fn max_returns(fields: &Fields<'_>) -> Option<u32> {
+    let Some(cursor) = fields.get("max_returns") else { return Some(defaults::MAX_RETURNS) };
+    if cursor.is_word("off") {
+        return None;
+    }
+    cursor.integer(1..=600).and_then(|n| u32::try_from(n).ok())
 }

@@ -1,0 +1,117 @@
+//! `health.traffic`: what live traffic is judged by, and what follows.
+
+use std::time::Duration;
+
+use crate::config::defaults::TRAFFIC_MAX_SLOW;
+use crate::config::read::{Cursor, Fields};
+use crate::config::shape::{Kind, OFF, Shape, duration, key, required};
+use crate::config::{Slow, TrafficCheck, value};
+use crate::model::LATENCY_BOUNDS_US;
+
+pub(super) const KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&SHAPE)]);
+
+static SHAPE: Shape = Shape {
+    name: "traffic_check",
+    about: "What live traffic is judged by; that nothing connects ejects in any case.",
+    keys: &[
+        key("window", duration(1_000, 3_600_000), "How far back; default `10s`."),
+        key("min_requests", COUNT, "Fewer tries that ended within it say nothing; default 20."),
+        key("max_errors", Kind::Ratio, "The part of them that may fail; default `50%`."),
+        key("slow", SLOW_KIND, "When answers are too slow; default `off`."),
+        key("eject", EJECT, "The first ejection's least time, doubled each time; default `10s`."),
+        key("eject_max", EJECT, "The longest such time; default `5m`."),
+        key(
+            "max_ejected",
+            Kind::Ratio,
+            "The part of the pool that may be out by its answers, at least one; default `50%`.",
+        ),
+        key("trial_requests", COUNT, "Tries that must end well on trial; default 3."),
+        key("trial_share", Kind::Ratio, "The part of its weight meanwhile; default `10%`."),
+    ],
+    later: &[],
+};
+
+static SLOW: Shape = Shape {
+    name: "slow",
+    about: "When answers are too slow.",
+    keys: &[
+        required("above", duration(1, 30_000), "Slow is a response head that took longer."),
+        key("max", Kind::Ratio, "The part of the answers that may be slow; default `50%`."),
+    ],
+    later: &[],
+};
+
+const SLOW_KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&SLOW)]);
+const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
+const EJECT: Kind = duration(100, 24 * 60 * 60 * 1000);
+
+/// Reads what traffic is judged by, unless it is `off`.
+pub(super) fn check(health: &Fields<'_>) -> Option<TrafficCheck> {
+    let default = TrafficCheck::DEFAULT;
+    let Some(cursor) = health.get("traffic") else { return Some(default) };
+    let fields = mapping(&cursor, &KIND, &SHAPE)?;
+    let check = TrafficCheck {
+        window: fields.duration("window").unwrap_or(default.window),
+        min_requests: fields.integer("min_requests").unwrap_or(default.min_requests),
+        max_errors: fields.ratio("max_errors").unwrap_or(default.max_errors),
+        slow: fields.get("slow").and_then(|cursor| slow(&cursor)),
+        eject: fields.duration("eject").unwrap_or(default.eject),
+        eject_max: fields.duration("eject_max").unwrap_or(default.eject_max),
+        max_ejected: fields.ratio("max_ejected").unwrap_or(default.max_ejected),
+        trial_requests: fields.integer("trial_requests").unwrap_or(default.trial_requests),
+        trial_share: fields.ratio("trial_share").unwrap_or(default.trial_share),
+    };
+    judge(&cursor, &check);
+    Some(check)
+}
+
+fn judge(cursor: &Cursor<'_>, check: &TrafficCheck) {
+    if check.eject > check.eject_max {
+        cursor.problem(format!(
+            "`eject` ({}) is longer than `eject_max` ({})",
+            value::duration(check.eject),
+            value::duration(check.eject_max),
+        ));
+    }
+    if check.trial_share <= 0.0 {
+        cursor.problem(
+            "`trial_share: 0%` gives a trial no request: who is ejected would never come back \
+             (expected more than `0%`)",
+        );
+    }
+    if check.max_errors >= 1.0 && check.slow.is_none() {
+        cursor.warning("`max_errors: 100%`: answers are counted, but eject nobody");
+    }
+}
+
+fn slow(cursor: &Cursor<'_>) -> Option<Slow> {
+    let fields = mapping(cursor, &SLOW_KIND, &SLOW)?;
+    let above = fields.duration("above").unwrap_or(Duration::from_secs(1));
+    let us = above.as_micros();
+    if !LATENCY_BOUNDS_US.iter().any(|bound| u128::from(*bound) == us) {
+        let next = LATENCY_BOUNDS_US.iter().find(|bound| u128::from(**bound) > us);
+        let next = Duration::from_micros(next.copied().unwrap_or_default());
+        cursor.warning(format!(
+            "latencies are counted in steps: `above` ({}) acts as {}",
+            value::duration(above),
+            value::duration(next),
+        ));
+    }
+    Some(Slow { above, max: fields.ratio("max").unwrap_or(TRAFFIC_MAX_SLOW) })
+}
+
+/// A mapping of this shape, unless it is `off` or something else.
+fn mapping<'a>(
+    cursor: &Cursor<'a>,
+    kind: &'static Kind,
+    shape: &'static Shape,
+) -> Option<Fields<'a>> {
+    if cursor.is_word("off") {
+        return None;
+    }
+    if !cursor.is_mapping() {
+        cursor.mismatch(&kind.expected());
+        return None;
+    }
+    cursor.fields(shape)
+}

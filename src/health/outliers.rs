@@ -1,0 +1,52 @@
+//! Which backends of a pool answer so much worse than the others that they should be out.
+//!
+//! One by one, the worst first, as far as the pool can spare them; whoever is as bad as all the
+//! others stays, because it is not what ails them.
+
+use std::time::Instant;
+
+use super::backend::{BackendHealth, Change};
+use super::ejection::is_bad;
+use super::window::Tally;
+use crate::config::TrafficCheck;
+use crate::model::Health;
+
+/// Ejects outliers among the backends that take part in a pool's traffic; returns the place and
+/// the change of each.
+pub fn eject_outliers(
+    pool: &mut [&mut BackendHealth],
+    settings: &TrafficCheck,
+    now: Instant,
+) -> Vec<(usize, Change)> {
+    let most = ((pool.len() as f64 * settings.max_ejected) as usize).max(1);
+    let mut out = pool.iter().filter(|health| health.is_ejected()).count();
+    let mut serving = pool.iter().filter(|health| serves(health)).count();
+    let mut tallies: Vec<(usize, Tally)> =
+        pool.iter_mut().enumerate().filter_map(|(at, it)| Some((at, it.tally(now)?))).collect();
+    let badness = |tally: &Tally| {
+        let (failed, slow) = tally.parts();
+        failed.max(slow)
+    };
+    tallies.sort_by(|(_, a), (_, b)| badness(b).total_cmp(&badness(a)));
+    let mut all = Tally::default();
+    tallies.iter().for_each(|(_, tally)| all.add(*tally));
+    let mut changes = Vec::new();
+    for (at, own) in tallies {
+        if out >= most || serving < 2 {
+            break;
+        }
+        let rest = all.without(own);
+        if !is_bad(own, rest, settings) || !serves(pool[at]) {
+            continue;
+        }
+        if let Some(change) = pool[at].eject(now) {
+            changes.push((at, change));
+            (all, out, serving) = (rest, out + 1, serving - 1);
+        }
+    }
+    changes
+}
+
+fn serves(health: &BackendHealth) -> bool {
+    matches!(health.health().0, Health::Up | Health::Degraded(_))
+}
