@@ -42,7 +42,7 @@ fn plan(size: usize, up: bool) -> Vec<ZonePlan> {
     let names = ["a", "b", "c", "d", "e", "f"];
     let mut zones =
         names.map(|name| zone(name, 1.0 / 6.0, backends(name, &vec![1; size.div_ceil(6)])));
-    zones[0].backends[0].effective_weight = f64::from(u8::from(up));
+    Arc::make_mut(&mut zones[0].backends)[0].effective_weight = f64::from(u8::from(up));
     zones.into()
 }
 

@@ -24,7 +24,7 @@
 //! - *What happens to a request*: [`l7`] takes it off the wire, [`table::Listener::route`] and
 //!   [`table::Pool::choose`] say where it goes, and [`access_log`] tells afterwards how it went.
 //! - *What happens when a backend dies*: [`probe`] or a failed connect reports it, [`health`]
-//!   gives the verdict, [`decision::decide`] the new shares, [`table::build()`] the next table.
+//!   gives the verdict, [`decision::State`] the new shares, [`table::build()`] the next table.
 //! - *What happens to a config file*: [`config`] checks it whole, [`control`] puts it in force.
 //! - *How fast it is, for whom*: [`mod@bench`] loads any server and judges its latency.
 //! - *How a process is put together*: [`app`], called by [`cli`].

@@ -100,8 +100,9 @@ fn planes(worker: &Rc<Worker>) -> Vec<Rc<dyn worker::Plane>> {
 
 /// Takes the next backend out and the one before back in.
 fn turn(plan: &mut Plan, step: usize) {
-    let backends = plan.pools.iter_mut().flat_map(|pool| &mut pool.zones).next();
-    let Some(ZonePlan { backends, .. }) = backends else { return };
+    let mut pools = plan.pools.iter_mut().map(Arc::make_mut);
+    let Some(zone) = pools.find_map(|pool| pool.zones.first_mut()) else { return };
+    let backends = Arc::make_mut(&mut zone.backends);
     let count = backends.len();
     for (at, health) in [(step.wrapping_sub(1), Health::Up), (step, Health::Down)] {
         let backend = &mut backends[at % count];
@@ -133,7 +134,8 @@ fn everything_up(config: &Config) -> Plan {
             share: 1.0,
             backends: members.iter().map(up).collect(),
         });
-        PoolPlan { pool: Arc::clone(&pool.name), zones: zone.into_iter().collect() }
+        let (pool, zones) = (Arc::clone(&pool.name), zone.into_iter().collect());
+        Arc::new(PoolPlan { pool, zones, regions: Vec::new(), shed: 0.0 })
     });
     Plan { pools: pools.collect() }
 }

@@ -58,6 +58,12 @@ pub(super) fn told(event: &Event) -> (String, Vec<String>) {
         }
         Event::Ordered { order: given } => (order::told(given), none()),
         Event::Expired { order: given } => (format!("expired: {}", order::told(given)), none()),
+        Event::Moved { pool, region, zone, from, to, stage, because, escalated } => {
+            let zone = zone.as_ref().map_or_else(String::new, |zone| format!("/{zone}"));
+            let stage = stage.map_or_else(String::new, |stage| format!(" (stage {stage})"));
+            let what = if *escalated { "does NOT RECOVER" } else { "moved" };
+            (format!("{what}: {pool}/{region}{zone} {from} -> {to}{stage}: {because}"), none())
+        }
         Event::Published { generation, moves, because } => {
             let details = moves.iter().map(moved).chain(because.iter().cloned()).collect();
             (format!("published: generation {generation}"), details)

@@ -35,6 +35,46 @@ pub const ATTEMPTS: u32 = 3;
 pub const UNSAFE_REUSE_AGE: Duration = Duration::from_secs(1);
 /// Idle upstream connections kept per backend and worker.
 pub const POOL_IDLE_CONNECTIONS: usize = 4096;
+/// A zone's health below which it fails, and from which on it may come back.
+pub const ZONE_HEALTH: (f64, f64) = (0.5, 0.75);
+/// A region's health below which it fails, and from which on it may come back.
+pub const REGION_HEALTH: (f64, f64) = (0.7, 0.85);
+/// The least time between two automatic changes of a zone.
+pub const DWELL: Duration = Duration::from_secs(30);
+/// How long a zone stays out after its first failure.
+pub const HOLD_DOWN: Duration = Duration::from_secs(60);
+/// How long a zone stays out at most, however often it failed.
+pub const HOLD_DOWN_MAX: Duration = Duration::from_secs(30 * 60);
+/// Time without failure that forgets one.
+pub const HOLD_DOWN_DECAY: Duration = Duration::from_secs(60 * 60);
+/// Changes per zone and hour that a pool's numbers must keep to.
+pub const MAX_TRANSITIONS: u32 = 150;
+/// What is out for longer without being proven is escalated.
+pub const ESCALATE_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How long a zone must be well before it gets anything.
+pub const PROVING: Duration = Duration::from_secs(30);
+/// The parts a zone gets on its way back, and how long each lasts at least.
+pub const STAGES: [(f64, Duration); 4] = [
+    (0.01, Duration::from_secs(5 * 60)),
+    (0.10, Duration::from_secs(5 * 60)),
+    (0.50, Duration::from_secs(5 * 60)),
+    (1.0, Duration::ZERO),
+];
+/// How long a zone is compared with the others when it has its whole part again.
+pub const WATCH: Duration = Duration::from_secs(30 * 60);
+/// How likely a zone as good as the others may be rolled back.
+pub const GATE_ALPHA: f64 = 0.01;
+/// How likely a zone that is certainly worse may pass a stage.
+pub const GATE_BETA: f64 = 0.05;
+/// Requests that a stage needs.
+pub const GATE_MIN_REQUESTS: u64 = 100;
+/// Times as many failed or slow requests as elsewhere that are certainly worse.
+pub const GATE_WORSE_BY: u32 = 3;
+/// An error rate that is good enough in itself.
+pub const GATE_ERRORS_BELOW: f64 = 0.01;
+/// How much more than its part of the traffic what is healthy is assumed to bear, where no capacity
+/// is declared.
+pub const OVERPROVISIONING: f64 = 1.4;
 /// How long a drain waits for what is in flight.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// From one network probe's start to the next's.

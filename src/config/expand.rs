@@ -87,7 +87,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Algorithm, HealthChecks, OnDown, PoolTimeouts, Queue, Region, Zone};
+    use crate::config::{
+        Algorithm, Drain, Failover, HealthChecks, OnDown, PoolTimeouts, Queue, Region, Restoration,
+        Zone,
+    };
     use crate::model::Resolution;
 
     fn backend(name: &str, target: Target) -> Backend {
@@ -95,19 +98,22 @@ mod tests {
     }
 
     fn pool(backends: Vec<Backend>) -> Pool {
-        let zone = Zone { name: "z".into(), weight: None, backends };
+        let zone = Zone { name: "z".into(), weight: None, priority: 0, capacity: None, backends };
         Pool {
             name: "site".into(),
             algorithm: Algorithm::RoundRobin,
             regions: vec![Region { name: "r".into(), weight: None, zones: vec![zone] }],
             health: HealthChecks::default(),
+            failover: Failover::default(),
+            restoration: Restoration::default(),
+            slow_start: None,
+            drain: Drain::default(),
             timeouts: PoolTimeouts { connect: Duration::ZERO, idle: Duration::ZERO },
             abort_on_close: false,
             unsafe_reuse_age: Duration::ZERO,
             idle_connections: 0,
             on_down: OnDown::Keep,
             queue: Queue { length: 0, timeout: Duration::ZERO },
-            drain_deadline: Duration::from_secs(10),
         }
     }
 

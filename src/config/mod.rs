@@ -9,6 +9,7 @@ mod admin;
 mod check;
 pub mod defaults;
 mod expand;
+mod failover;
 mod health;
 mod listener;
 mod load;
@@ -28,6 +29,9 @@ mod value;
 
 pub use admin::{AdminApi, Role, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
+pub use failover::{
+    Capacity, Drain, Failover, Gate, HoldDown, Restoration, Stage, Thresholds, WhenAllDown,
+};
 pub use health::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
     NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, Slow, Step, TrafficCheck, Trust,

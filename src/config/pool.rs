@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::HealthChecks;
+use super::{Capacity, Drain, Failover, HealthChecks, Restoration};
 
 /// A group of backends that serve the same thing.
 #[derive(Clone, Debug)]
@@ -19,6 +19,14 @@ pub struct Pool {
     pub regions: Vec<Region>,
     /// What is probed.
     pub health: HealthChecks,
+    /// When zones and regions go out.
+    pub failover: Failover,
+    /// How they come back.
+    pub restoration: Restoration,
+    /// How long a backend that comes back takes to get its whole part; `None` = no time.
+    pub slow_start: Option<Duration>,
+    /// How a drain ends.
+    pub drain: Drain,
     /// Deadlines of upstream connections.
     pub timeouts: PoolTimeouts,
     /// A client that half-closes after its request was sent counts as gone.
@@ -31,8 +39,6 @@ pub struct Pool {
     pub on_down: OnDown,
     /// Where connections wait while every backend has as many as it may.
     pub queue: Queue,
-    /// How long a drained backend's connections may take to finish before they are cut off.
-    pub drain_deadline: Duration,
 }
 
 /// What becomes of requests on a backend that goes down, if they may not be sent elsewhere.
@@ -116,6 +122,10 @@ pub struct Zone {
     /// Its weight among the region's zones; `None` in all zones of a region = the sum of its
     /// backends'.
     pub weight: Option<u32>,
+    /// Zones of a higher number take what those of the lower numbers cannot; 0 is first.
+    pub priority: u32,
+    /// What it can take at most, all its backends up; `None` = not declared.
+    pub capacity: Option<Capacity>,
     /// May be empty only if another zone of the pool is not.
     pub backends: Vec<Backend>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Actor, ReloadError, Reloaded};
+use crate::decision::Moved;
 use crate::events::wire::{Configuration, Move};
 use crate::model::{BackendKey, Failure, Health, Order};
 
@@ -49,6 +50,11 @@ pub(super) enum Event {
     Ordered {
         /// The order.
         order: Order,
+    },
+    /// A zone or region stands otherwise than before, or does not recover.
+    Moved {
+        /// Which, from what to what, and why.
+        moved: Moved,
     },
     /// The time of an order was over.
     Expired {

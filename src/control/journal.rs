@@ -4,14 +4,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::clock::{WallClock, anchor};
 use super::event::Event;
 use super::line;
+use crate::decision::Moved;
 use crate::events::wire::Line;
 use crate::events::{Chain, Writer};
-use crate::model::Health;
+use crate::model::{Health, Phase};
 
 /// Events kept in memory.
 const KEPT: usize = 1_000;
@@ -77,6 +78,15 @@ fn log(event: &Event) {
             warn!(%pool, %backend, %detail, "hostname not resolved");
         }
         Event::Ordered { order } => warn!(%order, "ordered"),
+        Event::Moved { moved } => {
+            let Moved { place, from, to, escalated } = moved;
+            let (from, phase, cause) = (from.phase.name(), to.phase.name(), &to.cause);
+            match (escalated, to.phase) {
+                (true, _) => error!(%place, phase, %cause, "does not recover"),
+                (false, Phase::Out) => warn!(%place, from, phase, %cause, "moved"),
+                (false, _) => info!(%place, from, phase, %cause, "moved"),
+            }
+        }
         Event::Expired { order } => info!(%order, "order expired"),
         Event::Started { .. } => {}
         Event::Published { generation, .. } => debug!(generation, "table published"),

@@ -4,10 +4,10 @@ use twox_hash::XxHash3_64;
 
 use super::event::Event;
 use crate::config::{self, Config};
-use crate::decision::{Report, Stage};
+use crate::decision::{Moved, Report, Stage};
 use crate::events::wire::{self, Configuration, Move};
 use crate::events::{Anchor, written};
-use crate::model::{Plan, ZonePlan, printable};
+use crate::model::{Phase, Plan, ZonePlan, printable};
 
 /// Reasons told with one decision.
 const REASONS: usize = 64;
@@ -39,6 +39,19 @@ pub(super) fn of(event: Event, anchor: Anchor) -> wire::Event {
             detail: clean(&detail),
         },
         Event::Ordered { order } => wire::Event::Ordered { order: written(&order, anchor) },
+        Event::Moved { moved: Moved { place, from, to, escalated } } => wire::Event::Moved {
+            pool: clean(&place.pool),
+            region: clean(&place.region),
+            zone: place.zone.as_deref().map(clean),
+            from: from.phase.name().to_owned(),
+            to: to.phase.name().to_owned(),
+            stage: match to.phase {
+                Phase::Restoring { stage } => Some(stage + 1),
+                _ => None,
+            },
+            because: clean(&to.cause),
+            escalated,
+        },
         Event::Expired { order } => wire::Event::Expired { order: written(&order, anchor) },
         Event::Published { generation, moves, because } => {
             wire::Event::Published { generation, moves, because }

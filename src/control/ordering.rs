@@ -178,7 +178,7 @@ fn order(request: &OrderRequest, now: std::time::Instant) -> Order {
 fn starved(before: &Plan, after: &Plan) -> Vec<String> {
     let served = |plan: &Plan, pool: &str| {
         let zones = plan.pools.iter().filter(|it| *it.pool == *pool).flat_map(|it| &it.zones);
-        let mut serving = zones.filter(|zone| zone.share > 0.0).flat_map(|zone| &zone.backends);
+        let mut serving = zones.filter(|zone| zone.share > 0.0).flat_map(|zone| &*zone.backends);
         serving.any(|backend| backend.effective_weight > 0.0)
     };
     let pools = before.pools.iter().map(|pool| &*pool.pool);

@@ -59,6 +59,7 @@ impl Watched {
             resets: since(now.resets, before.resets),
             timeouts: since(now.timeouts, before.timeouts),
             bad_responses: since(now.bad_responses, before.bad_responses),
+            in_flight: now.in_flight,
             latency: array::from_fn(|bucket| since(now.latency[bucket], before.latency[bucket])),
         };
         self.counted = now;
@@ -69,6 +70,7 @@ impl Watched {
 /// All that was counted about a backend so far, over all workers.
 fn counted(backend: &live::Backend) -> Traffic {
     let mut total = Traffic::none(backend.key.clone());
+    total.in_flight = u64::from(backend.in_flight());
     for worker in backend.workers() {
         add(&mut total.connect_failures, &worker.connect_failures);
         add(&mut total.connects, &worker.connects);

@@ -205,6 +205,7 @@ impl Task {
                     let reason = reason.map(|reason| reason.to_string().into());
                     self.journal.record(Event::Health { backend, from, to, reason });
                 }
+                Change::Moved(moved) => self.journal.record(Event::Moved { moved }),
                 Change::Expired(order) => self.expired(order),
                 Change::CommonCause(pool, symptom) => {
                     let failure = symptom.map(|(_, failure)| failure);

@@ -24,7 +24,7 @@ pub(super) fn pools(state: &State, clock: WallClock, configured: UnixMillis) -> 
 
 /// What a decision did, one line each.
 pub(super) fn report(report: &Report) -> Vec<String> {
-    let lines = |pool: &PoolReport| {
+    let lines = |pool: &Arc<PoolReport>| {
         let name = Arc::clone(&pool.pool);
         pool.entries.iter().map(move |entry| format!("{name}: {entry}")).collect::<Vec<_>>()
     };
@@ -92,7 +92,7 @@ impl View<'_> {
         effective_weight: f64,
         lookup_failure: Option<&Arc<str>>,
     ) -> BackendEvidence {
-        let Member { backend, health, ordered } = member;
+        let Member { backend, health, ordered, .. } = member;
         let evidence = health.evidence(self.now);
         BackendEvidence {
             key: backend.key.clone(),

@@ -15,6 +15,8 @@ pub struct Candidate<'a> {
     pub reason: Option<Reason>,
     /// What was ordered.
     pub ordered: Ordered,
+    /// The part of its weight that it takes while it starts slowly, 0..=1.
+    pub ramp: f64,
 }
 
 impl Candidate<'_> {

@@ -19,6 +19,8 @@ pub struct Member {
     pub health: BackendHealth,
     /// What was ordered.
     pub ordered: Ordered,
+    /// Since when it starts slowly, while it does.
+    pub started: Option<Instant>,
 }
 
 /// Verdicts that the carrying over itself changed.
@@ -81,7 +83,9 @@ impl<'a> Known<'a> {
         let member = |backend: ResolvedBackend| {
             let replaced = !stays.get(&backend.authority).copied().unwrap_or_default();
             let health = self.health(&backend, replaced, pool, now, changes);
-            Member { backend, health, ordered: Ordered::default() }
+            let same = self.by_key.get(&backend.key);
+            let started = same.and_then(|member| member.started);
+            Member { backend, health, ordered: Ordered::default(), started }
         };
         backends.into_iter().map(member).collect()
     }

@@ -114,6 +114,38 @@ impl Orders {
         self.0.iter().rev().filter(covers).find(|order| about(&order.action))
     }
 
+    /// The newest order about this zone and no more than it, among those that `about` picks.
+    pub(super) fn of_zone_alone(
+        &self,
+        (pool, region, zone): (&str, &str, &str),
+        about: impl Fn(&Action) -> bool,
+    ) -> Option<&Order> {
+        let covers = |order: &&Order| {
+            matches!(order.scope, Scope::Zone { .. }) && order.scope.covers_zone(pool, region, zone)
+        };
+        self.0.iter().rev().filter(covers).find(|order| about(&order.action))
+    }
+
+    /// The newest order about a region as a whole, among those that `about` picks.
+    pub(super) fn of_region(
+        &self,
+        (pool, region): (&str, &str),
+        about: impl Fn(&Action) -> bool,
+    ) -> Option<&Order> {
+        let covers = |order: &&Order| order.scope.covers_region(pool, region);
+        self.0.iter().rev().filter(covers).find(|order| about(&order.action))
+    }
+
+    /// The part of its traffic that a pool takes, 0..=1.
+    pub(super) fn traffic(&self, pool: &str) -> f64 {
+        let covers = |order: &&Order| order.scope.covers_pool(pool);
+        let part = |order: &Order| match order.action {
+            Action::Traffic(part) => part,
+            _ => None,
+        };
+        self.0.iter().rev().filter(covers).find_map(part).map_or(1.0, |part| part.clamp(0.0, 1.0))
+    }
+
     /// The weight a zone is given instead of its configured one.
     pub(super) fn zone_weight(&self, (pool, region, zone): (&str, &str, &str)) -> Option<u32> {
         let covers = |order: &&Order| {

@@ -1,15 +1,15 @@
 //! What a decision did and because of what, step by step, for people.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::config::{Region, Zone};
-use crate::model::PoolName;
+use crate::model::{PoolName, ZonePlan};
 
 /// What one decision did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// One entry per pool, in config order.
-    pub pools: Vec<PoolReport>,
+    pub pools: Vec<Arc<PoolReport>>,
 }
 
 /// What it did to one pool.
@@ -39,12 +39,14 @@ pub enum Stage {
     Eligibility,
     /// Whether backups are called in.
     Backups,
-    /// Which zones orders take out.
-    Orders,
-    /// Each region's part.
-    Regions,
-    /// Each zone's part.
-    Zones,
+    /// Which zones and regions go out.
+    Failover,
+    /// Where those stand that are out or on their way back.
+    Standing,
+    /// Who gets which share.
+    Shares,
+    /// What is done because nothing can take traffic.
+    AllDown,
     /// What differs from the plan before.
     Moves,
 }
@@ -56,9 +58,10 @@ impl Stage {
         match self {
             Self::Eligibility => "eligibility",
             Self::Backups => "backups",
-            Self::Orders => "orders",
-            Self::Regions => "regions",
-            Self::Zones => "zones",
+            Self::Failover => "failover",
+            Self::Standing => "standing",
+            Self::Shares => "shares",
+            Self::AllDown => "all-down",
             Self::Moves => "moves",
         }
     }
@@ -84,9 +87,9 @@ impl PoolReport {
         self.entries.push(Entry { stage, did, why });
     }
 
-    pub(super) fn moved(&mut self, region: &Region, zone: &Zone, from: f64, to: f64) {
-        let (from, to) = (from * 100.0, to * 100.0);
-        let did = format!("{}/{} {from:.1} % -> {to:.1} %", region.name, zone.name);
+    pub(super) fn moved(&mut self, zone: &ZonePlan, from: f64) {
+        let (from, to) = (from * 100.0, zone.share * 100.0);
+        let did = format!("{}/{} {from:.1} % -> {to:.1} %", zone.region, zone.zone);
         self.add(Stage::Moves, did, Why::Follows);
     }
 }

@@ -3,18 +3,20 @@
 //! Everything control knows is in [`State`], and only [`State::step`] changes it. It is told the
 //! time, so that a simulation or a replay can drive it exactly as the real process does.
 
+mod deciding;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Member;
 use super::alarms::{Alarms, Place};
-use super::decide::{Inputs, decide};
 use super::member::{Changes, carried_over};
 use super::orders::Orders;
 use super::pace::Pace;
+use super::pool::{Moved, PoolCore};
 use super::report::Report;
 use super::watches::Watches;
-use super::{Candidate, Member};
 use crate::config::{Config, Pool, Target};
 use crate::health::{self, BackendHealth, Symptom, Turn};
 use crate::model::{
@@ -49,6 +51,8 @@ pub enum Change {
     Resolved(LookupSpec, usize),
     /// A hostname can no longer be resolved, or for another reason than before.
     Unresolved(LookupSpec, Arc<str>),
+    /// How a zone or region stands.
+    Moved(Moved),
     /// The time of an order is over.
     Expired(Order),
     /// Which backends there are, where they are, or what is asked of them: probes, lookups and
@@ -77,6 +81,8 @@ pub struct State {
     order_due: Option<Instant>,
     /// Each pool's members, the pools in config order.
     pools: Vec<Vec<Member>>,
+    /// What each pool's decisions remember.
+    cores: Vec<PoolCore>,
     /// Where each member is in `pools`.
     places: HashMap<BackendKey, (usize, usize)>,
     plan: Arc<Plan>,
@@ -86,6 +92,8 @@ pub struct State {
     watches: Watches,
     /// Pools in which somebody answers badly.
     outliers: HashSet<PoolName>,
+    /// When a member that starts slowly takes its next step.
+    next_start: Option<Instant>,
 }
 
 impl State {
@@ -99,6 +107,7 @@ impl State {
             orders: Orders::default(),
             order_due: None,
             pools: Vec::new(),
+            cores: Vec::new(),
             places: HashMap::new(),
             plan: Arc::default(),
             report: Report::default(),
@@ -106,9 +115,10 @@ impl State {
             alarms: Alarms::default(),
             watches: Watches::default(),
             outliers: HashSet::new(),
+            next_start: None,
         };
         state.gather(now);
-        state.decide();
+        state.decide(now, &mut Vec::new());
         state
     }
 
@@ -121,7 +131,9 @@ impl State {
         self.keep_orders(now, &mut changes);
         self.elapse(now, &mut changes);
         self.eject_outliers(now, &mut changes);
-        let decided = self.pace.take(now) && self.decide();
+        self.keep_starting(now);
+        self.judge_traffic(now);
+        let decided = self.is_due(now) && self.decide(now, &mut changes);
         Step { changes, plan: decided.then(|| Arc::clone(&self.plan)) }
     }
 
@@ -129,7 +141,9 @@ impl State {
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         let looks = self.alarms.next().into_iter().chain(self.watches.due());
-        self.pace.due().into_iter().chain(self.order_due).chain(looks).min()
+        let pools = self.cores.iter().filter_map(|core| core.due.0);
+        let own = self.pace.due().into_iter().chain(self.order_due).chain(self.next_start);
+        own.chain(looks).chain(pools).min()
     }
 
     /// The configuration in force.
@@ -202,6 +216,9 @@ impl State {
                 }
             }
             Input::Sampled(sample) => {
+                if let Some(place) = self.places.get(&sample.backend).copied() {
+                    self.count(place, &sample);
+                }
                 let mut bad = false;
                 self.judge(&sample.backend, now, changes, |health| {
                     let change = health.traffic(&sample, now);
@@ -214,6 +231,7 @@ impl State {
             }
             Input::LookedUp(lookup) => self.looked_up(lookup, now, changes),
             Input::Ordered(order) => {
+                self.restore(&order, now);
                 self.orders.give(order);
                 self.order_due = Some(now);
             }
@@ -232,8 +250,14 @@ impl State {
     }
 
     fn follow_orders(&mut self, now: Instant) {
-        for member in self.pools.iter_mut().flatten() {
-            member.ordered = self.orders.of_backend(&member.backend, now);
+        for (members, core) in self.pools.iter_mut().zip(&mut self.cores) {
+            core.changed = true;
+            for (place, member) in members.iter_mut().enumerate() {
+                let ordered = self.orders.of_backend(&member.backend, now);
+                if std::mem::replace(&mut member.ordered, ordered) != ordered {
+                    core.touch(place);
+                }
+            }
         }
         self.order_due = self.orders.due(now);
     }
@@ -322,6 +346,12 @@ impl State {
         changes: &mut Vec<Change>,
     ) {
         let Some(change) = change else { return };
+        if let Some(place) = self.places.get(key).copied() {
+            self.touch(place);
+            if change.from.factor() <= 0.0 && change.to.factor() > 0.0 {
+                self.start(place, now);
+            }
+        }
         if change.to.factor() < change.from.factor() {
             self.pace.at_once(now);
         } else {
@@ -385,6 +415,7 @@ impl State {
         for (pool, members) in self.config.pools.iter().zip(&mut self.pools) {
             changes.extend(self.watches.follow(pool, members, now));
         }
+        self.remember();
         self.follow_orders(now);
         self.places.clear();
         self.alarms = Alarms::default();
@@ -396,30 +427,6 @@ impl State {
         }
         changes
     }
-
-    /// Decides; true if the plan is another now.
-    fn decide(&mut self) -> bool {
-        let pools: Vec<Vec<Candidate<'_>>> =
-            self.pools.iter().map(|pool| pool.iter().map(candidate).collect()).collect();
-        let inputs = Inputs {
-            config: &self.config,
-            pools: &pools,
-            orders: &self.orders,
-            previous: &self.plan,
-        };
-        let (plan, report) = decide(&inputs);
-        self.report = report;
-        if plan == *self.plan {
-            return false;
-        }
-        self.plan = Arc::new(plan);
-        true
-    }
-}
-
-fn candidate(member: &Member) -> Candidate<'_> {
-    let (health, reason) = member.health.health();
-    Candidate { backend: &member.backend, health, reason, ordered: member.ordered }
 }
 
 /// The backends of a config that are named by hostname.

@@ -84,6 +84,27 @@ pub enum Event {
         /// The order.
         order: Order,
     },
+    /// Output: a zone or region stands otherwise than before, or does not recover.
+    Moved {
+        /// The pool.
+        pool: String,
+        /// The region.
+        region: String,
+        /// The zone; absent = the region as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zone: Option<String>,
+        /// Before: `active`, `draining`, `out`, `proving`, `restoring` or `watching`.
+        from: String,
+        /// Now.
+        to: String,
+        /// Which stage, from 1, while it is restoring.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stage: Option<usize>,
+        /// What led to it.
+        because: String,
+        /// It has been out for too long without being proven.
+        escalated: bool,
+    },
     /// The time of an order was over.
     Expired {
         /// The order.
@@ -130,6 +151,7 @@ impl Event {
             Self::Reload { ok, .. } => *ok,
             Self::CommonCause { .. }
             | Self::Unresolved { .. }
+            | Self::Moved { .. }
             | Self::Expired { .. }
             | Self::Confirmed { .. }
             | Self::Published { .. } => false,

@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     NoRoute,
     /// No backend may take it.
     NoBackend,
+    /// It is one of those that no zone has room for.
+    Shed,
     /// No connection to a backend could be opened.
     Connect,
     /// Opening a connection took too long.
@@ -43,6 +45,7 @@ impl Failure {
             Self::Request(reason) => refusal(reason),
             Self::NoRoute => (404, "no route matches this request"),
             Self::NoBackend => (503, "no backend can take this request now"),
+            Self::Shed => (503, "more is asked than can be borne now"),
             Self::Connect => (502, "no connection to a backend could be opened"),
             Self::ConnectTimeout => (504, "connecting to a backend took too long"),
             Self::Reset => (502, "the backend closed the connection before it answered"),
@@ -67,6 +70,7 @@ impl Failure {
             Self::Request(_) => Ended::BadRequest,
             Self::NoRoute => Ended::Local,
             Self::NoBackend => Ended::NoBackend,
+            Self::Shed => Ended::Shed,
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,
             Self::Reset => Ended::UpstreamReset,
             Self::Down => Ended::BackendDown,

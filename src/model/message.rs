@@ -82,6 +82,8 @@ pub struct Traffic {
     /// From the request sent to the response head, of those answered: counts per bucket of
     /// [`LATENCY_BOUNDS_US`], the unbounded one last.
     pub latency: [u64; LATENCY_BUCKETS],
+    /// Tries under way at this moment.
+    pub in_flight: u64,
 }
 
 impl Traffic {
@@ -99,6 +101,7 @@ impl Traffic {
             timeouts: 0,
             bad_responses: 0,
             latency: [0; LATENCY_BUCKETS],
+            in_flight: 0,
         }
     }
 

@@ -35,12 +35,12 @@ pub use message::{
     LATENCY_BOUNDS_US, LATENCY_BUCKETS, Observation, ProbePlan, ProbeSpec, Resolution, Traffic,
 };
 pub use order::{Action, Order, Scope};
-pub use plan::{BackendPlan, Plan, PoolPlan, ZonePlan};
+pub use plan::{BackendPlan, Plan, PoolPlan, RegionPlan, ZonePlan};
 pub use printable::{misleads, printable};
 pub use probe::{GrpcAsk, ProbeKind, TlsAsk, TrustedRoots};
 pub use query::{PostgresAsk, RedisAsk};
 pub use reject::{BadRequest, BadResponse, Ended, ForwardEnded};
 pub use resolved::Addresses;
 pub use secret::Secret;
-pub use standing::{Phase, Standing};
+pub use standing::{Phase, PlaceKey, Standing};
 pub use time::UnixMillis;

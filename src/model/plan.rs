@@ -7,8 +7,9 @@ use super::{Address, Admin, Health, PoolName, Reason, Standing};
 /// The outcome of one decision: everything `table::build` needs besides the config.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// One entry per pool of the config, in its order.
-    pub pools: Vec<PoolPlan>,
+    /// One entry per pool of the config, in its order. A pool that is as before is shared with the
+    /// plan before.
+    pub pools: Vec<Arc<PoolPlan>>,
 }
 
 /// One pool's part of a plan.
@@ -18,6 +19,19 @@ pub struct PoolPlan {
     pub pool: PoolName,
     /// One entry per zone, regions in config order, zones in config order within.
     pub zones: Vec<ZonePlan>,
+    /// One entry per region, in config order.
+    pub regions: Vec<RegionPlan>,
+    /// The part of its traffic that is refused because it fits nowhere, 0..=1.
+    pub shed: f64,
+}
+
+/// One region's part of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegionPlan {
+    /// The region's name.
+    pub region: Arc<str>,
+    /// What is being done with it as a whole, and why.
+    pub standing: Standing,
 }
 
 /// One zone's part of a plan.
@@ -29,11 +43,12 @@ pub struct ZonePlan {
     pub zone: Arc<str>,
     /// What is being done with it, and why.
     pub standing: Standing,
-    /// The part of the pool's traffic this zone gets, 0..=1. A pool's shares sum to 1, or to 0
-    /// when nothing can take traffic.
+    /// The part of the pool's traffic this zone gets, 0..=1. A pool's shares and what is shed sum
+    /// to 1; or the shares to 0 when nothing can take traffic.
     pub share: f64,
-    /// One entry per backend; a hostname with several addresses has one for each.
-    pub backends: Vec<BackendPlan>,
+    /// One entry per backend; a hostname with several addresses has one for each. Shared with the
+    /// plan before if it is as before.
+    pub backends: Arc<[BackendPlan]>,
 }
 
 /// One backend's part of a plan.

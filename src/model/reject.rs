@@ -94,6 +94,8 @@ closed_set! {
         ClientTimeout = "client_timeout",
         /// No backend could take it.
         NoBackend = "no_backend",
+        /// No zone had room for it.
+        Shed = "shed",
         /// Connecting to backends failed.
         ConnectFailed = "connect_failed",
         /// A backend closed or reset before its response.

@@ -10,8 +10,11 @@
 //!    +---------------- Watching <---------------------------------------------+
 //! ```
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
+
+use super::PoolName;
 
 /// What is being done with a zone or region.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -68,5 +71,23 @@ impl Default for Standing {
     fn default() -> Self {
         let (phase, since, cause) = (Phase::Active, None, Arc::from(""));
         Self { phase, since, cause, held_until: None, flaps: 0 }
+    }
+}
+
+/// A zone or a region of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlaceKey {
+    /// The pool.
+    pub pool: PoolName,
+    /// The region's name.
+    pub region: Arc<str>,
+    /// The zone's name; `None` = the region as a whole.
+    pub zone: Option<Arc<str>>,
+}
+
+impl fmt::Display for PlaceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.pool, self.region)?;
+        self.zone.as_ref().map_or(Ok(()), |zone| write!(f, "/{zone}"))
     }
 }

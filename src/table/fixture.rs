@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Action, AdminApi, Algorithm, Config, EscapedSlash, HashKey, HeaderEdits, HealthChecks,
-    Listener, ListenerLimits, ListenerTimeouts, Match, OnDown, PathOptions, Pool, PoolTimeouts,
-    Protocol, Queue, Retries, Route, RouteTimeouts,
+    Action, AdminApi, Algorithm, Config, Drain, EscapedSlash, Failover, HashKey, HeaderEdits,
+    HealthChecks, Listener, ListenerLimits, ListenerTimeouts, Match, OnDown, PathOptions, Pool,
+    PoolTimeouts, Protocol, Queue, Restoration, Retries, Route, RouteTimeouts,
 };
 use crate::live::Live;
 use crate::model::{Address, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, ZonePlan};
@@ -42,7 +42,7 @@ impl World {
     /// The next table, in which pool `p` has these zones.
     pub(crate) fn table(&mut self, zones: Vec<ZonePlan>, previous: Option<&Table>) -> Table {
         self.generation += 1;
-        let plan = Arc::new(Plan { pools: vec![PoolPlan { pool: Arc::from("p"), zones }] });
+        let plan = Arc::new(Plan { pools: vec![Arc::new(pool_plan(zones))] });
         build(&Inputs {
             config: &self.config,
             plan: &plan,
@@ -52,6 +52,11 @@ impl World {
             generation: self.generation,
         })
     }
+}
+
+/// Pool `p` with these zones.
+pub(crate) fn pool_plan(zones: Vec<ZonePlan>) -> PoolPlan {
+    PoolPlan { pool: Arc::from("p"), zones, regions: vec![], shed: 0.0 }
 }
 
 /// A config of these pools and listeners.
@@ -74,20 +79,29 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         algorithm,
         regions: vec![],
         health: HealthChecks::default(),
+        failover: Failover::default(),
+        restoration: Restoration::default(),
+        slow_start: None,
+        drain: Drain::default(),
         timeouts: PoolTimeouts { connect: Duration::from_secs(1), idle: Duration::from_secs(30) },
         abort_on_close: false,
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 256,
         on_down: OnDown::Keep,
         queue: Queue { length: 0, timeout: Duration::ZERO },
-        drain_deadline: Duration::from_secs(10),
     }
 }
 
 /// A zone of region `r`.
 pub(crate) fn zone(name: &str, share: f64, backends: Vec<BackendPlan>) -> ZonePlan {
     let standing = Standing::default();
-    ZonePlan { region: Arc::from("r"), zone: Arc::from(name), standing, share, backends }
+    ZonePlan {
+        region: Arc::from("r"),
+        zone: Arc::from(name),
+        standing,
+        share,
+        backends: backends.into(),
+    }
 }
 
 /// Backends of these weights, named after their zone.

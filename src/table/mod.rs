@@ -75,7 +75,7 @@ impl Table {
         let pools = self.pools.iter().zip(&self.plan.pools);
         let zones = pools.flat_map(|(pool, plan)| pool.zones.iter().zip(&plan.zones));
         zones.flat_map(|(zone, plan)| {
-            let judged = zone.weighed().zip(&plan.backends);
+            let judged = zone.weighed().zip(&*plan.backends);
             let down = judged.filter(|((_, weight), plan)| {
                 plan.health == Health::Down && (zone.share <= 0.0 || *weight <= 0.0)
             });
@@ -88,7 +88,7 @@ impl Table {
         let pools = self.pools.iter().zip(&self.plan.pools).zip(&self.config.pools);
         pools.flat_map(|((pool, plan), settings)| {
             let zones = pool.zones.iter().zip(&plan.zones);
-            zones.flat_map(move |(zone, plan)| zone.leaving(plan, settings.drain_deadline))
+            zones.flat_map(move |(zone, plan)| zone.leaving(plan, settings.drain.deadline))
         })
     }
 

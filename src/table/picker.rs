@@ -12,6 +12,7 @@ use crate::live::{PoolId, ZoneId};
 #[derive(Debug)]
 pub struct Picker {
     random: fastrand::Rng,
+    admissions: Vec<u64>,
     pools: Vec<u64>,
     zones: Vec<u64>,
     splits: HashMap<u64, u64>,
@@ -22,7 +23,17 @@ impl Picker {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        Self { random, pools: Vec::new(), zones: Vec::new(), splits: HashMap::new() }
+        Self {
+            random,
+            admissions: Vec::new(),
+            pools: Vec::new(),
+            zones: Vec::new(),
+            splits: HashMap::new(),
+        }
+    }
+
+    pub(super) fn admission(&mut self, id: PoolId) -> &mut u64 {
+        cursor(&mut self.admissions, id.0, &mut self.random)
     }
 
     pub(super) fn pool(&mut self, id: PoolId) -> &mut u64 {

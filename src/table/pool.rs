@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::{Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
-use crate::config::{self, Algorithm, OnDown, PoolTimeouts};
+use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts};
 use crate::live::{self, PoolId};
+use crate::model::PoolPlan;
 
 /// A pool of backends.
 #[derive(Debug)]
@@ -32,13 +33,28 @@ pub struct Pool {
     pub queue: config::Queue,
     /// Those that wait.
     pub waiting: Arc<live::Queue>,
+    /// What requests are answered with when nothing can take them; `None` = they are refused.
+    pub when_down: Option<FixedResponse>,
     /// Regions in config order, zones in config order within.
     pub zones: Vec<Zone>,
+    /// The part of its requests that is refused because it fits nowhere, 0..=1.
+    pub shed: f64,
+    /// The turns of requests that are taken (0) and shed (1).
+    pub(super) admission: Schedule,
+    /// What it was built from.
+    pub(super) plan: Option<Arc<PoolPlan>>,
     /// The zones' turns by share.
     pub(super) turns: Schedule,
 }
 
 impl Pool {
+    /// Whether this request is one of those that fit nowhere; asked once for each request, before
+    /// its first choice.
+    #[must_use]
+    pub fn sheds(&self, picker: &mut Picker) -> bool {
+        self.shed > 0.0 && self.admission.next(picker.admission(self.id)) == Some(1)
+    }
+
     /// Chooses a backend for one try of a request and counts the request in flight there.
     ///
     /// `key` is what ip-hash hashes ([`ip_hash::key`], [`ip_hash::address_key`]); other algorithms

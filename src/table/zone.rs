@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::chooser::Chooser;
 use super::{Backend, Lease, Picker};
 use crate::live::ZoneId;
-use crate::model::{Admin, Phase, ZonePlan};
+use crate::model::{Admin, BackendPlan, Phase, ZonePlan};
 
 /// A zone of a pool.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct Leaving<'z> {
 /// A zone's backends; the same from table to table while nothing about them changes.
 #[derive(Debug)]
 pub(super) struct Members {
+    /// What they were built from.
+    pub(super) plan: Arc<[BackendPlan]>,
     /// In plan order, also those that get no traffic.
     pub(super) backends: Vec<Arc<Backend>>,
     /// The weight each has now, in the same order.
@@ -64,7 +66,7 @@ impl Zone {
         deadline: Duration,
     ) -> impl Iterator<Item = Leaving<'z>> {
         let drained = matches!(plan.standing.phase, Phase::Draining | Phase::Out);
-        let ordered = self.weighed().zip(&plan.backends).filter(move |((_, weight), plan)| {
+        let ordered = self.weighed().zip(&*plan.backends).filter(move |((_, weight), plan)| {
             let idle = self.share <= 0.0 || *weight <= 0.0;
             idle && (drained || plan.admin != Admin::Ready)
         });

@@ -142,13 +142,18 @@ fn respond(cursor: &Cursor<'_>) -> Option<Action> {
         cursor.mismatch(&RESPONSE.expected());
         return None;
     }
+    fixed(cursor, 200).map(Action::Fixed)
+}
+
+/// A response with this status if none is typed.
+pub(super) fn fixed(cursor: &Cursor<'_>, status: u16) -> Option<FixedResponse> {
     let fields = cursor.fields(&RESPOND)?;
-    let status = fields.integer::<u16>("status").unwrap_or(200);
+    let status = fields.integer::<u16>("status").unwrap_or(status);
     let body = fields.get("body").and_then(|cursor| body(&cursor)).unwrap_or_default();
     if matches!(status, 204 | 205 | 304) && !body.is_empty() {
         cursor.problem(format!("a response with status {status} has no body (remove `body`)"));
     }
-    Some(Action::Fixed(FixedResponse { status, body }))
+    Some(FixedResponse { status, body })
 }
 
 /// A body may have several lines, so it is not read as a line of text.

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::defaults::{Inherited, POOL_TIMEOUTS};
-use super::{backend, header, health, name};
+use super::{backend, failover, header, health, name, restoration};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
-use crate::config::{Algorithm, Backend, HashKey, OnDown, Pool, Queue, Region, Zone, defaults};
+use crate::config::{
+    Algorithm, Backend, Capacity, Drain, HashKey, OnDown, Pool, Queue, Region, Zone, defaults,
+};
 
 /// An entry of `pools`.
 pub(super) static SHAPE: Shape = Shape {
@@ -24,6 +26,10 @@ pub(super) static SHAPE: Shape = Shape {
         key("algorithm", ALGORITHM, "How a backend is chosen; default `round-robin`."),
         key("protocol", PROTOCOL, "What the backends speak; default `h1`."),
         key("health", Kind::AnyOf(&[OFF, Kind::Shape(&health::SHAPE)]), "What is probed."),
+        key("failover", Kind::Shape(&failover::SHAPE), "When zones and regions go out."),
+        key("restoration", RESTORATION, "How zones and regions come back."),
+        key("slow_start", restoration::SLOW_START, "A returning backend's ramp; default `off`."),
+        key("drain", Kind::Shape(&DRAIN), "How a drain ends."),
         key("timeouts", Kind::Shape(&POOL_TIMEOUTS), "Deadlines of connections to backends."),
         key("abort_on_close", Kind::Boolean, "A client's half-close counts as leaving."),
         key("unsafe_reuse_age", TIMEOUT, "Idle age up to which unsafe requests reuse; default 1s."),
@@ -44,12 +50,9 @@ pub(super) static SHAPE: Shape = Shape {
             "Of each of its backends at once; only for `tcp` listeners; default no limit.",
         ),
         key("queue", Kind::Shape(&QUEUE), "Where connections wait for a free place."),
-        key("drain", Kind::Shape(&DRAIN), "How a drain ends."),
     ],
     later: &[
         "tls",
-        "failover",
-        "restoration",
         "breaker",
         "bulkhead",
         "outliers",
@@ -59,7 +62,6 @@ pub(super) static SHAPE: Shape = Shape {
         "priority",
         "proxy_protocol",
         "discovery",
-        "slow_start",
     ],
 };
 
@@ -73,17 +75,6 @@ static QUEUE: Shape = Shape {
     later: &[],
 };
 
-static DRAIN: Shape = Shape {
-    name: "drain",
-    about: "How a drain ends.",
-    keys: &[key(
-        "deadline",
-        TIMEOUT,
-        "How long what a drained backend still has may take; default `10s`.",
-    )],
-    later: &[],
-};
-
 static REGION: Shape = Shape {
     name: "region",
     about: "A region of a pool.",
@@ -94,8 +85,9 @@ static REGION: Shape = Shape {
             "Its zones.",
         ),
         key("weight", WEIGHT, "Among the regions; in all of them or in none."),
+        key("priority", PRIORITY, "Of its zones that have none of their own; default 0."),
     ],
-    later: &["priority", "capacity"],
+    later: &["capacity"],
 };
 
 static ZONE: Shape = Shape {
@@ -104,9 +96,32 @@ static ZONE: Shape = Shape {
     keys: &[
         required("backends", Kind::List(&backend::BACKEND), "Its backends."),
         key("weight", WEIGHT, "Among the region's zones; in all of them or in none."),
+        key("priority", PRIORITY, "Who takes what those of lower numbers cannot; default 0."),
+        key("capacity", Kind::Shape(&CAPACITY), "What it can take, all its backends up."),
     ],
-    later: &["priority", "capacity"],
+    later: &[],
 };
+
+static CAPACITY: Shape = Shape {
+    name: "capacity",
+    about: "What a zone can take at most: one of the two.",
+    keys: &[
+        key("rps", AMOUNT, "Requests per second."),
+        key("concurrent", AMOUNT, "Requests in flight."),
+    ],
+    later: &[],
+};
+
+static DRAIN: Shape = Shape {
+    name: "drain",
+    about: "How a drain ends.",
+    keys: &[key("deadline", TIMEOUT, "What is still open then is closed; default `10s`.")],
+    later: &["rate"],
+};
+
+const RESTORATION: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&restoration::SHAPE)]);
+const PRIORITY: Kind = Kind::Integer { min: 0, max: 100 };
+const AMOUNT: Kind = Kind::Integer { min: 1, max: 1_000_000_000 };
 
 static IP_HASH: Shape = Shape {
     name: "ip_hash",
@@ -144,6 +159,10 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     let mut members = Members { max_connections, ..Members::default() };
     let regions = regions(&fields, &mut members);
     members.judge(&fields);
+    let restoration = restoration::check(fields.get("restoration").as_ref());
+    let failover = failover::check(fields.fields("failover").as_ref());
+    failover::judge(&fields, &failover, &restoration);
+    let drain = fields.fields("drain").and_then(|fields| fields.duration("deadline"));
     Some(Pool {
         name,
         algorithm: fields
@@ -152,13 +171,13 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
             .unwrap_or(Algorithm::RoundRobin),
         regions,
         health: health::check(fields.get("health").as_ref()),
+        failover,
+        restoration,
+        slow_start: fields.duration_or_off("slow_start").flatten(),
+        drain: drain.map_or_else(Drain::default, |deadline| Drain { deadline }),
         timeouts: inherited.pool,
         abort_on_close: fields.boolean("abort_on_close").unwrap_or(false),
         unsafe_reuse_age: fields.duration("unsafe_reuse_age").unwrap_or(defaults::UNSAFE_REUSE_AGE),
-        drain_deadline: fields
-            .fields("drain")
-            .and_then(|drain| drain.duration("deadline"))
-            .unwrap_or(defaults::DRAIN_DEADLINE),
         idle_connections: fields
             .integer("idle_connections")
             .unwrap_or(defaults::POOL_IDLE_CONNECTIONS),
@@ -202,7 +221,9 @@ fn regions(fields: &Fields<'_>, members: &mut Members) -> Vec<Region> {
         fields.cursor().problem("the pool has both `backends` and `regions` (expected only one)");
     }
     if fields.has("backends") {
-        let zone = Zone { name: Arc::from(SHORT), weight: None, backends: members.read(fields) };
+        let (weight, priority, capacity) = (None, 0, None);
+        let backends = members.read(fields);
+        let zone = Zone { name: Arc::from(SHORT), weight, priority, capacity, backends };
         return vec![Region { name: Arc::from(SHORT), weight: None, zones: vec![zone] }];
     }
     let Some(named) = fields.entries("regions") else { return Vec::new() };
@@ -217,10 +238,11 @@ fn regions(fields: &Fields<'_>, members: &mut Members) -> Vec<Region> {
 fn region(named: &Named<'_>, members: &mut Members) -> Option<Region> {
     let name = name::of_entry(named);
     let fields = named.value.fields(&REGION)?;
+    let priority = fields.integer("priority").unwrap_or(0);
     let zones: Vec<(Cursor<'_>, Zone)> = fields
         .entries("zones")?
         .iter()
-        .filter_map(|named| Some((named.value.clone(), zone(named, members)?)))
+        .filter_map(|named| Some((named.value.clone(), zone(named, priority, members)?)))
         .collect();
     if let (true, Some(cursor)) = (zones.is_empty(), fields.get("zones")) {
         cursor.problem("there is no zone here (expected at least one)");
@@ -230,10 +252,24 @@ fn region(named: &Named<'_>, members: &mut Members) -> Option<Region> {
     Some(Region { name, weight: fields.integer("weight"), zones })
 }
 
-fn zone(named: &Named<'_>, members: &mut Members) -> Option<Zone> {
+fn zone(named: &Named<'_>, priority: u32, members: &mut Members) -> Option<Zone> {
     let name = name::of_entry(named);
     let fields = named.value.fields(&ZONE)?;
-    Some(Zone { name, weight: fields.integer("weight"), backends: members.read(&fields) })
+    Some(Zone {
+        name,
+        weight: fields.integer("weight"),
+        priority: fields.integer("priority").unwrap_or(priority),
+        capacity: fields.fields("capacity").and_then(|fields| capacity(&fields)),
+        backends: members.read(&fields),
+    })
+}
+
+fn capacity(fields: &Fields<'_>) -> Option<Capacity> {
+    let (rps, concurrent) = (fields.integer("rps"), fields.integer("concurrent"));
+    if fields.has("rps") == fields.has("concurrent") {
+        fields.cursor().problem("expected either `rps` or `concurrent`");
+    }
+    rps.map(Capacity::Rps).or(concurrent.map(Capacity::Concurrent))
 }
 
 /// A sibling without a weight beside one with a weight has no meaning anybody would agree on.

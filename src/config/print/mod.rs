@@ -3,6 +3,7 @@
 //! What is printed here is a config file again and reads back as an equal config, so it can be
 //! compared, kept and run. Secrets appear as the file or variable they come from.
 
+mod failover;
 mod health;
 mod listener;
 mod pool;

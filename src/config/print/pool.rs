@@ -1,5 +1,6 @@
 //! A pool, printed.
 
+use super::failover;
 use super::health;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
@@ -19,6 +20,10 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ("protocol", word("h1")),
         ("regions", Tree::Map(regions.collect())),
         ("health", health::tree(&pool.health)),
+        ("failover", failover::failover(&pool.failover)),
+        ("restoration", failover::restoration(&pool.restoration)),
+        ("slow_start", pool.slow_start.map_or(word("off"), |time| word(value::duration(time)))),
+        ("drain", map([("deadline", word(value::duration(pool.drain.deadline)))])),
         (
             "timeouts",
             map([
@@ -37,7 +42,6 @@ pub(super) fn tree(pool: &Pool) -> Tree {
                 ("timeout", word(value::duration(pool.queue.timeout))),
             ]),
         ),
-        ("drain", map([("deadline", word(value::duration(pool.drain_deadline)))])),
     ])
 }
 
@@ -48,7 +52,9 @@ fn region_tree(region: &Region) -> Tree {
 }
 
 fn zone_tree(zone: &Zone) -> Tree {
-    map(weight(zone.weight).into_iter().chain([("backends", list(&zone.backends, backend))]))
+    let capacity = zone.capacity.map(|capacity| ("capacity", failover::capacity(capacity)));
+    let keys = weight(zone.weight).into_iter().chain([("priority", word(zone.priority))]);
+    map(keys.chain(capacity).chain([("backends", list(&zone.backends, backend))]))
 }
 
 fn weight(weight: Option<u32>) -> Option<(&'static str, Tree)> {

@@ -150,7 +150,7 @@ impl Harness {
     pub(super) fn weights(&self) -> String {
         let table = self.started.reader.load();
         let zones = table.plan.pools.iter().flat_map(|pool| &pool.zones);
-        let backends = zones.flat_map(|zone| &zone.backends);
+        let backends = zones.flat_map(|zone| &*zone.backends);
         let shown = backends.map(|one| format!("{}={}", one.name, one.effective_weight));
         shown.collect::<Vec<_>>().join(" ")
     }

@@ -4,12 +4,15 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::config::{
-    AdminApi, Algorithm, Backend, Cadence, Config, HealthChecks, NetworkCheck, OnDown, Pool,
-    PoolTimeouts, Queue, Region, Target, Zone,
+    AdminApi, Algorithm, Backend, Cadence, Config, Drain, Failover, HealthChecks, NetworkCheck,
+    OnDown, Pool, PoolTimeouts, Queue, Region, ResolvedBackend, Restoration, Target, Zone, expand,
 };
-use crate::decision::{Input, Ordered};
+use crate::decision::load::{Amount, Load};
+use crate::decision::pool::{Inputs, PoolCore};
+use crate::decision::{Candidate, Input, Ordered, Orders};
 use crate::model::{
-    Action, Admin, BackendKey, Failure, Layer, Observation, Order, Outcome, Reason, Scope,
+    Action, Addresses, Admin, BackendKey, Failure, Health, Layer, Observation, Order, Outcome,
+    Reason, Scope, ZonePlan,
 };
 
 /// A config with these pools and no listeners.
@@ -37,13 +40,16 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
             network: Some(NetworkCheck::connect(cadence)),
             ..HealthChecks::default()
         },
+        failover: Failover::default(),
+        restoration: Restoration::default(),
+        slow_start: None,
+        drain: Drain::default(),
         timeouts: PoolTimeouts { connect: Duration::from_secs(1), idle: Duration::from_secs(30) },
         abort_on_close: false,
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 1,
         on_down: OnDown::Keep,
         queue: Queue { length: 0, timeout: Duration::ZERO },
-        drain_deadline: Duration::from_secs(10),
     }
 }
 
@@ -57,7 +63,7 @@ pub(crate) fn region(name: &str, weight: Option<u32>, zones: Vec<Zone>) -> Regio
 }
 
 pub(crate) fn zone(name: &str, weight: Option<u32>, backends: Vec<Backend>) -> Zone {
-    Zone { name: name.into(), weight, backends }
+    Zone { name: name.into(), weight, priority: 0, capacity: None, backends }
 }
 
 /// A backend of weight 1 at `10.0.0.<host>:80`.
@@ -100,4 +106,88 @@ pub(crate) fn ordered(admin: Admin) -> Ordered {
 pub(crate) fn order(scope: Scope, action: Action, since: Instant) -> Input {
     let (actor, why) = ("operator".into(), "a test".into());
     Input::Ordered(Order { scope, action, actor, why, since, until: None })
+}
+
+/// A backend and how it is.
+pub(crate) type Exception<'a> = (&'a str, (Health, Admin));
+
+/// One pool, decided step by step.
+pub(crate) struct World {
+    pub(crate) pool: Pool,
+    pub(crate) backends: Vec<ResolvedBackend>,
+    pub(in crate::decision) core: PoolCore,
+    pub(crate) orders: Orders,
+    pub(crate) now: Instant,
+}
+
+impl World {
+    pub(crate) fn new(pool: Pool) -> Self {
+        let zones = pool.regions.iter().flat_map(|region| &region.zones);
+        let core = PoolCore::new(&pool, zones.map(|zone| zone.backends.len()));
+        let backends = expand(&pool, &Addresses::default());
+        let now = tokio::time::Instant::now().into_std();
+        Self { pool, backends, core, orders: Orders::default(), now }
+    }
+
+    /// A pool `site` in the short form.
+    pub(crate) fn flat(backends: Vec<Backend>) -> Self {
+        Self::new(flat("site", backends))
+    }
+
+    /// Decides with all backends up but these; returns the report.
+    pub(crate) fn decide(&mut self, exceptions: &[Exception<'_>]) -> String {
+        let (backends, orders) = (&self.backends, &self.orders);
+        let candidate = |place: usize| {
+            let backend: &ResolvedBackend = &backends[place];
+            let found = exceptions.iter().find(|(name, _)| *name == &*backend.key.name);
+            let (health, admin) = found.map_or((Health::Up, Admin::Ready), |(_, it)| *it);
+            let reason = Reason { failure: Failure::Timeout, detail: "50 ms".into() };
+            let reason = matches!(health, Health::Down).then_some(reason);
+            Candidate { backend, health, reason, ordered: ordered(admin), ramp: 1.0 }
+        };
+        self.core.zones.iter_mut().for_each(|zone| zone.changed = true);
+        let inputs = Inputs { pool: &self.pool, candidate, orders, now: self.now };
+        self.core.decide(&inputs);
+        self.core.report.to_string()
+    }
+
+    /// Takes an order in.
+    pub(crate) fn order(&mut self, order: Input) {
+        let Input::Ordered(order) = order else { return };
+        self.core.restore(&self.pool, &order, self.now);
+        self.orders.give(order);
+    }
+
+    /// So many requests per second are planned with.
+    pub(crate) fn load(&mut self, rps: u64) {
+        self.plan_with(Amount { rps: rps as f64, concurrent: 0.0 });
+    }
+
+    /// So many requests in flight are planned with.
+    pub(crate) fn in_flight(&mut self, concurrent: u64) {
+        self.plan_with(Amount { rps: 0.0, concurrent: concurrent as f64 });
+    }
+
+    fn plan_with(&mut self, amount: Amount) {
+        self.core.load = Load::planned_with(amount);
+    }
+
+    /// Every zone with its share.
+    pub(crate) fn shares(&self) -> String {
+        let zones = self.core.plan.zones.iter();
+        zones.map(|zone| format!("{}={:.3}", zone.zone, zone.share)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Every zone with its part of a load, and what is shed of it.
+    pub(crate) fn shares_of(&self, load: f64) -> String {
+        let plan = &self.core.plan;
+        let part = |zone: &ZonePlan| format!("{}={:.0} ", zone.zone, zone.share * load);
+        plan.zones.iter().map(part).collect::<String>() + &format!("shed={:.0}", plan.shed * load)
+    }
+
+    /// The weight of each backend.
+    pub(crate) fn weights(&self) -> Vec<f64> {
+        let backends = self.core.plan.zones.iter().flat_map(|zone| &*zone.backends);
+        backends.map(|backend| backend.effective_weight).collect()
+    }
 }

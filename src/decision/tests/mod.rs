@@ -5,3 +5,4 @@ mod core;
 pub(crate) mod fixture;
 mod golden;
 mod properties;
+mod spilling;

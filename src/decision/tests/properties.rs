@@ -1,18 +1,17 @@
 //! What holds for every topology and every evidence.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::{
     Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
 
-use tokio::time::Instant;
-
 use super::fixture::{backend, config, fail, flat, ordered, pass, pool, region, zone};
-use crate::config::{Config, ResolvedBackend, expand};
-use crate::decision::{Candidate, Input, Inputs, Orders, State, decide};
-use crate::model::{Addresses, Admin, Health, Plan};
+use crate::config::{Pool, expand};
+use crate::decision::pool::{Inputs, PoolCore};
+use crate::decision::{Candidate, Input, Orders, State};
+use crate::model::{Addresses, Admin, Health, PoolPlan};
 
 /// One backend's weight, backup flag, health and order.
 type Facts = (u32, bool, Health, Admin);
@@ -48,7 +47,7 @@ fn world() -> impl Strategy<Value = World> {
     prop::collection::vec(region, 1..4)
 }
 
-fn built(world: &World) -> (Config, Vec<Facts>) {
+fn built(world: &World) -> (Pool, Vec<Facts>) {
     let mut all = Vec::new();
     let mut regions = Vec::new();
     for (r, (weight, zones)) in world.iter().enumerate() {
@@ -65,32 +64,34 @@ fn built(world: &World) -> (Config, Vec<Facts>) {
         }
         regions.push(region(&format!("r{r}"), *weight, built));
     }
-    (config(vec![pool("api", regions)]), all)
+    (pool("api", regions), all)
 }
 
-fn decided(config: &Config, backends: &[ResolvedBackend], facts: &[Facts]) -> Plan {
-    let candidates = backends.iter().map(|backend| {
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn decided(pool: &Pool, facts: &[Facts], now: Instant) -> PoolPlan {
+    let backends = expand(pool, &Addresses::default());
+    let sizes = pool.regions.iter().flat_map(|region| &region.zones);
+    let sizes = sizes.map(|zone| zone.backends.len());
+    let candidate = |place: usize| {
+        let backend = &backends[place];
         let place: usize = backend.key.name[1..].parse().unwrap();
         let (_, _, health, admin) = facts[place];
-        Candidate { backend, health, reason: None, ordered: ordered(admin) }
-    });
-    let pools = [candidates.collect::<Vec<_>>()];
-    decide(&Inputs {
-        config,
-        pools: &pools,
-        orders: &Orders::default(),
-        previous: &Plan::default(),
-    })
-    .0
+        Candidate { backend, health, reason: None, ordered: ordered(admin), ramp: 1.0 }
+    };
+    let mut core = PoolCore::new(pool, sizes);
+    core.decide(&Inputs { pool, candidate, orders: &Orders::default(), now });
+    PoolPlan::clone(&core.plan)
 }
 
 proptest! {
     #[test]
     fn shares_sum_to_one_or_nothing_and_go_where_they_may(world in world()) {
-        let (config, facts) = built(&world);
-        let backends = expand(&config.pools[0], &Addresses::default());
-        let plan = decided(&config, &backends, &facts);
-        let zones = &plan.pools[0].zones;
+        let (pool, facts) = built(&world);
+        let plan = decided(&pool, &facts, now());
+        let zones = &plan.zones;
 
         let total: f64 = zones.iter().map(|zone| zone.share).sum();
         prop_assert!(total.abs() < 1e-9 || (total - 1.0).abs() < 1e-9, "{}", total);
@@ -100,7 +101,7 @@ proptest! {
             prop_assert!(zone.share == 0.0 || eligible > 0.0, "a share for nobody");
         }
 
-        let all = || zones.iter().flat_map(|zone| &zone.backends);
+        let all = || zones.iter().flat_map(|zone| &*zone.backends);
         let primary = |name: &str| !facts[name[1..].parse::<usize>().unwrap()].1;
         let primaries = all().any(|one| primary(&one.name) && one.effective_weight > 0.0);
         for one in all() {
@@ -115,17 +116,20 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_a_pools_backends_changes_nothing(world in world(), seed in any::<u64>()) {
-        let (config, facts) = built(&world);
-        let mut backends = expand(&config.pools[0], &Addresses::default());
-        let plan = decided(&config, &backends, &facts);
+    fn the_order_of_a_zones_backends_changes_nothing(world in world(), seed in any::<u64>()) {
+        let (mut pool, facts) = built(&world);
+        let now = now();
+        let plan = decided(&pool, &facts, now);
         // By their text: a factor that is not a number does not even equal itself.
-        let again = decided(&config, &backends, &facts);
+        let again = decided(&pool, &facts, now);
         prop_assert_eq!(format!("{plan:?}"), format!("{again:?}"), "same inputs, same plan");
 
-        fastrand::Rng::with_seed(seed).shuffle(&mut backends);
-        let shuffled = decided(&config, &backends, &facts);
-        for (one, other) in plan.pools[0].zones.iter().zip(&shuffled.pools[0].zones) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        for zone in pool.regions.iter_mut().flat_map(|region| &mut region.zones) {
+            random.shuffle(&mut zone.backends);
+        }
+        let shuffled = decided(&pool, &facts, now);
+        for (one, other) in plan.zones.iter().zip(&shuffled.zones) {
             prop_assert!((one.share - other.share).abs() < 1e-9);
         }
     }
@@ -136,7 +140,7 @@ proptest! {
     ) {
         let backends = (0..4).map(|host| backend(&format!("b{host}"), host)).collect();
         let config = Arc::new(config(vec![flat("site", backends)]));
-        let start = Instant::now().into_std();
+        let start = now();
         let state = State::new(Arc::clone(&config), start);
         let plan = |reports: &[(u8, bool)]| {
             let mut state = state.clone();

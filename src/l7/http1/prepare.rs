@@ -192,7 +192,14 @@ impl Desk<'_> {
             return Ok(Prepared::Local(self.local_failure(Failure::NoBackend, request, facts)));
         };
         record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
+        if pool.sheds(picker) {
+            return Ok(Prepared::Local(self.local_failure(Failure::Shed, request, facts)));
+        }
         let key = self.key(pool, sight);
+        let lease = pool.choose(picker, key, &[]);
+        if let (None, Some(fixed)) = (&lease, &pool.when_down) {
+            return Ok(Prepared::Local(self.shape(Local::fixed(fixed), request, facts)));
+        }
         let mut head = worker.buffers.take_vec();
         let upgrade = self.write_head(sight, route, &mut head);
         let terms = Terms {
@@ -207,7 +214,7 @@ impl Desk<'_> {
             headers: self.listener.settings.limits.headers,
         };
         Ok(Prepared::Forward(Job {
-            lease: pool.choose(picker, key, &[]),
+            lease,
             pool: pool.id,
             policy: pool.into(),
             key,

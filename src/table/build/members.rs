@@ -14,19 +14,28 @@ use crate::table::chooser::{ByKey, Chooser, InTurn, LeastLoaded};
 use crate::table::zone::Members;
 
 /// How many connections each backend of a pool may have, by name; empty for most pools.
-pub(super) struct Limits<'a>(HashMap<&'a str, u32>);
+pub(super) struct Limits<'a> {
+    by_name: HashMap<&'a str, u32>,
+    /// The table before was built by the same.
+    as_before: bool,
+}
 
 impl<'a> Limits<'a> {
-    pub(super) fn of(settings: &'a config::Pool) -> Self {
+    pub(super) fn of(settings: &'a config::Pool, as_before: bool) -> Self {
         let zones = settings.regions.iter().flat_map(|region| &region.zones);
         let backends = zones.flat_map(|zone| &zone.backends);
-        Self(backends.filter_map(|it| Some((&*it.name, it.max_connections?))).collect())
+        let limited = backends.filter_map(|it| Some((&*it.name, it.max_connections?)));
+        Self { by_name: limited.collect(), as_before }
     }
 
     /// One of several addresses of a hostname is named after its backend, as `name/address`.
     fn get(&self, name: &str) -> Option<u32> {
-        let of = |name| self.0.get(name).copied();
-        if self.0.is_empty() { None } else { of(name).or_else(|| of(name.rsplit_once('/')?.0)) }
+        let of = |name| self.by_name.get(name).copied();
+        if self.by_name.is_empty() {
+            None
+        } else {
+            of(name).or_else(|| of(name.rsplit_once('/')?.0))
+        }
     }
 }
 
@@ -52,7 +61,7 @@ pub(super) fn build(
         Algorithm::LeastConnections => Chooser::LeastConnections(least_loaded(&backends, &weights)),
         Algorithm::IpHash(_) => Chooser::IpHash(by_key(&backends, &weights, before)),
     };
-    Arc::new(Members { backends, weights, chooser })
+    Arc::new(Members { plan: Arc::clone(&plan.backends), backends, weights, chooser })
 }
 
 fn unchanged(
@@ -69,13 +78,14 @@ fn unchanged(
     );
     let weights = plan.backends.iter().map(|backend| &backend.effective_weight);
     same_algorithm
-        && before.backends.len() == plan.backends.len()
-        && before.weights.iter().eq(weights)
-        && before
-            .backends
-            .iter()
-            .zip(&plan.backends)
-            .all(|(before, plan)| is_as_in(before, limits, plan))
+        && (limits.as_before && Arc::ptr_eq(&before.plan, &plan.backends)
+            || before.backends.len() == plan.backends.len()
+                && before.weights.iter().eq(weights)
+                && before
+                    .backends
+                    .iter()
+                    .zip(&*plan.backends)
+                    .all(|(before, plan)| is_as_in(before, limits, plan)))
 }
 
 /// Whether the backend is as the plan has it, but for its effective weight.

@@ -6,7 +6,7 @@ use super::members::Limits;
 use super::{Inputs, members};
 use crate::balance::round_robin::Schedule;
 use crate::balance::{ip_hash, share_parts};
-use crate::config;
+use crate::config::{self, FixedResponse, WhenAllDown};
 use crate::model::{PoolPlan, ZoneKey, ZonePlan};
 use crate::table::{Pool, Zone};
 
@@ -16,24 +16,40 @@ pub(super) fn build(inputs: &Inputs<'_>) -> Vec<Arc<Pool>> {
 }
 
 /// The pool's part of the plan: at the same place, by the plan's contract.
-fn plan_of<'a>(inputs: &Inputs<'a>, at: usize, settings: &config::Pool) -> Option<&'a PoolPlan> {
+fn plan_of<'a>(
+    inputs: &Inputs<'a>,
+    at: usize,
+    settings: &config::Pool,
+) -> Option<&'a Arc<PoolPlan>> {
     inputs.plan.pools.get(at).filter(|plan| plan.pool == settings.name)
 }
 
-fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&PoolPlan>) -> Arc<Pool> {
+fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan>>) -> Arc<Pool> {
     let id = inputs.live.pool_id(&settings.name);
     let before = inputs.previous.and_then(|previous| previous.shared_pool(id));
+    let same_config =
+        inputs.previous.is_some_and(|previous| Arc::ptr_eq(&previous.config, inputs.config));
+    // Most pools are decided as before, which shows at a glance.
+    if let (Some(plan), Some(before)) = (plan, before)
+        && same_config
+        && before.plan.as_ref().is_some_and(|before| Arc::ptr_eq(before, plan))
+    {
+        return Arc::clone(before);
+    }
+    let shed = plan.map_or(0.0, |plan| plan.shed);
     let plans = plan.map_or(&[][..], |plan| &plan.zones);
     let before_zones = before.map_or(&[][..], |pool| &pool.zones);
-    let limits = Limits::of(settings);
+    let limits = Limits::of(settings, same_config);
     let zones: Vec<Zone> =
         plans.iter().map(|plan| zone(inputs, settings, &limits, plan, before_zones)).collect();
     if let Some(before) = before
         && same_settings(before, settings)
+        && before.shed == shed
         && same_zones(&before.zones, &zones)
     {
         return Arc::clone(before);
     }
+    let admission = [share_parts(1.0 - shed), share_parts(shed)];
     let shares: Vec<u32> = zones.iter().map(|zone| share_parts(zone.share)).collect();
     Arc::new(Pool {
         id,
@@ -46,7 +62,11 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&PoolPlan>) -
         on_down: settings.on_down,
         queue: settings.queue,
         waiting: inputs.live.queue(&settings.name),
+        when_down: when_down(settings),
+        shed,
+        admission: Schedule::new(&admission),
         turns: Schedule::new(&shares),
+        plan: plan.map(Arc::clone),
         zones,
     })
 }
@@ -59,6 +79,15 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.idle_connections == settings.idle_connections
         && before.on_down == settings.on_down
         && before.queue == settings.queue
+        && before.when_down == when_down(settings)
+}
+
+/// What requests are answered with when nothing can take them, if the pool has a choice of its own.
+fn when_down(settings: &config::Pool) -> Option<FixedResponse> {
+    match &settings.failover.when_all_down {
+        WhenAllDown::Respond(fixed) => Some(fixed.clone()),
+        WhenAllDown::Refuse | WhenAllDown::All | WhenAllDown::LastKnownGood => None,
+    }
 }
 
 fn same_zones(before: &[Zone], zones: &[Zone]) -> bool {

@@ -51,7 +51,7 @@ fn a_changed_weight_shares_the_other_zone_the_backends_and_the_ring() {
         let mut world = World::new(algorithm, vec![]);
         let first = world.table(two_zones(), None);
         let mut zones = two_zones();
-        zones[0].backends[1].effective_weight = 0.0;
+        Arc::make_mut(&mut zones[0].backends)[1].effective_weight = 0.0;
         let second = world.table(zones, Some(&first));
         assert!(Arc::ptr_eq(members(&first, 1), members(&second, 1)));
         let (before, after) = (members(&first, 0), members(&second, 0));
@@ -70,7 +70,8 @@ fn a_changed_address_is_another_backend_with_the_same_counts() {
     let mut world = World::new(Algorithm::RoundRobin, vec![]);
     let first = world.table(two_zones(), None);
     let mut zones = two_zones();
-    zones[0].backends[0].address = zones[0].backends[1].address.clone();
+    let address = zones[0].backends[1].address.clone();
+    Arc::make_mut(&mut zones[0].backends)[0].address = address;
     let second = world.table(zones, Some(&first));
     let (before, after) = (&members(&first, 0).backends[0], &members(&second, 0).backends[0]);
     assert_ne!(before.address, after.address);

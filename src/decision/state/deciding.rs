@@ -1,0 +1,176 @@
+//! From facts taken in to a plan: which pools are to be decided anew, and when.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Change, State};
+use crate::decision::pool::{Inputs, PoolCore};
+use crate::decision::{Candidate, Member, Report};
+use crate::model::{Action, Order, PlaceKey, Plan, Standing, Traffic};
+
+/// How often a pool's load is measured.
+const MEASURE: Duration = Duration::from_millis(100);
+/// The least part of its weight that a backend starts with.
+const START: f64 = 0.1;
+/// Steps from there to its whole weight.
+const START_STEPS: u32 = 20;
+
+impl State {
+    /// Finds each pool's memory anew, keeping what is known of zones and regions.
+    pub(super) fn remember(&mut self) {
+        let before = std::mem::take(&mut self.cores);
+        for (pool, members) in self.config.pools.iter().zip(&self.pools) {
+            let zones = pool.regions.iter().flat_map(|region| {
+                region.zones.iter().map(move |zone| (&*region.name, &*zone.name))
+            });
+            let size = |(region, zone): (&str, &str)| {
+                let within = |member: &&Member| {
+                    *member.backend.region == *region && *member.backend.zone == *zone
+                };
+                members.iter().filter(within).count()
+            };
+            let mut core = PoolCore::new(pool, zones.map(size));
+            if let Some(before) = before.iter().find(|before| before.plan.pool == pool.name) {
+                core.carry_over(pool, before);
+            }
+            self.cores.push(core);
+        }
+    }
+
+    /// Notes that something about a member has changed.
+    pub(super) fn touch(&mut self, (pool, place): (usize, usize)) {
+        if let Some(core) = self.cores.get_mut(pool) {
+            core.touch(place);
+        }
+    }
+
+    /// A member takes traffic again: slowly, if its pool wants that and others of its zone do not.
+    pub(super) fn start(&mut self, (pool, place): (usize, usize), now: Instant) {
+        let (Some(config), Some(core)) = (self.config.pools.get(pool), self.cores.get(pool)) else {
+            return;
+        };
+        let others_take = core.zone_of(place).is_some_and(|zone| {
+            let others = zone.members.clone().filter(|other| *other != place);
+            others.into_iter().any(|other| {
+                let member = &self.pools[pool][other];
+                member.started.is_none() && member.health.health().0.factor() > 0.0
+            })
+        });
+        if config.slow_start.is_some() && others_take {
+            self.pools[pool][place].started = Some(now);
+            self.next_start = Some(now);
+        }
+    }
+
+    /// Lets members that start slowly take their next step.
+    pub(super) fn keep_starting(&mut self, now: Instant) {
+        if self.next_start.is_none_or(|next| next > now) {
+            return;
+        }
+        self.next_start = None;
+        for (pool, members) in self.pools.iter_mut().enumerate() {
+            let Some(window) = self.config.pools[pool].slow_start else { continue };
+            for (place, member) in members.iter_mut().enumerate() {
+                let Some(started) = member.started else { continue };
+                if now >= started + window {
+                    member.started = None;
+                } else {
+                    let next = now + (window / START_STEPS).max(MEASURE);
+                    self.next_start = Some(self.next_start.map_or(next, |due| due.min(next)));
+                }
+                self.cores[pool].touch(place);
+            }
+        }
+    }
+
+    /// Lets a restoring order do its part on the places it is about.
+    pub(super) fn restore(&mut self, order: &Order, now: Instant) {
+        if !matches!(order.action, Action::Restore { .. }) {
+            return;
+        }
+        for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
+            core.restore(pool, order, now);
+        }
+    }
+
+    /// Counts what was seen of a member's traffic.
+    pub(super) fn count(&mut self, (pool, place): (usize, usize), sample: &Traffic) {
+        if let Some(core) = self.cores.get_mut(pool) {
+            core.count(place, sample);
+        }
+    }
+
+    /// Judges what traffic has shown in this step.
+    pub(super) fn judge_traffic(&mut self, now: Instant) {
+        for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
+            core.judge(pool);
+            if core.bounded && core.load.last().is_none_or(|last| now >= last + MEASURE) {
+                core.measure(now);
+            }
+        }
+    }
+
+    /// Whether a decision is due, by news or by time.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        let mut due = self.pace.take(now);
+        for core in &mut self.cores {
+            if core.due.0.is_some_and(|at| at <= now) {
+                core.changed = true;
+                due = true;
+            }
+            due |= core.urgent;
+        }
+        due
+    }
+
+    /// Decides for every pool that something has happened to; true if the plan is another now.
+    pub(super) fn decide(&mut self, now: Instant, changes: &mut Vec<Change>) -> bool {
+        let pools = self.config.pools.iter().zip(&self.pools);
+        for ((pool, members), core) in pools.zip(&mut self.cores) {
+            if !core.changed {
+                continue;
+            }
+            let window = pool.slow_start;
+            let candidate = |place: usize| candidate(&members[place], window, now);
+            let moved = core.decide(&Inputs { pool, candidate, orders: &self.orders, now });
+            changes.extend(moved.into_iter().map(Change::Moved));
+        }
+        self.report = Report { pools: self.cores.iter().map(|c| Arc::clone(&c.report)).collect() };
+        let before = self.plan.pools.iter();
+        let same = self.cores.len() == before.len()
+            && self.cores.iter().zip(before).all(|(core, plan)| Arc::ptr_eq(&core.plan, plan));
+        if !same {
+            let pools = self.cores.iter().map(|core| Arc::clone(&core.plan)).collect();
+            self.plan = Arc::new(Plan { pools });
+        }
+        !same
+    }
+
+    /// How every zone and region stands that is not simply active: what a restart must not forget.
+    #[must_use]
+    pub fn standings(&self) -> Vec<(PlaceKey, Standing)> {
+        let pools = self.config.pools.iter().zip(&self.cores);
+        pools.flat_map(|(pool, core)| core.standings(pool)).collect()
+    }
+
+    /// Takes over how zones and regions stood before a restart; those that are no longer configured
+    /// are forgotten.
+    pub fn resume(&mut self, standings: &[(PlaceKey, Standing)], now: Instant) {
+        for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
+            core.resume(pool, standings, now);
+        }
+        self.pace.at_once(now);
+    }
+}
+
+fn candidate(member: &Member, window: Option<Duration>, now: Instant) -> Candidate<'_> {
+    let (health, reason) = member.health.health();
+    let ramp = match (member.started, window) {
+        (Some(started), Some(window)) => {
+            let passed = now.saturating_duration_since(started).as_secs_f64();
+            (passed / window.as_secs_f64()).clamp(START, 1.0)
+        }
+        _ => 1.0,
+    };
+    Candidate { backend: &member.backend, health, reason, ordered: member.ordered, ramp }
+}
