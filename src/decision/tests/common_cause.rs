@@ -77,9 +77,10 @@ fn a_zone_that_fails_alone_loses_its_share() {
     insta::assert_snapshot!(told.join("\n"), @r"
     0 s: a 50 %, b 50 %
     38 s: a 65 %, b 35 %
-    39 s: a 91 %, b 9 %
-    68 s: a 65 %, b 35 %
-    69 s: a 50 %, b 50 %
+    39 s: a 100 %, b 0 %
+    68 s: a 100 %, b 0 %
+    69 s: a 100 %, b 0 %
+    99 s: a 100 %, b 0 %
     ");
 }
 
@@ -117,9 +118,9 @@ fn failures_of_different_kinds_are_no_common_cause() {
     insta::assert_snapshot!(told.join("\n"), @r"
     0 s: a 50 %, b 50 %
     36 s: a 35 %, b 65 %
-    37 s: a 9 %, b 91 %
-    38 s: a 15 %, b 85 %
-    39 s: a 50 %, b 50 %
+    37 s: a 0 %, b 100 %
+    38 s: a 0 %, b 100 %
+    39 s: a 0 %, b 100 %
     ");
 }
 
