@@ -8,12 +8,15 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{BlackHole, Client, Faulty, Mood, NAME, Pulsegate, Secure, Setup, until};
+use crate::harness::{
+    BlackHole, Client, Database, Faulty, Mood, NAME, Pulsegate, Secure, Setup, until,
+};
 
 /// Fast, but with room for a loaded machine.
 const HEALTH: &str = "{ network: { interval: 50ms, timeout: 150ms, fall: 2, rise: 1 }, \
      process: { interval: 50ms, timeout: 300ms, fall: 3, rise: 1 }, \
-     application: { interval: 50ms, timeout: 600ms, fall: 3, rise: 1, endpoints: [ /health ] }, \
+     application: { interval: 50ms, timeout: 600ms, fall: 3, rise: 1, endpoints: \
+         [ { path: /health, expect: { body: { regex: \"^(well|other)$\" } } } ] }, \
      business: { interval: 50ms, timeout: 900ms, fall: 3, rise: 1, \
          transaction: [ { get: /login }, { get: /cart } ] } }";
 
@@ -53,17 +56,33 @@ impl Stage {
         });
     }
 
-    /// Waits until the other backend is out because of this layer and for this reason, with every
-    /// layer below it well; then the well one serves everything.
-    fn expect_out(&self, layer: &str, reason: &str) {
+    /// Waits until the other backend has only a part of its weight because of this layer and for
+    /// this reason.
+    fn until_lowered(&self, layer: &str, reason: &str) {
+        self.until_seen(layer, reason, |backend| {
+            let part = backend["effective_weight"].as_f64();
+            backend["health"] == "degraded" && part.is_some_and(|part| 0.0 < part && part < 1.0)
+        });
+    }
+
+    /// Waits until the other backend is dealt with because of this layer, the lowest that is down,
+    /// and for this reason.
+    fn until_seen(&self, layer: &str, reason: &str, is_dealt_with: impl Fn(&Value) -> bool) {
         until(&format!("{layer}: {reason}"), || {
             let backend = self.backend(1)?;
-            let out = backend["health"] == "down" && backend["effective_weight"] == 0.0;
             let begins = |text: &Value| text.as_str().is_some_and(|text| text.starts_with(reason));
             let checks = backend["checks"].as_array()?;
             let lowest = checks.iter().find(|check| check["health"] == "down")?;
             let seen = lowest["layer"] == layer && begins(&lowest["reason"]);
-            (out && seen && begins(&backend["reason"])).then_some(())
+            (is_dealt_with(&backend) && seen && begins(&backend["reason"])).then_some(())
+        });
+    }
+
+    /// Waits until the other backend is out because of this layer and for this reason, with every
+    /// layer below it well; then the well one serves everything.
+    fn expect_out(&self, layer: &str, reason: &str) {
+        self.until_seen(layer, reason, |backend| {
+            backend["health"] == "down" && backend["effective_weight"] == 0.0
         });
         let mut client = Client::connect(self.proxy.address("web"));
         for _ in 0..6 {
@@ -163,14 +182,26 @@ fn a_wrong_business_answer_lowers_the_share() {
     let (well, other) = (Faulty::named("well"), Faulty::named("other"));
     let stage = Stage::with(&well, other.address);
     other.turn(Mood::StatusAt("/cart", "409 Conflict"));
-    until("business: status", || {
-        let backend = stage.backend(1)?;
-        let weight = backend["effective_weight"].as_f64()?;
-        let lowered = backend["health"] == "degraded" && 0.0 < weight && weight < 1.0;
-        let seen = backend["reason"].as_str()?.starts_with("status: step 2");
-        (lowered && seen).then_some(())
-    });
+    stage.until_lowered("business", "status: step 2");
     other.turn(Mood::Well);
+    stage.until_up(1);
+}
+
+#[test]
+fn the_right_status_with_a_wrong_body() {
+    expect(Mood::BodyAt("/health", "down for maintenance"), "application", "content");
+}
+
+#[test]
+fn a_database_that_refuses_the_query() {
+    let (well, other) = (Database::start(), Database::start());
+    let health = "{ network: { interval: 50ms, timeout: 150ms }, business: { interval: 50ms, \
+         timeout: 2s, fall: 2, rise: 1, query: { postgres: \"SELECT 1\", user: check } } }";
+    let config = Setup::default().health(health).config(&[well.address, other.address]);
+    let stage = Stage::start(Pulsegate::start(Pulsegate::folder(), &config));
+    other.refuse(true);
+    stage.until_lowered("business", "rejected: no more connections");
+    other.refuse(false);
     stage.until_up(1);
 }
 

@@ -177,6 +177,16 @@ fn a_request_waits_no_longer_once_there_is_somewhere_to_go() {
     assert_eq!(client.response().text(), "rescued");
 }
 
+#[test]
+fn idle_connections_to_it_close() {
+    let stage = Stage::start(Setup::default(), 2);
+    let (mut client, mut asked) = stage.send(GET);
+    asked.upstream.ok("kept");
+    assert_eq!(client.response().text(), "kept");
+    stage.down(asked.upstream.backend);
+    asked.upstream.ended();
+}
+
 /// A response whose first half has been delivered.
 fn half_answered(stage: &Stage) -> (Client, Asked) {
     let (mut client, mut asked) = stage.send(GET);

@@ -7,26 +7,32 @@ use anyhow::Result;
 
 use super::{Recipe, Site, Task};
 
-pub(crate) const RECIPE: Recipe = Recipe { name: "pulsegate", prepare };
+pub(crate) const RECIPE: Recipe =
+    Recipe { name: "pulsegate", prepare: |site| prepare(site, as_shipped(site)) };
 
 /// The admin API's socket, in the proxy's directory.
 pub(crate) const ADMIN_SOCKET: &str = "admin.sock";
 
-fn prepare(site: &Site<'_>) -> Result<Vec<OsString>> {
+/// The pool's line about health.
+fn as_shipped(site: &Site<'_>) -> &'static str {
+    if site.task.checks { "" } else { "health: off" }
+}
+
+/// Serves a site, with this line about the pool's health.
+pub(crate) fn prepare(site: &Site<'_>, health: &str) -> Result<Vec<OsString>> {
     let file = site.dir.join("pulsegate.yaml");
-    std::fs::write(&file, config(site)?)?;
+    std::fs::write(&file, config(site, health)?)?;
     let binary = env!("CARGO_BIN_EXE_pulsegate");
     Ok(vec![binary.into(), "run".into(), "--config".into(), file.into()])
 }
 
-fn config(site: &Site<'_>) -> Result<String> {
+fn config(site: &Site<'_>, health: &str) -> Result<String> {
     let mut backends = String::new();
     for backend in site.task.backends {
         writeln!(backends, "      - {backend}")?;
     }
     let dir = site.dir.display();
-    let Site { listen, task: Task { workers, checks, .. }, .. } = site;
-    let health = if *checks { "" } else { "    health: off\n" };
+    let Site { listen, task: Task { workers, .. }, .. } = site;
     Ok(format!(
         "version: 1
 listeners:
@@ -38,7 +44,8 @@ listeners:
 pools:
   site:
     backends:
-{backends}{health}admin: {{ bind: 127.0.0.1:0, socket: {dir}/{ADMIN_SOCKET} }}
+{backends}    {health}
+admin: {{ bind: 127.0.0.1:0, socket: {dir}/{ADMIN_SOCKET} }}
 workers: {workers}
 "
     ))

@@ -26,6 +26,8 @@ pub(crate) enum Mood {
     Status(&'static str),
     /// This status to requests for this path.
     StatusAt(&'static str, &'static str),
+    /// 200 with this body to requests for this path.
+    BodyAt(&'static str, &'static str),
     /// A body that ends before its length.
     Truncated,
     /// Bytes that are no HTTP.
@@ -138,13 +140,18 @@ impl State {
                 Mood::SlowAt(at, by) if at == path => self.slowly(by, well),
                 Mood::Status(status) => answer(status, ""),
                 Mood::StatusAt(at, status) if at == path => answer(status, ""),
+                Mood::BodyAt(at, body) if at == path => answer("200 OK", body),
                 Mood::Truncated => {
                     wire.offer("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
                     return;
                 }
                 Mood::Garbage => "220 mail.example.com ESMTP\r\n".to_owned(),
                 Mood::Reset => return wire.reset(),
-                Mood::Well | Mood::Silent | Mood::StatusAt(..) | Mood::SlowAt(..) => well,
+                Mood::Well
+                | Mood::Silent
+                | Mood::StatusAt(..)
+                | Mood::SlowAt(..)
+                | Mood::BodyAt(..) => well,
             };
             if !wire.offer(bytes) {
                 return;
