@@ -134,7 +134,6 @@ async fn one(case: &Case) -> Result<Vec<Removal>> {
     let load = Load {
         target: proxy.address,
         connections: case.connections,
-        lowers: false,
         page: SMALL,
         close: false,
         patience: Some(Duration::from_secs(2)),

@@ -27,6 +27,7 @@ pub(super) fn limit(core: &mut PoolCore, pool: &Pool, shares: &mut Decided, now:
         core.zone_places[at].takes_part()
             && !core.zone_places[at].is_ordered()
             && core.zones[at].tally.eligible(Mode::Primaries) > 0.0
+            && before[at] <= shares.rooms[at] + SAME
     };
     let rises = |at: usize| (shares.zones[at] - before[at]).max(0.0);
     let falls = |at: usize| (before[at] - shares.zones[at]).max(0.0);

@@ -21,6 +21,8 @@ const NOTHING: f64 = 1e-9;
 pub(super) struct Decided {
     /// Regions in config order, zones in config order within.
     pub(super) zones: Vec<f64>,
+    /// What each could have at most.
+    pub(super) rooms: Vec<f64>,
     pub(super) shed: f64,
 }
 
@@ -52,20 +54,22 @@ pub(super) fn out(
         }
     }
     tell(pool, core, &gathered, &shares, amount, report);
-    decided(shares, amount)
+    decided(&gathered, shares, amount)
 }
 
 /// Shares the traffic out among all whom no order has removed.
 pub(super) fn among_anybody(core: &PoolCore, pool: &Pool, orders: &Orders) -> Decided {
     let amount = orders.traffic(&pool.name);
     let gathered = Gathered::new(core, pool, orders, Mode::All, Who::HeldBackToo);
-    decided(gathered.share_out(amount, 1.0), amount)
+    decided(&gathered, gathered.share_out(amount, 1.0), amount)
 }
 
-fn decided(shares: Shares, amount: f64) -> Decided {
+fn decided(gathered: &Gathered, shares: Shares, amount: f64) -> Decided {
     let total = shares.zones.iter().sum::<f64>();
     let shed = if total > NOTHING { 1.0 - amount + shares.unplaced } else { 0.0 };
-    Decided { zones: shares.zones, shed: if shed > NOTHING { shed.min(1.0) } else { 0.0 } }
+    let rooms = gathered.claims.iter().map(|claim| claim.room).collect();
+    let shed = if shed > NOTHING { shed.min(1.0) } else { 0.0 };
+    Decided { zones: shares.zones, rooms, shed }
 }
 
 /// Which places are asked.
