@@ -36,7 +36,7 @@ impl Returns {
         now: Instant,
     ) -> bool {
         self.held_until = None;
-        if rank(to) <= rank(from) {
+        if worth(to) <= worth(from) {
             return true;
         }
         while self.times.front().is_some_and(|time| now.saturating_duration_since(*time) >= MINUTE)
@@ -58,11 +58,8 @@ impl Returns {
     }
 }
 
-/// Which verdict is better than which.
-fn rank(health: Health) -> u8 {
-    match health {
-        Health::Unknown | Health::Down => 0,
-        Health::Degraded(_) => 1,
-        Health::Up => 2,
-    }
+/// What a verdict is worth, for telling better from worse: the factor on the weight; to be down is
+/// worse than to be unknown.
+fn worth(health: Health) -> f64 {
+    if health == Health::Down { -1.0 } else { health.factor() }
 }

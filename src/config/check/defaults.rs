@@ -178,6 +178,15 @@ impl Inherited {
         self
     }
 
+    /// As it stands in a listener that does not speak HTTP: what HTTP alone asks for is as built in,
+    /// whatever the file's defaults say.
+    pub(super) fn without_http(mut self) -> Self {
+        let built_in = Self::read(None);
+        self.listener = built_in.listener;
+        self.limits = ListenerLimits { connections: self.limits.connections, ..built_in.limits };
+        self
+    }
+
     /// As it stands in a route.
     pub(super) fn for_route(mut self, fields: &Fields<'_>) -> Self {
         if let Some(timeouts) = fields.fields("timeouts") {

@@ -88,9 +88,9 @@ pub(super) fn check(
             Protocol::Http
         }
     };
-    let routes = match protocol {
-        Protocol::Http => routes(&fields, &inherited, pools),
-        Protocol::Tcp(_) => Vec::new(),
+    let (inherited, routes) = match protocol {
+        Protocol::Http => (inherited, routes(&fields, &inherited, pools)),
+        Protocol::Tcp(_) => (inherited.without_http(), Vec::new()),
     };
     let trusted = fields.list("trusted_proxies").unwrap_or_default();
     Some(Listener {

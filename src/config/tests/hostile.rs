@@ -41,6 +41,18 @@ proptest! {
     }
 }
 
+/// What a `tcp` listener has no use for it does not inherit: it could not be printed.
+#[test]
+fn defaults_of_http_do_not_reach_a_tcp_listener() {
+    let text = FULL.replacen("head_bytes: 16KiB", "head_bytes: 1KiB", 1);
+    assert_ne!(text, FULL);
+    let config = valid(&text);
+    assert_eq!(
+        format!("{:?}", valid(&print(&config.config)).config),
+        format!("{:?}", config.config)
+    );
+}
+
 const FULL: &str = include_str!("../../../conf/full.yaml");
 
 const PIECES: &[&str] = &[
