@@ -198,8 +198,11 @@ pub(super) struct SimulateArgs {
     /// Print everything as JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Draw shares, load and states of every zone over time
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
     /// Read both files, report every mistake, and play nothing
-    #[arg(long, conflicts_with_all = ["json", "seed"])]
+    #[arg(long, conflicts_with_all = ["json", "seed", "svg"])]
     pub(super) check: bool,
 }
 

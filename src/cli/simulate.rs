@@ -1,7 +1,10 @@
 //! `pulsegate simulate`.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use anyhow::Context;
 
 use super::args::SimulateArgs;
 use super::failure::{Failure, note, print};
@@ -23,6 +26,9 @@ pub(super) fn execute(args: &SimulateArgs) -> Result<(), Failure> {
     }
     let epoch = tokio::time::Instant::now().into_std();
     let run = sim::simulate(&config, &scenario, args.seed, epoch);
+    if let Some(path) = &args.svg {
+        fs::write(path, run.svg()).with_context(|| format!("--svg {}", path.display()))?;
+    }
     print(&if args.json { run.json() } else { run.text() })
 }
 

@@ -23,6 +23,7 @@ mod record;
 mod requests;
 mod run;
 mod sample;
+mod svg;
 #[cfg(test)]
 mod tests;
 mod text;

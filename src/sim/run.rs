@@ -9,7 +9,7 @@ use super::place::Names;
 use super::record::Recorder;
 use super::sample::Sample;
 use super::timeline::Entry;
-use super::{text, view};
+use super::{svg, text, view};
 use crate::config::Config;
 use crate::config::scenario::Scenario;
 
@@ -76,5 +76,11 @@ impl Run {
     #[must_use]
     pub fn json(&self) -> String {
         view::json(self)
+    }
+
+    /// Shares, load and states of every zone over time, as an SVG file.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        svg::picture(self)
     }
 }

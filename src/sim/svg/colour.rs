@@ -1,0 +1,65 @@
+//! Colours that can be told apart, by people who see few of them too.
+
+use crate::model::Phase;
+use crate::sim::place::Names;
+use crate::sim::sample::ZoneSample;
+
+/// What came to nothing.
+pub(super) const LOST: &str = "#d7191c";
+
+/// A zone's colour: its region's hue, lighter from zone to zone.
+pub(super) fn of_zone(names: &Names, index: usize) -> String {
+    let Some((key, _)) = names.zones.get(index) else { return String::from("#999999") };
+    let mut regions: Vec<_> = names.zones.iter().map(|(key, _)| (&key.pool, &key.region)).collect();
+    regions.dedup();
+    let of = (&key.pool, &key.region);
+    let region = regions.iter().position(|region| *region == of).unwrap_or(0);
+    let before = names.zones.iter().take(index);
+    let within = before.filter(|(key, _)| (&key.pool, &key.region) == of).count();
+    // The golden angle keeps any number of hues apart.
+    let hue = (210.0 + 137.5 * region as f64) % 360.0;
+    let lightness = (42 + 9 * within).min(82);
+    format!("hsl({hue:.0},55%,{lightness}%)")
+}
+
+pub(super) fn of_phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Active => "#a6d96a",
+        Phase::Draining => "#c2a5cf",
+        Phase::Out => "#8c510a",
+        Phase::Proving => "#fdae61",
+        Phase::Restoring { stage: 0 } => "#ffffbf",
+        Phase::Restoring { stage: 1 } => "#e6f598",
+        Phase::Restoring { .. } => "#c7e9b4",
+        Phase::Watching => "#66c2a5",
+    }
+}
+
+/// Whether the backends are there.
+pub(super) fn there(part: f64) -> &'static str {
+    if part >= 1.0 {
+        "none"
+    } else if part > 0.0 {
+        "#888888"
+    } else {
+        "#222222"
+    }
+}
+
+/// Load over capacity, in steps.
+pub(super) fn load(zone: &ZoneSample) -> &'static str {
+    let load = match zone.capacity {
+        Some(capacity) if capacity > 0.0 => zone.rps / capacity,
+        Some(_) if zone.rps > 0.0 => f64::INFINITY,
+        _ => 0.0,
+    };
+    match load {
+        load if load <= 0.0 => "#f4f4f4",
+        load if load <= 0.25 => "#deebf7",
+        load if load <= 0.5 => "#9ecae1",
+        load if load <= 0.75 => "#4292c6",
+        load if load <= 0.9 => "#2171b5",
+        load if load <= 1.01 => "#08306b",
+        _ => LOST,
+    }
+}
