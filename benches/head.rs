@@ -9,8 +9,8 @@ use std::mem::MaybeUninit;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pulsegate::config::{EscapedSlash, PathOptions};
 use pulsegate::l7::client::parse_response;
-use pulsegate::l7::headers::{normalise_host, normalise_path};
 use pulsegate::l7::http1::{HeadScan, facts, parse_request};
+use pulsegate::table::{normalise_host, normalise_path};
 
 const SMALL: &str =
     "GET /api/v1/items?id=42 HTTP/1.1\r\nHost: api.example.com\r\nAccept: */*\r\n\r\n";

@@ -43,6 +43,7 @@ pub mod control;
 pub mod decision;
 pub mod discovery;
 pub mod events;
+pub mod explain;
 pub mod health;
 pub mod l4;
 pub mod l7;

@@ -81,10 +81,13 @@ const MODULES: &[Module] = &[
             "metrics",
             "access_log",
             "events",
+            "explain",
             "control",
         ],
     ),
     module("bench", 6, &["model", "net", "l7"]),
+    module("bench", 5, &["model", "net", "l7"]),
+    module("explain", 4, &["model", "config", "balance", "health", "decision", "table", "live"]),
     module("sim", 5, &["model", "config", "health", "decision", "table", "events"]),
     module(
         "app",
@@ -105,6 +108,7 @@ const MODULES: &[Module] = &[
             "worker",
             "l4",
             "l7",
+            "explain",
             "control",
             "admin",
             "sim",
@@ -112,7 +116,7 @@ const MODULES: &[Module] = &[
             "events",
         ],
     ),
-    module("cli", 7, &["model", "config", "events", "admin", "sim", "bench", "app"]),
+    module("cli", 7, &["model", "config", "events", "explain", "admin", "sim", "bench", "app"]),
     module("main", 8, &["cli"]),
 ];
 

@@ -16,6 +16,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::view;
 use crate::config::Secret;
+use crate::explain::view as explain;
 
 /// From the connect to the whole answer; longer than the API itself takes at most.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -148,6 +149,19 @@ impl Client {
     pub async fn give(&self, order: &view::Give) -> Result<view::Given, ClientError> {
         let body = serde_json::to_vec(order).map_err(|error| self.protocol(&error))?;
         self.ask_with(Method::POST, "/orders", body.into()).await
+    }
+
+    /// `POST /explain`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn explain(
+        &self,
+        question: &explain::Question,
+    ) -> Result<explain::Explanation, ClientError> {
+        let body = serde_json::to_vec(question).map_err(|error| self.protocol(&error))?;
+        self.ask_with(Method::POST, "/explain", body.into()).await
     }
 
     /// `POST /reload`.

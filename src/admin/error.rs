@@ -37,6 +37,8 @@ pub(super) enum ApiError {
     Senseless(Vec<String>),
     /// The order would leave these pools with nothing to serve them.
     Starves(Vec<String>),
+    /// The question names what does not exist or is not understood.
+    Unanswerable(String),
     /// The file was refused, with every problem.
     Refused(Vec<String>),
     /// There is nothing to confirm or to go back to, with the reason.
@@ -62,7 +64,9 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyBroken | Self::Query(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Refused(_) | Self::Senseless(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Refused(_) | Self::Senseless(_) | Self::Unanswerable(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Draining | Self::Starves(_) | Self::Nothing(_) => StatusCode::CONFLICT,
             Self::Timeout | Self::Ended => StatusCode::SERVICE_UNAVAILABLE,
             Self::Metrics => StatusCode::INTERNAL_SERVER_ERROR,
@@ -82,7 +86,8 @@ impl ApiError {
             }
             Self::ViewerToken => "a viewer's token may only read",
             Self::NotFound => {
-                "no such path (expected /health, /ready, /status, /drains, /events, /orders, /metrics,\
+                "no such path (expected /health, /ready, /status, /drains, /events, /orders, /explain,\
+                 \x20/metrics,\
                  \x20/reload, /reload/confirm or /rollback)"
             }
             Self::MethodNotAllowed => "this path does not take this method",
@@ -93,6 +98,7 @@ impl ApiError {
             Self::Starves(_) => {
                 "the order would leave a pool with nothing to serve it; nothing changed"
             }
+            Self::Unanswerable(_) => "the question cannot be answered",
             Self::Query(_) => "the query is not understood",
             Self::Refused(_) => "the configuration was refused; the running one is unchanged",
             Self::Nothing(_) => "nothing changed",
@@ -112,7 +118,7 @@ impl IntoResponse for ApiError {
             Self::Refused(problems) | Self::Senseless(problems) | Self::Nothing(problems) => {
                 problems
             }
-            Self::Malformed(problem) => vec![problem],
+            Self::Malformed(problem) | Self::Unanswerable(problem) => vec![problem],
             Self::Starves(pools) => {
                 let told = |pool| {
                     format!("pool {pool} would be left with nothing (--force, if it is meant)")

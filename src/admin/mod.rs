@@ -18,6 +18,7 @@
 //! | `POST /orders` | takes [`view::Give`], answers [`view::Given`]; 422 with every problem, 409 if a pool would be left with nothing |
 //! | `POST /reload/confirm` | [`view::Confirmed`]; 409 if no reload waits for it |
 //! | `POST /rollback` | [`view::Reloaded`]; 409 if there is nothing to go back to |
+//! | `POST /explain` | asks [`explain::view::Question`](crate::explain::view::Question), gets [`Explanation`](crate::explain::view::Explanation); 422 with what does not fit |
 //! | `POST /reload`, `?confirm_ms=N` to have it taken back unless confirmed | [`view::Reloaded`]; 422 with every problem, 409 while draining |
 //!
 //! Every error is [`view::Failed`]: 401 token missing or wrong, 403 not allowed, 404 no such path,
@@ -28,6 +29,7 @@ mod api;
 pub mod client;
 mod collect;
 mod error;
+mod explain;
 mod orders;
 mod origin;
 mod server;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::{
-    Actor, Client, Counters, OrderDone, OrderError, OrderRequest, ReloadError, Reloaded, Status,
+    Actor, Client, Counters, OrderDone, OrderError, OrderRequest, ReloadError, Reloaded, Snapshot,
+    Status,
 };
 use crate::events::wire::{self, Line};
 
@@ -13,6 +14,9 @@ use crate::events::wire::{self, Line};
 pub trait Source: Clone + Send + Sync + 'static {
     /// Everything that is known, as of one moment; `None` once control has ended.
     fn status(&self) -> impl Future<Output = Option<Status>> + Send;
+
+    /// What requests are routed by, and why; with a copy of the decision core, if asked for.
+    fn snapshot(&self, core: bool) -> impl Future<Output = Option<Snapshot>> + Send;
 
     /// The newest `limit` events, oldest first.
     fn events(&self, limit: usize) -> impl Future<Output = Vec<Arc<Line>>> + Send;
@@ -67,6 +71,10 @@ pub trait Source: Clone + Send + Sync + 'static {
 impl Source for Client {
     async fn status(&self) -> Option<Status> {
         Self::status(self).await
+    }
+
+    async fn snapshot(&self, core: bool) -> Option<Snapshot> {
+        Self::snapshot(self, core).await
     }
 
     async fn events(&self, limit: usize) -> Vec<Arc<Line>> {

@@ -93,6 +93,44 @@ impl Ring {
         &self.members
     }
 
+    /// The part of all keys that each member gets, where each takes these parts (0..=1) of the
+    /// keys it stands for: what [`walk`](Self::walk) and [`takes`] come to, summed up exactly.
+    #[must_use]
+    pub fn shares(&self, parts: &[f64]) -> Vec<f64> {
+        let mut shares = vec![0.0; self.members.len()];
+        let count = self.owners.len();
+        for (point, hash) in self.hashes.iter().enumerate() {
+            let before = self.hashes[(point + count - 1) % count];
+            let gap = hash.wrapping_sub(before);
+            let arc = if count == 1 { 1.0 } else { gap as f64 / 2_f64.powi(64) };
+            self.hand_out(point, arc, parts, &mut shares);
+        }
+        shares
+    }
+
+    /// Hands the keys between one point and the one before to the members that take them.
+    fn hand_out(&self, point: usize, arc: f64, parts: &[f64], shares: &mut [f64]) {
+        let (mut left, mut met) = (arc, Vec::new());
+        let (head, tail) = self.owners.split_at(point);
+        for owner in tail.iter().chain(head).map(|owner| *owner as usize) {
+            let part = parts.get(owner).copied().unwrap_or_default();
+            if part <= 0.0 || met.contains(&owner) {
+                continue;
+            }
+            met.push(owner);
+            let taken = left * part.min(1.0);
+            shares[owner] += taken;
+            left -= taken;
+            if left <= 0.0 {
+                return;
+            }
+        }
+        // What nobody would rather take goes to the first that may.
+        if let Some(first) = met.first() {
+            shares[*first] += left;
+        }
+    }
+
     /// The members in the order they stand for this key, once around; members repeat.
     pub fn walk(&self, key: u64) -> impl Iterator<Item = usize> + '_ {
         let near = self.index[(key >> self.shift) as usize] as usize;
@@ -136,9 +174,15 @@ pub fn rendezvous(
     parties
         .enumerate()
         .filter(|(_, (_, weight))| *weight > 0.0)
-        .map(|(party, (identity, weight))| (party, weight / -unit(mix(key, identity)).ln()))
+        .map(|(party, (identity, weight))| (party, score(key, identity, weight)))
         .filter(|(_, score)| *score < below)
         .max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
+/// What a party of this weight scores for a key.
+#[must_use]
+pub fn score(key: u64, identity: u64, weight: f64) -> f64 {
+    weight / -unit(mix(key, identity)).ln()
 }
 
 fn mix(value: u64, seed: u64) -> u64 {

@@ -21,6 +21,7 @@ Examples:
   pulsegate status                             what every backend is doing, and why
   pulsegate reload                             put the changed file in force
   pulsegate bench http://127.0.0.1:8080/ --target p99=200ms
+  pulsegate explain GET http://shop/           where it goes, and why
   pulsegate simulate --scenario drill.yaml     what would happen if
 
 Exit codes: 0 done, 1 failed, 2 bad usage or bad configuration.";
@@ -131,6 +132,16 @@ Examples:
   pulsegate bench http://127.0.0.1:8080/ --json --report a.svg > a.json
   pulsegate bench --compare a.json b.json")]
     Bench(Box<BenchArgs>),
+    /// Say where a request would go, why there, and why nowhere else
+    ///
+    /// Asks the running process, or with --config decides offline as if every backend were well.
+    #[command(after_help = "\
+Examples:
+  pulsegate explain GET http://shop.example/cart --client 10.1.2.3
+  pulsegate explain GET http://shop.example/ --assume zone=us-east-1a=down
+  pulsegate explain GET http://shop.example/ --zone us-east-1b    what it needs to get traffic
+  pulsegate explain POST http://shop.example/ --header 'x-beta: 1' --config pulsegate.yaml")]
+    Explain(ExplainArgs),
     /// Play a scenario against a configuration, under a virtual clock
     ///
     /// The same decisions as in a running process, in a model world: what would be noticed, what
@@ -182,6 +193,45 @@ pub(super) struct DemoArgs {
     pub(super) kill_one_every: Option<Duration>,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The request's method
+    pub(super) method: String,
+    /// Its URL
+    pub(super) url: String,
+    /// The client's address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) client: Option<String>,
+    /// A header field, as 'name: value'
+    #[arg(long = "header", short = 'H', value_name = "FIELD")]
+    pub(super) headers: Vec<String>,
+    /// The listener it arrives at [default: by the URL's port, or the first]
+    #[arg(long, value_name = "NAME")]
+    pub(super) listener: Option<String>,
+    /// Also say what would have to change for this zone to get (more) traffic
+    #[arg(long, value_name = "NAME")]
+    pub(super) zone: Option<String>,
+    /// As if this were so: zone=us-east-1a=down; also region=, pool=, backend=POOL/NAME=, and up,
+    /// drain, maint, ready, fail, weight:N
+    #[arg(long, value_name = "WHAT")]
+    pub(super) assume: Vec<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Decide offline by this configuration, every backend taken to be well
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["socket", "url_of"])]
+    pub(super) config: Option<PathBuf>,
+    /// The admin socket [default: $PULSEGATE_SOCKET, else run/admin.sock]
+    #[arg(long, value_name = "PATH", conflicts_with = "url_of")]
+    pub(super) socket: Option<PathBuf>,
+    /// The admin API over TCP, as http://127.0.0.1:9900
+    #[arg(id = "url_of", long = "url", value_name = "URL")]
+    pub(super) admin_url: Option<String>,
+    /// A file that holds the bearer token for --url
+    #[arg(long, value_name = "FILE", requires = "url_of")]
+    pub(super) token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -425,6 +475,8 @@ mod tests {
             "pulsegate check --schema --print",
             "pulsegate status --socket a --url http://b:1",
             "pulsegate status --token-file f",
+            "pulsegate explain GET",
+            "pulsegate explain GET http://a/ --config f --socket s",
             "pulsegate simulate --config f",
             "pulsegate simulate --scenario s --check --json",
             "pulsegate completions nosuchshell",
@@ -485,6 +537,8 @@ mod tests {
             "pulsegate reload --confirm 5m",
             "pulsegate reload --confirmed",
             "pulsegate rollback",
+            "pulsegate explain GET http://a/ --client 10.0.0.1 -H a:b --assume zone=a=down",
+            "pulsegate explain GET http://a/ --url http://b:1 --token-file f --json",
             "pulsegate simulate --config f --scenario s --seed 7",
             "pulsegate simulate --scenario s --json",
             "pulsegate completions zsh",

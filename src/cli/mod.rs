@@ -13,6 +13,7 @@ mod completions;
 mod demo;
 mod drains;
 mod events;
+mod explain;
 mod failure;
 mod logging;
 mod marks;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Reload(args) => reload::execute(args),
         Command::Rollback(args) => reload::roll_back(args),
         Command::Bench(args) => bench::execute(args),
+        Command::Explain(args) => explain::execute(args),
         Command::Simulate(args) => simulate::execute(args),
         Command::Completions { shell } => completions::execute(*shell),
     };

@@ -135,6 +135,18 @@ impl Scenario {
         Ok((scenario, warnings))
     }
 
+    /// A second in which all is well and nobody asks for anything.
+    #[must_use]
+    pub fn quiet(config: &Config) -> Self {
+        Self {
+            about: Arc::from("all is well"),
+            duration: Duration::from_secs(1),
+            loads: Vec::new(),
+            zones: check::quiet_zones(config),
+            events: Vec::new(),
+        }
+    }
+
     /// The config that a scenario names as its own, relative to the scenario's file; `None` if it
     /// names none.
     ///

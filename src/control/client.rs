@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::command::Command;
 use super::{
     Actor, BackendEvidence, Counters, OrderDone, OrderError, OrderRequest, ReloadError,
-    ReloadReport, Reloaded, Status,
+    ReloadReport, Reloaded, Snapshot, Status,
 };
 use crate::events::wire::{self, Line};
 use crate::table::{Reader, Table};
@@ -99,6 +99,12 @@ impl Client {
         let pools = status.into_iter().flat_map(|status| status.pools);
         let zones = pools.flat_map(|pool| pool.regions).flat_map(|region| region.zones);
         zones.flat_map(|zone| zone.backends).collect()
+    }
+
+    /// What requests are routed by, and why, as of one moment; with a copy of the decision `core`,
+    /// if that is asked for. `None` once control has ended.
+    pub async fn snapshot(&self, core: bool) -> Option<Snapshot> {
+        self.ask(|answer| Command::Snapshot { core, answer }).await
     }
 
     /// How the last reload went; `None` before the first.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{OrderDone, OrderError, OrderRequest, ReloadError, ReloadReport, Reloaded, Status};
+use super::{
+    OrderDone, OrderError, OrderRequest, ReloadError, ReloadReport, Reloaded, Snapshot, Status,
+};
 use crate::events::wire::{self, Line};
 
 /// Who asked for a change; kept with the change so that it can be told later.
@@ -59,6 +61,8 @@ pub(super) enum Command {
     Orders { answer: oneshot::Sender<Vec<wire::Order>> },
     /// Everything that is known, as of one moment.
     Status { answer: oneshot::Sender<Status> },
+    /// What requests are routed by, and why; with the decision core itself, if that is asked for.
+    Snapshot { core: bool, answer: oneshot::Sender<Snapshot> },
     /// How the last reload went.
     LastReload { answer: oneshot::Sender<Option<ReloadReport>> },
     /// The newest events, oldest first.

@@ -17,7 +17,7 @@ use super::ordering::drained_listeners;
 use super::reload::{Asker, Reloads, Sockets};
 use super::sample::Sampler;
 use super::versions::Versions;
-use super::{ReloadReport, Status, line, view};
+use super::{ReloadReport, Snapshot, Status, line, view};
 use crate::decision::{Change, Input, State};
 use crate::health::probe_plan;
 use crate::live::{self, Live};
@@ -128,6 +128,7 @@ impl Task {
                 drop(answer.send(kept(self.state.orders(), anchor(self.clock))));
             }
             Command::Status { answer } => drop(answer.send(self.status())),
+            Command::Snapshot { core, answer } => drop(answer.send(self.snapshot(core))),
             Command::LastReload { answer } => drop(answer.send(self.last_reload.clone())),
             Command::Events { limit, answer } => drop(answer.send(self.journal.newest(limit))),
         }
@@ -258,6 +259,14 @@ impl Task {
         let moves = line::moves(&previous.plan, self.state.plan());
         let because = line::reasons(self.state.report(), &moves);
         self.journal.record(Event::Published { generation, moves, because });
+    }
+
+    fn snapshot(&self, core: bool) -> Snapshot {
+        Snapshot {
+            table: Arc::clone(self.publisher.current()),
+            report: self.state.report().clone(),
+            core: core.then(|| Box::new(self.state.clone())),
+        }
     }
 
     fn status(&self) -> Status {

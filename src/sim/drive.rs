@@ -77,6 +77,19 @@ impl<'a> Driver<'a> {
         driver
     }
 
+    /// Lets every probe see that all is well, until the scenario would begin.
+    fn settled(mut self) -> (State, Instant) {
+        while let Some(now) = self.next().filter(|next| *next < self.zero) {
+            let mut inputs = Vec::new();
+            while self.queue.peek().is_some_and(|due| due.0.at <= now) {
+                let Some(Reverse(due)) = self.queue.pop() else { break };
+                self.happens(due.what, now, &mut inputs, None);
+            }
+            self.state.step(inputs, self.epoch + now);
+        }
+        (self.state, self.epoch + self.zero)
+    }
+
     /// Runs the whole scenario.
     pub(super) fn run(mut self, recorder: &mut Recorder<'_>) {
         let end = self.zero + self.scenario.duration;
@@ -89,7 +102,7 @@ impl<'a> Driver<'a> {
             let mut inputs = Vec::new();
             while self.queue.peek().is_some_and(|due| due.0.at <= now) {
                 let Some(Reverse(due)) = self.queue.pop() else { break };
-                self.happens(due.what, now, &mut inputs, recorder);
+                self.happens(due.what, now, &mut inputs, Some(&mut *recorder));
             }
             let step = self.state.step(inputs, self.epoch + now);
             self.rescue(&step, now);
@@ -116,14 +129,16 @@ impl<'a> Driver<'a> {
         what: What,
         now: Duration,
         inputs: &mut Vec<Input>,
-        recorder: &mut Recorder<'_>,
+        recorder: Option<&mut Recorder<'_>>,
     ) {
         let moment = now.saturating_sub(self.zero);
         match what {
             What::Event(index) => {
                 if let Some(event) = self.scenario.events.get(index) {
                     self.world.happen(event);
-                    recorder.happened(event, &self.world);
+                    if let Some(recorder) = recorder {
+                        recorder.happened(event, &self.world);
+                    }
                     inputs.extend(self.order(event, now).map(Input::Ordered));
                 }
             }
@@ -153,17 +168,23 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn tick(&mut self, now: Duration, inputs: &mut Vec<Input>, recorder: &mut Recorder<'_>) {
+    fn tick(
+        &mut self,
+        now: Duration,
+        inputs: &mut Vec<Input>,
+        recorder: Option<&mut Recorder<'_>>,
+    ) {
         let moment = now.saturating_sub(self.zero);
+        let mut recorder = recorder.filter(|_| now > self.zero);
         for requests in &mut self.requests {
             let plan = self.state.plan();
             let ticked = requests.tick(moment, plan, &mut self.world, &mut self.rng);
-            if now > self.zero {
+            if let Some(recorder) = &mut recorder {
                 recorder.ticked(&ticked, &self.world);
             }
             inputs.extend(ticked.seen.into_values().map(Input::Sampled));
         }
-        if now > self.zero {
+        if let Some(recorder) = recorder {
             recorder.tick_over(moment, &self.world);
         }
     }
@@ -191,6 +212,13 @@ impl<'a> Driver<'a> {
             until: lasts.map(|lasts| since + lasts),
         })
     }
+}
+
+/// A decision core to which every backend is well, and the moment it is so: hostnames have one
+/// address each, from the range for benchmarks (RFC 2544).
+#[must_use]
+pub fn all_well(config: &Arc<Config>, epoch: Instant) -> (State, Instant) {
+    Driver::new(config, &Scenario::quiet(config), 0, epoch).settled()
 }
 
 fn looked_up(lookups: &LookupPlan, world: &World) -> Vec<Input> {

@@ -31,4 +31,5 @@ mod timeline;
 mod view;
 mod world;
 
+pub use drive::all_well;
 pub use run::{Run, simulate};

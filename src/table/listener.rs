@@ -44,7 +44,7 @@ impl Listener {
 
     /// The first route that matches the request.
     pub fn route<H: Headers>(&self, request: &RequestView<'_, H>) -> Option<&Arc<Route>> {
-        let matches = |route: &&Arc<Route>| route.matches(request);
+        let matches = |route: &&Arc<Route>| route.mismatch(request).is_none();
         match &self.hosts {
             Some(hosts) => {
                 hosts.candidates(request.host).map(|index| &self.routes[index]).find(matches)

@@ -50,6 +50,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Split {
     pools: Vec<PoolId>,
+    weights: Box<[u32]>,
     turns: Schedule,
     /// Under which a worker keeps its place; the same in every table.
     identity: u64,
@@ -59,7 +60,14 @@ impl Split {
     pub(super) fn new(pools: &[(PoolId, u32)], identity: u64) -> Self {
         let weights: Vec<u32> = pools.iter().map(|(_, weight)| *weight).collect();
         let pools = pools.iter().map(|(id, _)| *id).collect();
-        Self { pools, turns: Schedule::new(&weights), identity }
+        Self { pools, turns: Schedule::new(&weights), weights: weights.into(), identity }
+    }
+
+    /// Each pool with the part of the requests it gets, 0..=1.
+    pub fn parts(&self) -> impl Iterator<Item = (PoolId, f64)> + '_ {
+        let total = self.weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
+        let parts = self.weights.iter().map(move |weight| f64::from(*weight) / total.max(1.0));
+        self.pools.iter().copied().zip(parts)
     }
 
     /// The pool whose turn it is. The config guarantees at least one, of weight above 0.
@@ -74,13 +82,34 @@ impl Split {
     }
 }
 
+/// The condition of a route that a request does not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch<'a> {
+    /// Its host.
+    Host,
+    /// Its path.
+    Path,
+    /// Its method.
+    Method,
+    /// The header of this name.
+    Header(&'a str),
+}
+
 impl Route {
-    pub(super) fn matches<H: Headers>(&self, request: &RequestView<'_, H>) -> bool {
+    /// The first condition that a request does not meet; `None` = it matches.
+    pub fn mismatch<H: Headers>(&self, request: &RequestView<'_, H>) -> Option<Mismatch<'_>> {
         let config::Match { hosts, path, methods, headers } = &self.policy.matches;
-        (hosts.is_empty() || hosts.iter().any(|host| host_matches(host, request.host)))
-            && path.as_ref().is_none_or(|path| path_matches(path, request.path))
-            && (methods.is_empty() || methods.iter().any(|method| **method == *request.method))
-            && headers.iter().all(|header| header_matches(header, request.headers))
+        if !hosts.is_empty() && !hosts.iter().any(|host| host_matches(host, request.host)) {
+            return Some(Mismatch::Host);
+        }
+        if path.as_ref().is_some_and(|path| !path_matches(path, request.path)) {
+            return Some(Mismatch::Path);
+        }
+        if !methods.is_empty() && !methods.iter().any(|method| **method == *request.method) {
+            return Some(Mismatch::Method);
+        }
+        let missed = headers.iter().find(|header| !header_matches(header, request.headers));
+        missed.map(|header| Mismatch::Header(&header.name))
     }
 }
 

@@ -16,6 +16,7 @@ mod bodies;
 mod deadlines;
 mod drains;
 mod events;
+mod explaining;
 mod failover;
 mod faults;
 mod harness;

@@ -20,7 +20,7 @@ use crate::access_log::Losses;
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
     Actor, BackendEvidence, CheckEvidence, Counters, OrderDone, OrderError, OrderRequest,
-    PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Status, ZoneStatus,
+    PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Snapshot, Status, ZoneStatus,
 };
 use crate::events::wire::{self, Event, Line};
 use crate::events::{self, Chain};
@@ -43,6 +43,10 @@ struct FakeState {
 impl Source for Fake {
     async fn status(&self) -> Option<Status> {
         self.0.status.lock().unwrap().clone()
+    }
+
+    async fn snapshot(&self, _core: bool) -> Option<Snapshot> {
+        None
     }
 
     async fn events(&self, limit: usize) -> Vec<Arc<Line>> {

@@ -2,18 +2,14 @@
 
 mod edits;
 mod framing;
-mod host;
 mod identity;
 mod name;
-mod path;
 mod request;
 mod response;
 
 pub(crate) use edits::append;
 pub use framing::{FramingError, Lengths};
-pub use host::{HostError, normalise_host};
 pub(crate) use identity::{Origin, client_address, given_id, is_trusted};
 pub(crate) use name::{Known, Listed, elements, is_claim, known};
-pub use path::{PathError, normalise_path};
 pub(crate) use request::{Outgoing, write_request};
 pub(crate) use response::{ClientFraming, ClientSide, write_response};

@@ -1,7 +1,8 @@
 //! What a request head means: its target, where its body ends, and what becomes of the connection.
 
-use crate::l7::headers::{FramingError, Known, Lengths, Listed, elements, known, normalise_host};
+use crate::l7::headers::{FramingError, Known, Lengths, Listed, elements, known};
 use crate::model::BadRequest;
+use crate::table::normalise_host;
 
 use super::Request;
 

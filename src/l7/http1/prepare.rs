@@ -13,13 +13,15 @@ use crate::config::{Algorithm, HashKey, PathMatch};
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Job, Terms, Upload};
 use crate::l7::headers::{
-    Origin, Outgoing, client_address, elements, given_id, is_claim, is_trusted, normalise_host,
-    normalise_path, write_request,
+    Origin, Outgoing, client_address, elements, given_id, is_claim, is_trusted, write_request,
 };
 use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::worker::{Scratch, Worker};
 use crate::model::BadRequest;
-use crate::table::{Action, Headers, Listener, Picker, Pool, RequestView, Route, Table};
+use crate::table::{
+    Action, Headers, Listener, Picker, Pool, RequestView, Route, Table, normalise_host,
+    normalise_path,
+};
 
 use super::connection::Connection;
 use super::facts::{Body, Facts, facts};

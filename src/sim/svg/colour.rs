@@ -4,6 +4,9 @@ use crate::model::Phase;
 use crate::sim::place::Names;
 use crate::sim::sample::ZoneSample;
 
+/// Hues of the regions in turn; none near that of what came to nothing.
+const HUES: [u16; 9] = [210, 40, 275, 165, 95, 240, 60, 305, 190];
+
 /// What came to nothing.
 pub(super) const LOST: &str = "#d7191c";
 
@@ -16,10 +19,9 @@ pub(super) fn of_zone(names: &Names, index: usize) -> String {
     let region = regions.iter().position(|region| *region == of).unwrap_or(0);
     let before = names.zones.iter().take(index);
     let within = before.filter(|(key, _)| (&key.pool, &key.region) == of).count();
-    // The golden angle keeps any number of hues apart.
-    let hue = (210.0 + 137.5 * region as f64) % 360.0;
-    let lightness = (42 + 9 * within).min(82);
-    format!("hsl({hue:.0},55%,{lightness}%)")
+    let hue = HUES.get(region % HUES.len()).copied().unwrap_or_default();
+    let lightness = (40 + 9 * within).min(80);
+    format!("hsl({hue},45%,{lightness}%)")
 }
 
 pub(super) fn of_phase(phase: Phase) -> &'static str {

@@ -183,6 +183,13 @@ fn zones(world: Option<&Fields<'_>>, places: &Places<'_>) -> Vec<(ZoneKey, Natur
     places.zones().map(of).collect()
 }
 
+/// Every zone, answering at once.
+pub(in crate::config) fn quiet_zones(config: &Config) -> Vec<(ZoneKey, Nature)> {
+    let soon = Duration::from_millis(1);
+    let nature = Nature { latency: soon, round_trip: Duration::ZERO, errors: 0.0, rps: None };
+    Places::new(config).zones().map(|key| (key, nature)).collect()
+}
+
 fn nature(fields: &Fields<'_>, default: Nature) -> Nature {
     Nature {
         latency: fields.duration("latency").unwrap_or(default.latency),
