@@ -86,7 +86,6 @@ const MODULES: &[Module] = &[
         ],
     ),
     module("bench", 6, &["model", "net", "l7"]),
-    module("bench", 5, &["model", "net", "l7"]),
     module("explain", 4, &["model", "config", "balance", "health", "decision", "table", "live"]),
     module("sim", 5, &["model", "config", "health", "decision", "table", "events"]),
     module(
