@@ -1,7 +1,6 @@
 //! Sleeps to a few tens of microseconds, where the runtime's own timers count in milliseconds.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::time::{
@@ -9,27 +8,21 @@ use rustix::time::{
     timerfd_settime,
 };
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+
+use super::descriptor::Descriptor;
 
 /// A timer of the kernel's (`timerfd_create(2)`).
 #[derive(Debug)]
-pub struct Alarm {
-    fd: AsyncFd<OwnedFd>,
-}
+pub struct Alarm(Descriptor);
 
 impl Alarm {
     /// An alarm that is not set.
     ///
     /// # Errors
     /// The process has no file descriptor left.
-    #[expect(unsafe_code, reason = "tokio asks that the descriptor stay open and the same")]
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        // SAFETY: the `AsyncFd` owns the descriptor, which is open and stays so until it is
-        // dropped; an `OwnedFd` always names the same one, and it is never reached mutably.
-        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
-        Ok(Self { fd })
+        Ok(Self(Descriptor::new(timerfd_create(TimerfdClockId::Monotonic, flags)?)))
     }
 
     /// Sleeps for `length`; never less, and as little more as the machine needs to wake up.
@@ -45,15 +38,10 @@ impl Alarm {
                 tv_nsec: i64::from(length.subsec_nanos().max(1)),
             },
         };
-        timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &once)?;
+        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
         let mut expirations = [0_u8; 8];
-        loop {
-            let mut ready = self.fd.readable().await?;
-            let mut read = |fd: &AsyncFd<OwnedFd>| Ok(rustix::io::read(fd, &mut expirations)?);
-            if let Ok(read) = ready.try_io(&mut read) {
-                return read.map(drop);
-            }
-        }
+        let read = |_: &_| Ok(rustix::io::read(&self.0, &mut expirations)?);
+        self.0.watch()?.async_io(Interest::READABLE, read).await.map(drop)
     }
 }
 

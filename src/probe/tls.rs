@@ -6,17 +6,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConnection, Resumption};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
 use super::connect::{self, Io};
 use super::fault::{Fault, shown};
 use crate::model::{Address, Failure, TlsAsk, TrustedRoots};
+use crate::net::Anyone;
 
 /// Bytes of a record beyond its payload that a peer may claim (RFC 8446 section 5.2).
 const RECORD_BYTES_MAX: u16 = (1 << 14) + 256;
@@ -101,7 +101,7 @@ impl Tls {
                 builder.with_root_certificates(store).with_no_client_auth()
             }
             None => {
-                let anyone = Arc::new(Anyone(Arc::clone(&self.provider)));
+                let anyone = Arc::new(Anyone::new(&self.provider));
                 builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth()
             }
         };
@@ -127,43 +127,4 @@ fn local(error: &dyn std::error::Error) -> Fault {
 fn is_record([kind, major, _, high, low]: [u8; 5]) -> bool {
     let length = u16::from_be_bytes([high, low]);
     matches!(kind, 21 | 22) && major == 3 && (1..=RECORD_BYTES_MAX).contains(&length)
-}
-
-/// Believes any certificate, of a peer that proves to own it.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
