@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::access::Peer;
 use super::error::ApiError;
-use super::{Source, State, collect, explain, orders, versions, view};
+use super::{Source, State, alerts, collect, explain, orders, versions, view};
 use crate::metrics;
 
 /// From the whole request to its answer.
@@ -35,6 +35,7 @@ pub fn router<C: Source>(state: State<C>) -> Router {
         .route("/drains", get(drains::<C>))
         .route("/events", get(events::<C>))
         .route("/metrics", get(metrics::<C>))
+        .route("/webhooks/alertmanager", post(alerts::receive::<C>))
         .route("/orders", get(orders::list::<C>).post(orders::give::<C>))
         .route("/explain", post(explain::answer::<C>))
         .route("/reload", post(versions::reload::<C>))

@@ -87,7 +87,7 @@ impl ApiError {
             Self::ViewerToken => "a viewer's token may only read",
             Self::NotFound => {
                 "no such path (expected /health, /ready, /status, /drains, /events, /orders, /explain,\
-                 \x20/metrics,\
+                 \x20/metrics, /webhooks/alertmanager,\
                  \x20/reload, /reload/confirm or /rollback)"
             }
             Self::MethodNotAllowed => "this path does not take this method",

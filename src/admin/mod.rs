@@ -16,6 +16,7 @@
 //! | `GET /metrics` | Prometheus' text format, see [`metrics::names`](crate::metrics::names) |
 //! | `GET /orders` | [`view::Orders`] |
 //! | `POST /orders` | takes [`view::Give`], answers [`view::Given`]; 422 with every problem, 409 if a pool would be left with nothing |
+//! | `POST /webhooks/alertmanager` | takes [`view::Alerts`], answers [`view::Heeded`]; 400 malformed, 422 unmapped |
 //! | `POST /reload/confirm` | [`view::Confirmed`]; 409 if no reload waits for it |
 //! | `POST /rollback` | [`view::Reloaded`]; 409 if there is nothing to go back to |
 //! | `POST /explain` | asks [`explain::view::Question`](crate::explain::view::Question), gets [`Explanation`](crate::explain::view::Explanation); 422 with what does not fit |
@@ -25,6 +26,7 @@
 //! 405 wrong method, 413 body too large, 503 no answer in time.
 
 mod access;
+mod alerts;
 mod api;
 pub mod client;
 mod collect;

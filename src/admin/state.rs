@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::access::Access;
+use super::alerts::Hooks;
 use super::collect::PoolLatencies;
 use crate::access_log::Losses;
 use crate::config::AdminApi;
@@ -19,12 +20,13 @@ pub struct State<C> {
     pub(super) event_losses: events::Losses,
     pub(super) clock: fn() -> UnixMillis,
     pub(super) access: Arc<Access>,
+    pub(super) hooks: Arc<Hooks>,
     pub(super) latencies: Arc<Mutex<PoolLatencies>>,
 }
 
 impl<C> State<C> {
     /// Reads from `control`, `live` counters and the losses of the access log and the event log; `clock` tells the
-    /// wall-clock time. Tokens and allowed hosts are taken from `settings`.
+    /// wall-clock time. Tokens, alert rules and allowed hosts are taken from `settings`.
     #[must_use]
     pub fn new(
         control: C,
@@ -35,6 +37,16 @@ impl<C> State<C> {
         settings: &AdminApi,
     ) -> Self {
         let access = Arc::new(Access::new(settings));
-        Self { control, live, losses, event_losses, clock, access, latencies: Arc::default() }
+        let hooks = Arc::new(Hooks::new(&settings.alerts));
+        Self {
+            control,
+            live,
+            losses,
+            event_losses,
+            clock,
+            access,
+            hooks,
+            latencies: Arc::default(),
+        }
     }
 }

@@ -27,7 +27,7 @@ mod tcp;
 mod tests;
 mod value;
 
-pub use admin::{AdminApi, Role, SecretSource, Token};
+pub use admin::{AdminApi, AlertAction, AlertPlace, AlertRule, Role, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
 pub use failover::{
     Capacity, Drain, Failover, Gate, HoldDown, Restoration, Stage, Thresholds, WhenAllDown,

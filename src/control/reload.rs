@@ -131,6 +131,7 @@ fn needs_restart(first: &Config, new: &Config) -> impl Iterator<Item = String> {
     let admin = first.admin.bind != new.admin.bind
         || first.admin.socket != new.admin.socket
         || first.admin.allowed_hosts != new.admin.allowed_hosts
+        || first.admin.alerts != new.admin.alerts
         || tokens(first) != tokens(new);
     let differs = [
         ("workers", first.workers != new.workers),

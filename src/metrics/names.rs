@@ -101,6 +101,8 @@ families! {
         "Probes, by layer and result: pass, fail, or void where the prober could not judge.";
     LOG_LOST = Counter "pulsegate_access_log_lost_lines_total" ["cause"]
         "Access-log lines lost: behind = the writer could not keep up, write = it could not write.";
+    WEBHOOKS = Counter "pulsegate_webhooks_total" ["result"]
+        "Webhooks that came in, by result: heeded or refused.";
     EVENTS_LOST = Counter "pulsegate_event_log_lost_lines_total" []
         "Event-log lines lost because the disk was too slow or refused them.";
 }

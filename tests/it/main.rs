@@ -36,4 +36,5 @@ mod strict_requests;
 mod strict_responses;
 mod tcp;
 mod upgrades;
+mod webhooks;
 mod worst_moments;

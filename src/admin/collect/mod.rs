@@ -18,6 +18,9 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     traffic::listeners(&mut out, &state.live.listeners());
     traffic::workers(&mut out, &state.live, &state.losses);
     out.family(&names::EVENTS_LOST).add(&[], state.event_losses.lines() as f64);
+    let mut webhooks = out.family(&names::WEBHOOKS);
+    webhooks.add(&["heeded"], state.hooks.heeded() as f64);
+    webhooks.add(&["refused"], state.hooks.refused() as f64);
     if let Some(status) = status {
         backends::zones(&mut out, status);
         let backends = backends::Backends::of(status, &state.live);

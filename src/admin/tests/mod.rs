@@ -1,5 +1,6 @@
 //! The API as a whole: in process for its answers, over real sockets for its manners.
 
+mod alerts;
 mod answers;
 mod golden;
 mod manners;
@@ -38,6 +39,7 @@ struct FakeState {
     status: Mutex<Option<Status>>,
     problems: Mutex<Vec<String>>,
     actors: Mutex<Vec<Actor>>,
+    standing: Mutex<Vec<wire::Order>>,
 }
 
 impl Source for Fake {
@@ -66,7 +68,7 @@ impl Source for Fake {
     }
 
     async fn orders(&self) -> Vec<wire::Order> {
-        Vec::new()
+        self.0.standing.lock().unwrap().clone()
     }
 
     async fn confirm(&self, actor: Actor) -> Result<(), ReloadError> {

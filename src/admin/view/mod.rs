@@ -4,12 +4,14 @@
 //! milliseconds (`_ms`), shares are 0..=1, counters count from the process's start. All texts are
 //! free of control characters.
 
+mod alerts;
 mod build;
 mod drains;
 mod order;
 mod reload;
 mod status;
 
+pub use alerts::{Alert, AlertStatus, Alerts, Heeded};
 pub use build::status;
 pub use drains::{Connection, Drain, Drains, drains};
 pub use order::{Give, Given, Orders};

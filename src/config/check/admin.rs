@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{PATH, listener, name, secret};
+use super::{PATH, alert, listener, name, secret};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
@@ -25,6 +25,11 @@ pub(super) static SHAPE: Shape = Shape {
              current directory.",
         ),
         key("tokens", Kind::List(&Kind::Shape(&TOKEN)), "Bearer tokens; default none."),
+        key(
+            "alerts",
+            Kind::List(&Kind::Shape(&alert::SHAPE)),
+            "What alerts that come in at `/webhooks/alertmanager` order; default none.",
+        ),
         key(
             "allowed_hosts",
             Kind::OneOrMany(&Kind::Text(name::HOST)),
@@ -72,10 +77,12 @@ pub(super) fn check(fields: Option<&Fields<'_>>) -> AdminApi {
         ));
     }
     let hosts = fields.list("allowed_hosts").unwrap_or_default();
+    let alerts = fields.list("alerts").unwrap_or_default();
     AdminApi {
         bind,
         socket,
         tokens: typed_tokens.iter().filter_map(token).collect(),
+        alerts: alerts.iter().filter_map(alert::check).collect(),
         allowed_hosts: hosts.iter().filter_map(host).collect(),
     }
 }

@@ -6,6 +6,7 @@
 
 mod action;
 mod admin;
+mod alert;
 mod backend;
 mod defaults;
 mod failover;

@@ -11,7 +11,7 @@ mod route;
 mod yaml;
 
 use self::yaml::{Tree, list, map, text, word};
-use super::{AdminApi, Config, Role, SecretSource, Token};
+use super::{AdminApi, AlertPlace, AlertRule, Config, Role, SecretSource, Token, value};
 
 /// Writes the config in effect.
 #[must_use]
@@ -40,8 +40,21 @@ fn admin(admin: &AdminApi) -> Tree {
         keys.insert(0, ("bind", list(&admin.bind, text)));
     }
     keys.push(("tokens", list(&admin.tokens, token)));
+    keys.push(("alerts", list(&admin.alerts, alert)));
     keys.push(("allowed_hosts", list(&admin.allowed_hosts, text)));
     map(keys)
+}
+
+fn alert(rule: &AlertRule) -> Tree {
+    let matches = rule.matches.iter().map(|(label, value)| (label.clone(), text(value)));
+    let place = match &rule.place {
+        AlertPlace::Zone(label) => ("zone", text(label)),
+        AlertPlace::Region(label) => ("region", text(label)),
+    };
+    let lasts = rule.lasts.map(|lasts| ("for", word(value::duration(lasts))));
+    let keys =
+        [("match", Tree::Map(matches.collect())), place, ("action", word(rule.action.name()))];
+    map(keys.into_iter().chain(lasts))
 }
 
 fn token(token: &Token) -> Tree {
