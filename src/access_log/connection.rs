@@ -12,7 +12,7 @@ use crate::model::{ForwardEnded, UnixMillis};
 ///
 /// ```json
 /// {"time":"2026-11-21T02:27:04.123Z","listener":"db","client":"192.0.2.7","client_port":40312,
-///  "protocol":"tcp","route":"routes[0]","pool":"postgres","backend":"pg1","attempts":1,
+///  "protocol":"tcp","server_name":null,"route":"routes[0]","pool":"postgres","backend":"pg1","attempts":1,
 ///  "bytes_in":180,"bytes_out":512,"total_us":1830,"connect_us":210,"ended":"done"}
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct ConnectionEntry<'a> {
     pub client: SocketAddr,
     /// `tcp`.
     pub protocol: &'a str,
+    /// The server name of its TLS hello, where routes depend on it.
+    pub server_name: Option<&'a str>,
     /// The route's name, if one took it.
     pub route: Option<&'a str>,
     /// The pool's name, if it came to one.
@@ -56,6 +58,7 @@ impl Line for ConnectionEntry<'_> {
         let port = self.client.port();
         number(out, "client_port", (port != 0).then_some(port));
         some_text(out, "protocol", Some(self.protocol.as_bytes()));
+        some_text(out, "server_name", self.server_name.map(str::as_bytes));
         some_text(out, "route", self.route.map(str::as_bytes));
         some_text(out, "pool", self.pool.map(str::as_bytes));
         some_text(out, "backend", self.backend.map(str::as_bytes));
@@ -80,6 +83,7 @@ mod tests {
             listener: "db",
             client: "192.0.2.7:40312".parse().unwrap(),
             protocol: "tcp",
+            server_name: Some("a.example"),
             route: Some("routes[0]"),
             pool: Some("postgres"),
             backend: Some("pg1"),
@@ -92,7 +96,8 @@ mod tests {
         };
         let expected = concat!(
             r#"{"time":"2026-11-21T02:27:04.123Z","listener":"db","client":"192.0.2.7","#,
-            r#""client_port":40312,"protocol":"tcp","route":"routes[0]","pool":"postgres","#,
+            r#""client_port":40312,"protocol":"tcp","server_name":"a.example","route":"routes[0]","#,
+            r#""pool":"postgres","#,
             r#""backend":"pg1","attempts":1,"bytes_in":180,"bytes_out":512,"total_us":1830,"#,
             r#""connect_us":210,"ended":"done"}"#,
         );

@@ -24,6 +24,10 @@ pub const CONNECTIONS: u32 = 20_000;
 pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// All tries to connect a client of a TCP listener to a backend.
 pub const CONNECT_TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a TLS hello may take to arrive, where routes ask for it.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a PROXY protocol header may take to arrive.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that may wait for a place at one of a pool's backends.
 pub const QUEUE_LENGTH: u32 = 500;
 /// How long a connection waits for a place.

@@ -114,6 +114,7 @@ mod tests {
             idle_connections: 0,
             on_down: OnDown::Keep,
             queue: Queue { length: 0, timeout: Duration::ZERO },
+            proxy_protocol: None,
         }
     }
 

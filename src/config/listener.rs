@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Route, Tcp};
+use super::{ProxyHeaders, Route, Tcp};
 
 /// Where clients connect.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Listener {
     pub bind: Vec<SocketAddr>,
     /// What is spoken.
     pub protocol: Protocol,
+    /// Whether proxies in front say who the client is; `None` = nobody is believed.
+    pub proxy_protocol: Option<ProxyHeaders>,
     /// Peers whose identity headers (`X-Forwarded-*`, `Forwarded`, request id) are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// `None` = off; the default is standard output.

@@ -16,6 +16,7 @@ mod load;
 mod pool;
 mod print;
 mod problem;
+mod proxy_protocol;
 mod raw;
 mod read;
 mod route;
@@ -46,12 +47,13 @@ pub use pool::{
 };
 pub use print::print;
 pub use problem::{Problem, Problems, nearest};
+pub use proxy_protocol::{ProxyHeaders, ProxyVersion};
 pub use route::{
     Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
     Redirect, RedirectTo, Retries, Route, RouteTimeouts,
 };
 pub use schema::schema;
-pub use tcp::{Forward, Tcp, TcpTimeouts};
+pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
 
 pub use crate::model::Secret;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Capacity, Drain, Failover, HealthChecks, Restoration};
+use super::{Capacity, Drain, Failover, HealthChecks, ProxyVersion, Restoration};
 
 /// A group of backends that serve the same thing.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Pool {
     pub on_down: OnDown,
     /// Where connections wait while every backend has as many as it may.
     pub queue: Queue,
+    /// In which form backends are told who the client is; `None` = they are not.
+    pub proxy_protocol: Option<ProxyVersion>,
 }
 
 /// What becomes of requests on a backend that goes down, if they may not be sent elsewhere.

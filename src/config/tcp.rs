@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::HostMatch;
+
 /// How a `protocol: tcp` listener forwards connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tcp {
@@ -10,8 +12,55 @@ pub struct Tcp {
     pub timeouts: TcpTimeouts,
     /// Backends tried for one connection, the first included, ≥ 1.
     pub attempts: u32,
-    /// Where connections go; at least one.
+    /// How the client's TLS hello is read, where a route asks for it.
+    pub hello: HelloTerms,
+    /// Where connections go: the first that matches; at least one.
     pub forwards: Vec<Forward>,
+}
+
+impl Tcp {
+    /// Does any route depend on the client's TLS hello?
+    #[must_use]
+    pub fn asks_for_hello(&self) -> bool {
+        self.forwards.iter().any(|forward| !forward.matches.is_everything())
+    }
+}
+
+/// How a TLS hello is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HelloTerms {
+    /// How long it may take to arrive.
+    pub timeout: Duration,
+    /// What becomes of a connection that does not begin with one.
+    pub otherwise: Otherwise,
+}
+
+/// What becomes of a connection that does not begin with a TLS hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// It is closed.
+    Close,
+    /// It goes where routes lead that ask for nothing.
+    Default,
+}
+
+/// What a client's TLS hello must ask for; all that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HelloMatch {
+    /// One of these server names; empty = any, or none.
+    pub names: Vec<HostMatch>,
+    /// Or no server name at all.
+    pub nameless: bool,
+    /// One of these protocols; empty = any.
+    pub alpn: Vec<Arc<str>>,
+}
+
+impl HelloMatch {
+    /// Does it match whatever comes, TLS or not?
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.names.is_empty() && !self.nameless && self.alpn.is_empty()
+    }
 }
 
 /// Deadlines of a forwarded connection.
@@ -30,6 +79,8 @@ pub struct TcpTimeouts {
 pub struct Forward {
     /// In the log; unique in its listener.
     pub name: Arc<str>,
+    /// Whose connections.
+    pub matches: HelloMatch,
     /// Indices into the config's pools, with their weights; at least one weight is above 0.
     pub pools: Vec<(usize, u32)>,
 }

@@ -11,8 +11,10 @@ use crate::access_log::ConnectionEntry;
 use crate::config::Protocol;
 use crate::model::{ForwardEnded, UnixMillis};
 use crate::net::Stream;
+use crate::net::client_hello::ClientHello;
+use crate::net::proxy_protocol::{Ends, Told};
 use crate::table::{Backend, Forward, Listener};
-use crate::worker::{Acceptor, Worker};
+use crate::worker::{Acceptor, Arrival, Worker};
 
 /// A client's connection. However it ends, it is counted once and has one line in the log.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub(super) struct Client {
     pub(super) acceptor: Rc<Acceptor>,
     pub(super) stream: Stream,
     pub(super) peer: SocketAddr,
+    /// What a proxy in front said of it.
+    pub(super) told: Option<Box<Told>>,
+    /// What its TLS hello asks for, where routes depend on it.
+    pub(super) hello: Option<Box<ClientHello>>,
     pub(super) started: Instant,
     pub(super) record: Record,
     /// Why it ended; until something else is known, because the process did.
@@ -42,18 +48,15 @@ pub(super) struct Record {
 
 impl Client {
     /// Takes an accepted connection over.
-    pub(super) fn new(
-        worker: &Rc<Worker>,
-        acceptor: &Rc<Acceptor>,
-        stream: Stream,
-        peer: SocketAddr,
-    ) -> Self {
+    pub(super) fn new(worker: &Rc<Worker>, acceptor: &Rc<Acceptor>, arrival: Arrival) -> Self {
         acceptor.opened(worker);
         let mut client = Self {
             worker: Rc::clone(worker),
             acceptor: Rc::clone(acceptor),
-            stream,
-            peer,
+            stream: arrival.stream,
+            peer: arrival.client,
+            told: arrival.told,
+            hello: None,
             started: Instant::now(),
             record: Record::default(),
             ended: ForwardEnded::Shutdown,
@@ -75,6 +78,17 @@ impl Client {
         self.record.time.is_some()
     }
 
+    /// What a backend is told of it.
+    pub(super) fn introduction(&self) -> Told {
+        let told = self.told.as_deref().cloned().unwrap_or_default();
+        let local = || self.stream.local_address();
+        let server = told.ends.map(|ends| ends.server).or_else(local);
+        let name = self.hello.as_ref().and_then(|hello| hello.server_name.as_deref());
+        let authority = told.authority.or_else(|| name.map(|name| name.as_bytes().into()));
+        let ends = server.map(|server| Ends { client: self.peer, server });
+        Told { ends, authority, alpn: told.alpn }
+    }
+
     fn log(&self, listener: &Listener, time: UnixMillis) {
         let Some(log) = &listener.settings.access_log else { return };
         let record = &self.record;
@@ -86,6 +100,7 @@ impl Client {
                 Protocol::Http => "http",
                 Protocol::Tcp(_) => "tcp",
             },
+            server_name: self.hello.as_ref().and_then(|hello| hello.server_name.as_deref()),
             route: record.forward.as_ref().map(|forward| &*forward.policy.name),
             pool: record.pool.as_deref(),
             backend: record.backend.as_ref().map(|backend| &*backend.name),

@@ -8,19 +8,21 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::balance::ip_hash;
-use crate::config::{Protocol, Queue};
+use crate::config::{Protocol, ProxyVersion, Queue};
 use crate::live::{self, Place, PoolId};
 use crate::model::ForwardEnded;
+use crate::net::proxy_protocol::{self, Version};
 use crate::net::{Stream, Timer, is_local};
 use crate::table::Lease;
 
 use super::client::Client;
+use super::hello;
 use super::passage::Passage;
 
 /// A connection to a backend, in use.
@@ -44,6 +46,8 @@ struct Chosen {
     lease: Lease,
     place: Option<Place>,
     within: Duration,
+    /// In which form the backend is told who the client is.
+    announced: Option<ProxyVersion>,
 }
 
 /// Why no backend was chosen.
@@ -69,10 +73,12 @@ pub(super) async fn serve(mut client: Client) {
 }
 
 async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnded> {
-    let terms = terms(client).ok_or(ForwardEnded::NoBackend)?;
+    hello::look(client, timer).await?;
+    let terms = terms(client).ok_or(ForwardEnded::NoRoute)?;
     let mut tried = Vec::new();
     loop {
-        let Chosen { lease, place, within } = obtain(client, &terms, timer, &tried).await?;
+        let Chosen { lease, place, within, announced } =
+            obtain(client, &terms, timer, &tried).await?;
         client.record.attempts += 1;
         if client.is_logged() {
             client.record.backend = Some(Arc::clone(lease.backend()));
@@ -82,9 +88,12 @@ async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnd
         let begun = Instant::now();
         timer.set(within.min(terms.deadline - begun));
         match connect(client, &lease, timer).await {
-            Some(Opened::Connected(Ok(stream))) => {
+            Some(Opened::Connected(Ok(mut stream))) => {
                 counters.connects.add(1);
                 client.record.connect = Some(begun.elapsed());
+                if let Some(version) = announced {
+                    announce(client, &mut stream, version).await?;
+                }
                 return Ok(Upstream { stream, lease, place });
             }
             Some(Opened::Left) => return Err(ForwardEnded::ClientLeft),
@@ -108,7 +117,7 @@ fn terms(client: &mut Client) -> Option<Terms> {
     let (forward, pool, tcp) = client.worker.with_table(|table, picker| {
         client.acceptor.with_listener(table, |listener, _| {
             let Protocol::Tcp(tcp) = &listener.settings.protocol else { return None };
-            let forward = listener.forwards.first()?;
+            let forward = listener.forward(client.hello.as_deref())?;
             let logged = client.is_logged().then(|| Arc::clone(forward));
             Some((logged, forward.split.choose(picker), (tcp.attempts, tcp.timeouts)))
         })
@@ -177,15 +186,15 @@ fn choose(
         if logged && record.pool.is_none() {
             record.pool = Some(Arc::clone(&pool.name));
         }
-        let within = pool.timeouts.connect;
+        let (within, announced) = (pool.timeouts.connect, pool.proxy_protocol);
         let mut passed = tried.to_vec();
         while let Some(lease) = pool.choose(picker, Some(terms.key), &passed) {
             let Some(max) = lease.max_connections else {
-                return Ok(Chosen { lease, place: None, within });
+                return Ok(Chosen { lease, place: None, within, announced });
             };
             let free = in_line || !pool.waiting.is_busy();
             if let Some(place) = free.then(|| pool.waiting.place(&lease.live, max)).flatten() {
-                return Ok(Chosen { lease, place: Some(place), within });
+                return Ok(Chosen { lease, place: Some(place), within, announced });
             }
             passed.push(lease.live.id);
         }
@@ -195,6 +204,35 @@ fn choose(
             Err(Unchosen::None)
         }
     })
+}
+
+/// Tells the backend who the client is, before the client's first byte.
+async fn announce(
+    client: &mut Client,
+    stream: &mut Stream,
+    version: ProxyVersion,
+) -> Result<(), ForwardEnded> {
+    let told = client.introduction();
+    let mut header = client.worker.buffers.take_vec();
+    let version = match version {
+        ProxyVersion::V1 => Version::V1,
+        ProxyVersion::V2 => Version::V2,
+    };
+    proxy_protocol::write(&mut header, version, &told);
+    let (_, mut writer) = stream.split();
+    let mut at = 0;
+    let sent = poll_fn(|cx| {
+        while at < header.len() {
+            match ready!(writer.poll_write(cx, &header[at..])) {
+                Ok(n) if n > 0 => at += n,
+                _ => return Poll::Ready(Err(ForwardEnded::BackendReset)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    let sent = sent.await;
+    client.worker.buffers.put_vec(header);
+    sent
 }
 
 enum Opened {

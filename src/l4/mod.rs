@@ -1,7 +1,7 @@
 //! Forwarding without understanding: bytes between clients and backends.
 //!
 //! ```text
-//! accept -> dial (choose, wait for a place, connect, try another) -> passage (bytes both ways)
+//! accept -> hello (if routes ask) -> dial (choose, wait for a place, connect, try another) -> passage (bytes both ways)
 //! ```
 //!
 //! A database, a broker, anything encrypted end to end is balanced under the same health, shares
@@ -11,6 +11,7 @@
 
 mod client;
 mod dial;
+mod hello;
 mod passage;
 mod plane;
 

@@ -1,12 +1,10 @@
 //! Serves the listeners that forward bytes.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::config::{Listener, Protocol};
-use crate::net::Stream;
 use crate::table::Table;
-use crate::worker::{Acceptor, Plane, Worker};
+use crate::worker::{Acceptor, Arrival, Plane, Worker};
 
 use super::client::Client;
 use super::dial::serve;
@@ -28,8 +26,8 @@ impl Plane for Forwarder {
         matches!(listener.protocol, Protocol::Tcp(_))
     }
 
-    fn serve(&self, acceptor: &Rc<Acceptor>, stream: Stream, peer: SocketAddr) {
-        tokio::task::spawn_local(serve(Client::new(&self.0, acceptor, stream, peer)));
+    fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {
+        tokio::task::spawn_local(serve(Client::new(&self.0, acceptor, arrival)));
     }
 
     /// There may be room where there was none.

@@ -1,7 +1,6 @@
 //! The part of a worker that speaks HTTP.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,9 +10,8 @@ use tokio::time::Instant;
 
 use crate::config::{self, Protocol};
 use crate::live::{self, Drain};
-use crate::net::Stream;
 use crate::table::Table;
-use crate::worker::{self, Acceptor, Plane};
+use crate::worker::{self, Acceptor, Arrival, Plane};
 
 use super::client::IdlePool;
 use super::http1::{Connection, Seats};
@@ -108,8 +106,9 @@ impl Plane for Http {
         matches!(listener.protocol, Protocol::Http)
     }
 
-    fn serve(&self, acceptor: &Rc<Acceptor>, stream: Stream, peer: SocketAddr) {
-        self.0.seats.serve(Connection::new(&self.0, acceptor, stream, peer));
+    fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {
+        let Arrival { stream, client, .. } = arrival;
+        self.0.seats.serve(Connection::new(&self.0, acceptor, stream, client));
     }
 
     /// Idle connections to backends that take no more traffic wait for nobody.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_utils::CachePadded;
 
-use super::{Backend, Ledger, Listener, Queue, WorkerCounters};
+use super::{Backend, Ledger, Listener, OncePerMinute, Queue, WorkerCounters};
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
 /// A pool's number: dense, so that workers keep state in plain vectors; never given twice.
@@ -23,6 +23,8 @@ pub struct Live {
     workers: Box<[CachePadded<WorkerCounters>]>,
     ledger: Ledger,
     entries: Mutex<Entries>,
+    /// Whose PROXY protocol headers were refused and logged.
+    pub proxy_refusals: OncePerMinute,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +42,12 @@ impl Live {
     #[must_use]
     pub fn new(workers: usize) -> Self {
         let workers = (0..workers).map(|_| CachePadded::default()).collect();
-        Self { workers, ledger: Ledger::default(), entries: Mutex::default() }
+        Self {
+            workers,
+            ledger: Ledger::default(),
+            entries: Mutex::default(),
+            proxy_refusals: OncePerMinute::default(),
+        }
     }
 
     /// What still holds a drain open.

@@ -1,7 +1,7 @@
 //! What is counted per worker and belongs to no backend or listener.
 
 use super::{Counter, Gauge};
-use crate::model::{BadRequest, BadResponse, Ended, ForwardEnded};
+use crate::model::{BadProxyHeader, BadRequest, BadResponse, Ended, ForwardEnded};
 
 /// A worker's own counters.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub struct WorkerCounters {
     pub bad_responses: Box<[Counter]>,
     /// Exchanges by how they ended, indexed by [`Ended`].
     pub ended: Box<[Counter]>,
+    /// PROXY protocol headers refused, indexed by [`BadProxyHeader`].
+    pub bad_proxy_headers: Box<[Counter]>,
     /// Forwarded connections by how they ended, indexed by [`ForwardEnded`].
     pub forwarded: Box<[Counter]>,
     /// Idle upstream connections kept.
@@ -33,6 +35,7 @@ impl Default for WorkerCounters {
             bad_requests: counters(BadRequest::ALL.len()),
             bad_responses: counters(BadResponse::ALL.len()),
             ended: counters(Ended::ALL.len()),
+            bad_proxy_headers: counters(BadProxyHeader::ALL.len()),
             forwarded: counters(ForwardEnded::ALL.len()),
             pooled: Gauge::default(),
             pooled_stale: Counter::default(),

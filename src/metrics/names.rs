@@ -46,6 +46,8 @@ families! {
         "Exchanges, by how they ended.";
     FORWARDED = Counter "pulsegate_forwarded_connections_total" ["ended"]
         "Connections forwarded as bytes, by how they ended.";
+    BAD_PROXY_HEADERS = Counter "pulsegate_bad_proxy_headers_total" ["reason"]
+        "Connections closed for their PROXY protocol header, by reason.";
     BAD_REQUESTS = Counter "pulsegate_bad_requests_total" ["reason"]
         "Requests refused as malformed, by reason.";
     BAD_RESPONSES = Counter "pulsegate_bad_responses_total" ["reason"]

@@ -39,7 +39,7 @@ pub use plan::{BackendPlan, Plan, PoolPlan, RegionPlan, ZonePlan};
 pub use printable::{misleads, printable};
 pub use probe::{GrpcAsk, ProbeKind, TlsAsk, TrustedRoots};
 pub use query::{PostgresAsk, RedisAsk};
-pub use reject::{BadRequest, BadResponse, Ended, ForwardEnded};
+pub use reject::{BadProxyHeader, BadRequest, BadResponse, Ended, ForwardEnded};
 pub use resolved::Addresses;
 pub use secret::Secret;
 pub use standing::{Phase, PlaceKey, Standing};

@@ -130,6 +130,12 @@ closed_set! {
         BackendReset = "backend_reset",
         /// The client left before there was a backend.
         ClientLeft = "client_left",
+        /// No TLS hello came in time, and routes depend on it.
+        HelloTimeout = "hello_timeout",
+        /// It did not begin with a TLS hello.
+        NotTls = "not_tls",
+        /// No route matches.
+        NoRoute = "no_route",
         /// No backend could take it.
         NoBackend = "no_backend",
         /// Connecting to backends failed.
@@ -146,5 +152,33 @@ closed_set! {
         Drained = "drained",
         /// The proxy was shutting down.
         Shutdown = "shutdown",
+    }
+}
+
+closed_set! {
+    /// Why a PROXY protocol header was refused, and its connection closed.
+    BadProxyHeader {
+        /// From a source that may not send one.
+        Untrusted = "untrusted",
+        /// There was none where one is required.
+        Missing = "missing",
+        /// It did not arrive in time.
+        Late = "late",
+        /// A line out of grammar, or too long.
+        Line = "line",
+        /// A version other than 1 and 2.
+        Version = "version",
+        /// A command other than PROXY and LOCAL.
+        Command = "command",
+        /// Neither TCP over IPv4 or IPv6, nor a unix stream, nor unspecified.
+        Family = "family",
+        /// Addresses or ports malformed or cut off.
+        Address = "address",
+        /// A field cut off, empty, too long or repeated.
+        Field = "field",
+        /// The checksum does not hold.
+        Checksum = "checksum",
+        /// Longer than is read.
+        TooLong = "too_long",
     }
 }

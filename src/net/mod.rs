@@ -7,11 +7,13 @@
 
 mod alarm;
 mod buffer;
+pub mod client_hello;
 mod descriptor;
 mod fault;
 mod listen;
 mod listening;
 mod pipe;
+pub mod proxy_protocol;
 mod relay;
 mod stream;
 mod timer;

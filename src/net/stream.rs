@@ -10,6 +10,7 @@
 //! thread may be cancelled, and pay for it each time.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
-    SocketFlags, SocketType, connect, recv, send, sendmsg, shutdown, socket_with, sockopt,
+    SocketFlags, SocketType, connect, getsockname, recv, send, sendmsg, shutdown, socket_with,
+    sockopt,
 };
 use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
@@ -109,6 +111,47 @@ impl Stream {
                 matches!(recv(&self.0, &mut [0], RecvFlags::empty()), Err(Errno::AGAIN))
             }
         }
+    }
+
+    /// Looks at what has arrived and leaves it there, until `judge` makes something of it.
+    ///
+    /// # Errors
+    /// What the system says of the connection; `UnexpectedEof` if it ended without a byte.
+    pub fn poll_peek<T>(
+        &self,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+        mut judge: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Poll<io::Result<T>> {
+        let call = |fd: BorrowedFd<'_>| match recv(fd, &mut *room, RecvFlags::PEEK)? {
+            (0, _) => Ok(None),
+            // To wait for more is to wait for the next arrival: what lies there is known.
+            (n, _) => judge(&room[..n]).ok_or(Errno::AGAIN).map(Some),
+        };
+        let judged = ready!(self.poll_io(cx, AsyncFd::poll_read_ready, call, |_| false))?;
+        Poll::Ready(judged.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    /// Drops as many bytes, which must have arrived.
+    ///
+    /// # Errors
+    /// What the system says of the connection.
+    pub fn discard(&self, mut n: usize) -> io::Result<()> {
+        let mut bytes = [0; 2048];
+        while n > 0 {
+            let most = n.min(bytes.len());
+            match uninterrupted(|| recv(&self.0, &mut bytes[..most], RecvFlags::empty()))? {
+                (0, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                (read, _) => n -= read,
+            }
+        }
+        Ok(())
+    }
+
+    /// The address its peer connected to, or it connected from; `None` for a unix socket.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        getsockname(&self.0).ok().and_then(|address| SocketAddr::try_from(address).ok())
     }
 
     /// Makes the next close a reset, so that the peer cannot take what it got for the whole.

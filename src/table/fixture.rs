@@ -89,6 +89,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         idle_connections: 256,
         on_down: OnDown::Keep,
         queue: Queue { length: 0, timeout: Duration::ZERO },
+        proxy_protocol: None,
     }
 }
 
@@ -125,6 +126,7 @@ pub(crate) fn listener(name: &str, routes: Vec<Route>) -> Listener {
         name: Arc::from(name),
         bind: vec![([127, 0, 0, 1], 0).into()],
         protocol: Protocol::Http,
+        proxy_protocol: None,
         trusted_proxies: vec![],
         access_log: None,
         timeouts: ListenerTimeouts { head: second, idle: second },

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::hosts::Hosts;
+use super::route::host_matches;
 use super::{Headers, RequestView, Route, Split};
 use crate::config;
 use crate::live;
+use crate::net::client_hello::ClientHello;
 
 /// Where connections go that are forwarded as bytes.
 #[derive(Debug)]
@@ -14,6 +16,20 @@ pub struct Forward {
     pub policy: config::Forward,
     /// The pools.
     pub split: Split,
+}
+
+impl Forward {
+    fn matches(&self, hello: Option<&ClientHello>) -> bool {
+        let config::HelloMatch { names, nameless, alpn } = &self.policy.matches;
+        let Some(hello) = hello else { return self.policy.matches.is_everything() };
+        let by_name = match &hello.server_name {
+            Some(name) => names.iter().any(|pattern| host_matches(pattern, name)),
+            None => *nameless,
+        };
+        let offered = |wanted: &Arc<str>| hello.alpn.iter().any(|one| **one == *wanted.as_bytes());
+        (by_name || (names.is_empty() && !nameless))
+            && (alpn.is_empty() || alpn.iter().any(offered))
+    }
 }
 
 /// A listener.
@@ -40,6 +56,12 @@ impl Listener {
     ) -> Self {
         let hosts = Hosts::new(&routes);
         Self { settings, sockets, routes, forwards, hosts }
+    }
+
+    /// The first forward that matches what the client's TLS hello asks for, if there was one.
+    #[must_use]
+    pub fn forward(&self, hello: Option<&ClientHello>) -> Option<&Arc<Forward>> {
+        self.forwards.iter().find(|forward| forward.matches(hello))
     }
 
     /// The first route that matches the request.

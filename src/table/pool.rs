@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
-use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts};
+use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts, ProxyVersion};
 use crate::live::{self, PoolId};
 use crate::model::PoolPlan;
 
@@ -31,6 +31,8 @@ pub struct Pool {
     pub on_down: OnDown,
     /// How many connections may wait for a free place, and how long.
     pub queue: config::Queue,
+    /// In which form backends are told who the client is.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// Those that wait.
     pub waiting: Arc<live::Queue>,
     /// What requests are answered with when nothing can take them; `None` = they are refused.

@@ -113,7 +113,8 @@ impl Route {
     }
 }
 
-fn host_matches(pattern: &HostMatch, host: &str) -> bool {
+/// Is this name, in lower case, one of the pattern's?
+pub(super) fn host_matches(pattern: &HostMatch, host: &str) -> bool {
     match pattern {
         HostMatch::Exact(name) => **name == *host,
         HostMatch::Wildcard(suffix) => host.len() > suffix.len() && host.ends_with(&**suffix),

@@ -17,6 +17,7 @@ use crate::live;
 use crate::net::{Listening, Stream, is_lack};
 use crate::table::{Listener, Table};
 
+use super::introduction::{Arrival, introduce};
 use super::{Plane, Worker};
 
 /// How long accepting pauses when the process lacks a resource or the listener is full.
@@ -46,6 +47,18 @@ struct Current {
     listener: Arc<Listener>,
     /// Which of the listener's addresses this is.
     socket: usize,
+}
+
+/// A connection that is open and not served yet.
+pub(super) struct Entered {
+    acceptor: Rc<Acceptor>,
+    worker: Rc<Worker>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.acceptor.closed(&self.worker);
+    }
 }
 
 impl Acceptor {
@@ -86,6 +99,13 @@ impl Acceptor {
         worker.open.set(worker.open.get() + 1);
         self.live.opened();
         self.live.worker(worker.index).accepted.add(1);
+    }
+
+    /// Counts a connection as open that nobody serves yet, until what is returned is dropped.
+    pub(super) fn enter(self: &Rc<Self>, worker: &Rc<Worker>) -> Entered {
+        worker.open.set(worker.open.get() + 1);
+        self.live.opened();
+        Entered { acceptor: Rc::clone(self), worker: Rc::clone(worker) }
     }
 
     /// Counts a client's connection out.
@@ -155,19 +175,25 @@ impl Acceptor {
     /// Has the connection served by what the listener speaks now: a reload may have changed that.
     fn serve(
         self: &Rc<Self>,
-        worker: &Worker,
+        worker: &Rc<Worker>,
         planes: &[Rc<dyn Plane>],
         stream: Stream,
         peer: SocketAddr,
     ) {
-        let plane = worker.with_table(|table, _| {
+        let (plane, terms) = worker.with_table(|table, _| {
             self.with_listener(table, |listener, _| {
-                planes.iter().find(|plane| plane.serves(&listener.settings))
+                let plane = planes.iter().find(|plane| plane.serves(&listener.settings));
+                (plane, listener.settings.proxy_protocol.clone())
             })
         });
-        if let Some(plane) = plane {
-            plane.serve(self, stream, peer);
-        }
+        let Some(plane) = plane else { return };
+        let Some(terms) = terms else {
+            return plane.serve(self, Arrival { stream, client: peer, told: None });
+        };
+        let (plane, acceptor) = (Rc::clone(plane), Rc::clone(self));
+        let serve = move |arrival| plane.serve(&acceptor, arrival);
+        let (worker, acceptor) = (Rc::clone(worker), Rc::clone(self));
+        tokio::task::spawn_local(introduce(worker, acceptor, stream, peer, terms, serve));
     }
 
     async fn accept(
@@ -193,7 +219,7 @@ impl Acceptor {
     async fn last_call(
         self: &Rc<Self>,
         socket: &Listening,
-        worker: &Worker,
+        worker: &Rc<Worker>,
         planes: &[Rc<dyn Plane>],
     ) {
         let accepting = async {

@@ -6,12 +6,14 @@
 //! composition root says which planes there are.
 
 mod accept;
+mod introduction;
 mod plane;
 mod run;
 mod state;
 mod steward;
 
 pub use accept::Acceptor;
+pub use introduction::Arrival;
 pub use plane::Plane;
 pub use run::{Settings, Shutdown, UPKEEP, run};
 pub use state::Worker;

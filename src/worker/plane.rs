@@ -1,17 +1,15 @@
 //! What a worker does with the connections of a listener: the seam between listening and serving.
 
 use std::fmt::Debug;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::Listener;
 use crate::live::{self, Drain};
-use crate::net::Stream;
 use crate::table::Table;
 
-use super::Acceptor;
+use super::{Acceptor, Arrival};
 
 /// One way to serve connections, on one worker.
 pub trait Plane: Debug {
@@ -19,7 +17,7 @@ pub trait Plane: Debug {
     fn serves(&self, listener: &Listener) -> bool;
 
     /// Serves a connection, on a task of its own.
-    fn serve(&self, acceptor: &Rc<Acceptor>, stream: Stream, peer: SocketAddr);
+    fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival);
 
     /// Looks at a new table, for what no request would do.
     fn follow(&self, table: &Table);

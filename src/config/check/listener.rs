@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::defaults::{Inherited, LIMITS, LISTENER_TIMEOUTS};
-use super::{PATH, Pools, action, name, route, tcp};
+use super::{PATH, Pools, action, name, proxy_protocol, route, tcp};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
@@ -27,6 +27,11 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("protocol", PROTOCOL, "What is spoken; default `http`."),
         key(
+            "proxy_protocol",
+            proxy_protocol::INBOUND,
+            "Whether proxies in front say who the client is; default `off`.",
+        ),
+        key(
             "trusted_proxies",
             Kind::OneOrMany(&Kind::Text(NET)),
             "Peers whose forwarding headers are believed; default none.",
@@ -42,8 +47,9 @@ pub(super) static SHAPE: Shape = Shape {
         key("routes", Kind::List(&Kind::Shape(&route::SHAPE)), "The first match wins; none = 404."),
         key("pool", Kind::Text("a pool's name"), "What no route matches goes to this pool."),
         key("retries", Kind::Shape(&tcp::RETRIES), "Of a `tcp` listener's connections."),
+        key("client_hello", Kind::Shape(&tcp::HELLO), "Of a `tcp` listener's connections."),
     ],
-    later: &["tls", "proxy_protocol", "rate_limit", "allow", "deny", "http2"],
+    later: &["tls", "rate_limit", "allow", "deny", "http2"],
 };
 
 const PROTOCOL: Kind = Kind::Words { now: &["http", "tcp"], later: &["udp"] };
@@ -69,7 +75,8 @@ static PATHS: Shape = Shape {
 const SLASHES: Kind = Kind::Words { now: &["keep", "reject", "decode"], later: &[] };
 
 const BIND: &str = "an IP address with port such as 0.0.0.0:8080 or [::]:8080";
-const NET: &str = "a network such as 10.0.0.0/8, or an address";
+/// What is expected of a network.
+pub(super) const NET: &str = "a network such as 10.0.0.0/8, or an address";
 const LOG_PATH: &str = "`stdout`, or a path";
 
 /// Reads one listener.
@@ -97,6 +104,7 @@ pub(super) fn check(
         name,
         bind: binds(&fields, "bind"),
         protocol,
+        proxy_protocol: proxy_protocol::inbound(&fields),
         trusted_proxies: trusted.iter().filter_map(network).collect(),
         access_log: access_log(&fields),
         timeouts: inherited.listener,
@@ -138,7 +146,8 @@ fn bind(cursor: &Cursor<'_>) -> Option<SocketAddr> {
     None
 }
 
-fn network(cursor: &Cursor<'_>) -> Option<IpNet> {
+/// Reads a network.
+pub(super) fn network(cursor: &Cursor<'_>) -> Option<IpNet> {
     let text = cursor.text(NET)?;
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(IpNet::from(address));

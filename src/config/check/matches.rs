@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::tcp::refuse;
 use super::{header, name, regex};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, Shape, key};
-use crate::config::{HeaderCondition, HeaderMatch, HostMatch, Match, PathMatch};
+use crate::config::{HeaderCondition, HeaderMatch, HelloMatch, HostMatch, Match, PathMatch};
 
 /// `match`.
 pub(super) static SHAPE: Shape = Shape {
@@ -21,8 +22,10 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("methods", Kind::OneOrMany(&Kind::Text(METHOD)), "One of these methods."),
         key("headers", HEADERS, "All of these headers."),
+        key("sni", Kind::OneOrMany(&Kind::Text(SNI)), "Of a `tcp` listener: one of these names."),
+        key("alpn", Kind::OneOrMany(&Kind::Text(ALPN)), "Of a `tcp` listener: one of these."),
     ],
-    later: &["query", "client", "sni"],
+    later: &["query", "client"],
 };
 
 static PATHS: Shape = Shape {
@@ -55,8 +58,45 @@ const HOST: &str = "a hostname such as api.example.com or *.example.com";
 const PATH: &str = "a path such as /v1/users";
 const METHOD: &str = "a method such as GET";
 
+const SNI: &str = "a server name such as db.example.com or *.example.com, or none";
+const ALPN: &str = "a protocol such as h2";
+
+/// Keys that only HTTP gives a meaning.
+const HTTP_ONLY: [&str; 4] = ["host", "path", "methods", "headers"];
+/// Keys that only a TLS hello gives a meaning.
+const HELLO_ONLY: [&str; 2] = ["sni", "alpn"];
+
+/// Reads the `match` mapping of a route of a `tcp` listener.
+pub(super) fn hello(fields: &Fields<'_>) -> HelloMatch {
+    refuse(Some(fields), &HTTP_ONLY, "http");
+    let names = fields.list("sni").unwrap_or_default();
+    let protocols = fields.list("alpn").unwrap_or_default();
+    for (key, cursors) in [("sni", &names), ("alpn", &protocols)] {
+        if let (Some(cursor), true) = (fields.get(key), cursors.is_empty()) {
+            cursor.problem("the list is empty, so nothing would match (remove it)");
+        }
+    }
+    let protocol = |cursor: &Cursor<'_>| {
+        let text = cursor.text(ALPN)?;
+        let fits =
+            !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic());
+        if !fits {
+            cursor.mismatch(ALPN);
+        }
+        fits.then(|| Arc::from(text))
+    };
+    let (nameless, names): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|cursor| cursor.is_word("none"));
+    HelloMatch {
+        names: names.iter().filter_map(host).collect(),
+        nameless: !nameless.is_empty(),
+        alpn: protocols.iter().filter_map(protocol).collect(),
+    }
+}
+
 /// Reads a `match` mapping.
 pub(super) fn check(fields: &Fields<'_>) -> Match {
+    refuse(Some(fields), &HELLO_ONLY, "tcp");
     let hosts = fields.list("host").unwrap_or_default();
     let methods = fields.list("methods").unwrap_or_default();
     let headers = fields.entries("headers").unwrap_or_default();

@@ -16,6 +16,7 @@ mod listener;
 mod matches;
 mod name;
 mod pool;
+mod proxy_protocol;
 mod regex;
 mod restoration;
 mod route;
@@ -132,7 +133,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
         named_pools.iter().filter_map(|named| pool::check(named, &inherited)).collect();
     let listeners = listeners(&fields, &inherited, &names);
     warn_unused(&named_pools, &names);
-    limits_hold(&named_pools, &pools, &listeners);
+    forwarding_only(&named_pools, &pools, &listeners);
 
     let admin = admin::check(fields.fields("admin").as_ref());
     unique_binds(&fields, &listeners, &admin.bind);
@@ -180,12 +181,13 @@ fn warn_unused(named: &[Named<'_>], pools: &Pools<'_>) {
     }
 }
 
-/// HTTP keeps connections to backends and shares them among requests: a limit on them is not kept
-/// there yet, so none may be promised.
-fn limits_hold(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>, Listener)]) {
-    let limited = |pool: &Pool| {
+/// HTTP keeps connections to backends and shares them among requests: neither is a limit on them
+/// kept there yet, nor could one client's address be told on them, so nothing may be promised.
+fn forwarding_only(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>, Listener)]) {
+    let forwards = |pool: &Pool| {
         let zones = pool.regions.iter().flat_map(|region| &region.zones);
-        zones.flat_map(|zone| &zone.backends).any(|backend| backend.max_connections.is_some())
+        let mut backends = zones.flat_map(|zone| &zone.backends);
+        pool.proxy_protocol.is_some() || backends.any(|backend| backend.max_connections.is_some())
     };
     let routes = listeners.iter().flat_map(|(_, listener)| &listener.routes);
     let mut told = vec![false; named.len()];
@@ -195,11 +197,11 @@ fn limits_hold(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>, Lis
             let (Some(named), Some(told)) = (named.get(index), told.get_mut(index)) else {
                 continue;
             };
-            if pools.iter().any(|pool| *pool.name == *named.name && limited(pool)) && !*told {
+            if pools.iter().any(|pool| *pool.name == *named.name && forwards(pool)) && !*told {
                 *told = true;
                 named.problem(
-                    "`max_connections` is kept for `tcp` listeners only, and a route of an `http` \
-                     listener leads here (give each a pool of its own)",
+                    "`max_connections` and `proxy_protocol` are for `tcp` listeners only, and a \
+                     route of an `http` listener leads here (give each a pool of its own)",
                 );
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::defaults::{Inherited, POOL_TIMEOUTS};
-use super::{backend, failover, header, health, name, restoration};
+use super::{backend, failover, header, health, name, proxy_protocol, restoration};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
@@ -50,6 +50,11 @@ pub(super) static SHAPE: Shape = Shape {
             "Of each of its backends at once; only for `tcp` listeners; default no limit.",
         ),
         key("queue", Kind::Shape(&QUEUE), "Where connections wait for a free place."),
+        key(
+            "proxy_protocol",
+            proxy_protocol::OUTBOUND,
+            "How backends are told who the client is, on `tcp` listeners; default `off`.",
+        ),
     ],
     later: &[
         "tls",
@@ -60,7 +65,6 @@ pub(super) static SHAPE: Shape = Shape {
         "retries",
         "capacity",
         "priority",
-        "proxy_protocol",
         "discovery",
     ],
 };
@@ -186,6 +190,7 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
             _ => OnDown::Keep,
         },
         queue: queue(fields.fields("queue").as_ref()),
+        proxy_protocol: proxy_protocol::outbound(&fields),
     })
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Pools, action, route};
-use crate::config::read::Fields;
-use crate::config::shape::{Kind, Shape, key};
-use crate::config::{Forward, Tcp, TcpTimeouts, defaults};
+use super::{Pools, action, matches, name, route};
+use crate::config::read::{Cursor, Fields};
+use crate::config::shape::{Kind, Shape, TIMEOUT, key};
+use crate::config::{
+    Action, Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts, defaults,
+};
 
 /// `retries` of a listener.
 pub(super) static RETRIES: Shape = Shape {
@@ -15,14 +17,40 @@ pub(super) static RETRIES: Shape = Shape {
     later: &[],
 };
 
+/// `client_hello` of a listener.
+pub(super) static HELLO: Shape = Shape {
+    name: "client_hello",
+    about: "How the TLS hello is read, where a route of a `tcp` listener asks for `sni` or `alpn`.",
+    keys: &[
+        key("timeout", TIMEOUT, "How long it may take to arrive; default `5s`."),
+        key("otherwise", OTHERWISE, "What does not begin with one is closed (default), or served."),
+    ],
+    later: &[],
+};
+
+const OTHERWISE: Kind = Kind::Words { now: &["close", "default"], later: &[] };
+
 /// Keys of a listener that only HTTP gives a meaning.
-const HTTP_ONLY: [&str; 3] = ["trusted_proxies", "paths", "routes"];
+const HTTP_ONLY: [&str; 2] = ["trusted_proxies", "paths"];
+/// Likewise within a route.
+const HTTP_ROUTE: [&str; 10] = [
+    "redirect",
+    "respond",
+    "rewrite",
+    "raw_path",
+    "request_headers",
+    "response_headers",
+    "timeouts",
+    "limits",
+    "retries",
+    "upgrades",
+];
 /// Likewise within `timeouts`.
 const HTTP_TIMEOUTS: [&str; 4] = ["head", "first_byte", "body_idle", "total"];
 /// Likewise within `limits`.
 const HTTP_LIMITS: [&str; 3] = ["head_bytes", "headers", "body_bytes"];
 /// Keys of a listener that only forwarding gives a meaning.
-const TCP_ONLY: [&str; 1] = ["retries"];
+const TCP_ONLY: [&str; 2] = ["retries", "client_hello"];
 /// Likewise within `timeouts`.
 const TCP_TIMEOUTS: [&str; 2] = ["lifetime", "connect_total"];
 
@@ -36,6 +64,7 @@ pub(super) fn check(fields: &Fields<'_>, pools: &Pools<'_>) -> Tcp {
     Tcp {
         timeouts: deadlines(timeouts.as_ref()),
         attempts: attempts.unwrap_or(defaults::ATTEMPTS),
+        hello: hello(fields.fields("client_hello").as_ref()),
         forwards: forwards(fields, pools),
     }
 }
@@ -46,7 +75,8 @@ pub(super) fn refuse_in_http(fields: &Fields<'_>) {
     refuse(fields.fields("timeouts").as_ref(), &TCP_TIMEOUTS, "tcp");
 }
 
-fn refuse(fields: Option<&Fields<'_>>, keys: &[&str], protocol: &str) {
+/// Refuses keys that only another protocol gives a meaning.
+pub(super) fn refuse(fields: Option<&Fields<'_>>, keys: &[&str], protocol: &str) {
     let Some(fields) = fields else { return };
     for (key, cursor) in keys.iter().filter_map(|key| Some((key, fields.get(key)?))) {
         cursor.problem(format!("`{key}` is for listeners of `protocol: {protocol}` (remove it)"));
@@ -66,13 +96,54 @@ fn deadlines(fields: Option<&Fields<'_>>) -> TcpTimeouts {
     }
 }
 
-fn forwards(fields: &Fields<'_>, pools: &Pools<'_>) -> Vec<Forward> {
-    let Some(cursor) = fields.get("pool") else {
-        fields.cursor().problem("the listener leads nowhere (expected `pool`)");
-        return Vec::new();
+fn hello(fields: Option<&Fields<'_>>) -> HelloTerms {
+    let timeout = fields.and_then(|fields| fields.duration("timeout"));
+    let otherwise = match fields.and_then(|fields| fields.word("otherwise")) {
+        Some("default") => Otherwise::Default,
+        _ => Otherwise::Close,
     };
-    let pool = action::pool(&cursor, pools);
-    pool.map(|pool| Forward { name: route::auto_name(0), pools: vec![(pool, 1)] })
-        .into_iter()
-        .collect()
+    HelloTerms { timeout: timeout.unwrap_or(defaults::HELLO_TIMEOUT), otherwise }
+}
+
+fn forwards(fields: &Fields<'_>, pools: &Pools<'_>) -> Vec<Forward> {
+    let cursors = fields.list("routes").unwrap_or_default();
+    let mut forwards: Vec<Forward> = Vec::with_capacity(cursors.len() + 1);
+    let mut everything: Option<u32> = None;
+    for (i, cursor) in cursors.iter().enumerate() {
+        if let Some(line) = everything {
+            cursor.warning(format!("never reached: the route in line {line} matches everything"));
+        }
+        let Some(forward) = forward(cursor, i, pools) else { continue };
+        if forwards.iter().any(|other| other.name == forward.name) {
+            cursor.problem(format!("the name `{}` stands twice in this listener", forward.name));
+        }
+        if forward.matches.is_everything() {
+            everything.get_or_insert(cursor.line());
+        }
+        forwards.push(forward);
+    }
+    if let Some(cursor) = fields.get("pool") {
+        if let Some(line) = everything {
+            cursor.warning(format!("never used: the route in line {line} matches everything"));
+        }
+        let (name, matches) = (route::auto_name(forwards.len()), HelloMatch::default());
+        let pool = action::pool(&cursor, pools);
+        forwards.extend(pool.map(|pool| Forward { name, matches, pools: vec![(pool, 1)] }));
+    } else if cursors.is_empty() {
+        fields.cursor().problem("the listener leads nowhere (expected `routes` or `pool`)");
+    }
+    forwards
+}
+
+fn forward(cursor: &Cursor<'_>, index: usize, pools: &Pools<'_>) -> Option<Forward> {
+    let fields = cursor.fields(&route::SHAPE)?;
+    refuse(Some(&fields), &HTTP_ROUTE, "http");
+    let name = fields.get("name").and_then(|cursor| name::of_value(&cursor));
+    let matches = fields.fields("match").map(|fields| matches::hello(&fields)).unwrap_or_default();
+    let pools = match action::check(&fields, pools)? {
+        Action::Pools(split) => split,
+        // Refused above.
+        _ => return None,
+    };
+    Some(Forward { name: name.unwrap_or_else(|| route::auto_name(index)), matches, pools })
 }

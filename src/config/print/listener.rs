@@ -2,8 +2,12 @@
 
 use super::route;
 use super::yaml::{Tree, list, map, text, word};
+use crate::config::check::auto_name;
 use crate::config::value;
-use crate::config::{AccessLog, Config, EscapedSlash, Listener, LogPath, Protocol, Tcp};
+use crate::config::{
+    AccessLog, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath, Otherwise, Protocol,
+    ProxyHeaders, Tcp,
+};
 
 /// A listener with every default.
 pub(super) fn tree(config: &Config, listener: &Listener) -> Tree {
@@ -19,6 +23,7 @@ fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
     let common = [
         ("bind", list(&listener.bind, text)),
         ("protocol", word("tcp")),
+        ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("access_log", access_log(listener.access_log.as_ref())),
         (
             "timeouts",
@@ -31,9 +36,31 @@ fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
         ("limits", map([("connections", word(listener.limits.connections))])),
         ("retries", map([("attempts", word(options.attempts))])),
     ];
-    let pools = options.forwards.iter().flat_map(|forward| &forward.pools);
-    let pool = pools.map(|(index, _)| ("pool", text(&config.pools[*index].name)));
-    map(common.into_iter().chain(pool))
+    let otherwise = match options.hello.otherwise {
+        Otherwise::Close => "close",
+        Otherwise::Default => "default",
+    };
+    let hello = map([
+        ("timeout", word(value::duration(options.hello.timeout))),
+        ("otherwise", word(otherwise)),
+    ]);
+    let forwards = options.forwards.iter().enumerate();
+    let routes = list(forwards, |(i, forward)| forward_tree(config, i, forward));
+    map(common.into_iter().chain([("client_hello", hello), ("routes", routes)]))
+}
+
+fn forward_tree(config: &Config, index: usize, forward: &Forward) -> Tree {
+    let name = (forward.name != auto_name(index)).then(|| ("name", text(&forward.name)));
+    let HelloMatch { names, nameless, alpn } = &forward.matches;
+    let named = names.iter().map(route::host).chain(nameless.then(|| word("none")));
+    let sni = (!names.is_empty() || *nameless).then(|| ("sni", Tree::List(named.collect())));
+    let alpn = (!alpn.is_empty()).then(|| ("alpn", list(alpn, text)));
+    let matches =
+        (!forward.matches.is_everything()).then(|| ("match", map(sni.into_iter().chain(alpn))));
+    let pools = forward.pools.iter();
+    let pools = pools.map(|(index, weight)| (config.pools[*index].name.to_string(), word(weight)));
+    let pools = ("pools", Tree::Map(pools.collect()));
+    map(name.into_iter().chain(matches).chain([pools]))
 }
 
 fn http(config: &Config, listener: &Listener) -> Tree {
@@ -42,6 +69,7 @@ fn http(config: &Config, listener: &Listener) -> Tree {
     map([
         ("bind", list(&listener.bind, text)),
         ("protocol", word("http")),
+        ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("trusted_proxies", list(&listener.trusted_proxies, text)),
         ("access_log", access_log(listener.access_log.as_ref())),
         (
@@ -68,6 +96,15 @@ fn http(config: &Config, listener: &Listener) -> Tree {
             ]),
         ),
         ("routes", list(routes, |(i, route)| route::tree(config, i, route))),
+    ])
+}
+
+fn proxy_protocol(terms: Option<&ProxyHeaders>) -> Tree {
+    let Some(terms) = terms else { return word("off") };
+    map([
+        ("mode", word(if terms.required { "required" } else { "optional" })),
+        ("from", list(&terms.from, text)),
+        ("timeout", word(value::duration(terms.timeout))),
     ])
 }
 

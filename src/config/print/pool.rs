@@ -3,6 +3,7 @@
 use super::failover;
 use super::health;
 use super::yaml::{Tree, list, map, text, word};
+use crate::config::ProxyVersion;
 use crate::config::value;
 use crate::config::{Algorithm, Backend, HashKey, Pool, Region, Zone};
 
@@ -42,6 +43,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
                 ("timeout", word(value::duration(pool.queue.timeout))),
             ]),
         ),
+        ("proxy_protocol", word(pool.proxy_protocol.map_or("off", ProxyVersion::name))),
     ])
 }
 

@@ -62,7 +62,8 @@ fn matches(matches: &Match) -> Option<Tree> {
     (!keys.is_empty()).then(|| map(keys))
 }
 
-fn host(host: &HostMatch) -> Tree {
+/// A pattern of names.
+pub(super) fn host(host: &HostMatch) -> Tree {
     match host {
         HostMatch::Exact(name) => text(name),
         HostMatch::Wildcard(suffix) => text(format!("*{suffix}")),

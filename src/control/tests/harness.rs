@@ -169,6 +169,7 @@ pub(super) fn listener(name: &str, bind: &str) -> Listener {
         name: name.into(),
         bind: vec![bind.parse().unwrap()],
         protocol: Protocol::Http,
+        proxy_protocol: None,
         trusted_proxies: Vec::new(),
         access_log: None,
         timeouts: ListenerTimeouts { head: second, idle: second },

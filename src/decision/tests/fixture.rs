@@ -50,6 +50,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         idle_connections: 1,
         on_down: OnDown::Keep,
         queue: Queue { length: 0, timeout: Duration::ZERO },
+        proxy_protocol: None,
     }
 }
 

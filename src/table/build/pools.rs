@@ -61,6 +61,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         idle_connections: settings.idle_connections,
         on_down: settings.on_down,
         queue: settings.queue,
+        proxy_protocol: settings.proxy_protocol,
         waiting: inputs.live.queue(&settings.name),
         when_down: when_down(settings),
         shed,
@@ -79,6 +80,7 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.idle_connections == settings.idle_connections
         && before.on_down == settings.on_down
         && before.queue == settings.queue
+        && before.proxy_protocol == settings.proxy_protocol
         && before.when_down == when_down(settings)
 }
 

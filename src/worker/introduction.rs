@@ -1,0 +1,113 @@
+//! Who the client is, where a proxy in front says so before the client's first byte.
+//!
+//! The header is looked at where it lies, in the kernel, and taken out only once it is whole: what
+//! follows it stays there, and whoever serves the connection finds it as if there had been no
+//! header. A source that may not send one and does, or sends what is none, is closed at once: to
+//! serve it would be to believe it.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use crate::config::ProxyHeaders;
+use crate::model::BadProxyHeader;
+use crate::net::Stream;
+use crate::net::proxy_protocol::{HEADER_BYTES, Read, Told, read};
+
+use super::{Acceptor, Worker};
+
+/// A connection to be served.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The connection; nothing was read from it but a PROXY protocol header.
+    pub stream: Stream,
+    /// The client: the connection's peer, or who a proxy in front says it is.
+    pub client: SocketAddr,
+    /// What a proxy in front said.
+    pub told: Option<Box<Told>>,
+}
+
+/// Why there is no arrival.
+enum Unserved {
+    Refused(BadProxyHeader),
+    /// The client left, or broke off.
+    Gone,
+}
+
+/// Waits for the header, if one may come, and hands the connection on; else closes it.
+pub(super) async fn introduce(
+    worker: Rc<Worker>,
+    acceptor: Rc<Acceptor>,
+    stream: Stream,
+    peer: SocketAddr,
+    terms: ProxyHeaders,
+    serve: impl FnOnce(Arrival),
+) {
+    // It counts against the listener's limit while it waits.
+    let _entered = acceptor.enter(&worker);
+    match header(&worker, &stream, peer, &terms).await {
+        Ok(told) => {
+            let ends = told.as_ref().and_then(|told| told.ends);
+            let client = ends.map_or(peer, |ends| ends.client);
+            serve(Arrival { stream, client, told: told.map(Box::new) });
+        }
+        Err(Unserved::Gone) => {}
+        Err(Unserved::Refused(reason)) => {
+            worker.counters().bad_proxy_headers[reason as usize].add(1);
+            if worker.live.proxy_refusals.first(peer.ip(), (worker.clock)()) {
+                tracing::warn!(listener = %acceptor.live.name, source = %peer.ip(),
+                    reason = reason.name(), "a PROXY protocol header is refused");
+            }
+            stream.reset_on_close();
+        }
+    }
+}
+
+async fn header(
+    worker: &Worker,
+    stream: &Stream,
+    peer: SocketAddr,
+    terms: &ProxyHeaders,
+) -> Result<Option<Told>, Unserved> {
+    let ip = peer.ip().to_canonical();
+    let trusted = terms.from.iter().any(|net| net.contains(&ip));
+    if terms.required && !trusted {
+        return Err(Unserved::Refused(BadProxyHeader::Untrusted));
+    }
+    let timer = worker.timers.timer();
+    timer.set(terms.timeout);
+    let mut begun = false;
+    match timer.limit(look(stream, &mut begun)).await {
+        Some(Ok(Ok(Read::Header(length, told)))) if trusted => {
+            stream.discard(length).map_err(|_| Unserved::Gone)?;
+            Ok(Some(told))
+        }
+        Some(Ok(Ok(Read::Header(..)) | Err(_))) if !trusted => {
+            Err(Unserved::Refused(BadProxyHeader::Untrusted))
+        }
+        Some(Ok(Err(reason))) => Err(Unserved::Refused(reason)),
+        Some(Ok(Ok(_))) if terms.required => Err(Unserved::Refused(BadProxyHeader::Missing)),
+        Some(Err(_)) => Err(Unserved::Gone),
+        None if begun && !trusted => Err(Unserved::Refused(BadProxyHeader::Untrusted)),
+        None if begun || terms.required => Err(Unserved::Refused(BadProxyHeader::Late)),
+        // Whoever is silent for so long waits for the server's first word.
+        Some(Ok(Ok(_))) | None => Ok(None),
+    }
+}
+
+/// What the first bytes are, once that can be told; `begun` = so far they may become a header.
+async fn look(stream: &Stream, begun: &mut bool) -> io::Result<Result<Read, BadProxyHeader>> {
+    // Not part of the task's memory while it waits.
+    poll_fn(|cx| {
+        let mut bytes = [0; HEADER_BYTES];
+        stream.poll_peek(cx, &mut bytes, |seen| match read(seen) {
+            Ok(Read::Partial) => {
+                *begun = true;
+                None
+            }
+            told => Some(told),
+        })
+    })
+    .await
+}
