@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::CheckArgs;
 use super::failure::{Failure, note, print};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Pool};
 
 pub(super) fn execute(args: &CheckArgs) -> Result<(), Failure> {
     match &args.config {
@@ -22,7 +22,27 @@ fn check(path: &Path, all: bool) -> Result<(), Failure> {
         return print(&config::print(&loaded.config));
     }
     let (listeners, pools) = (loaded.config.listeners.len(), loaded.config.pools.len());
-    print(&format!("{}: ok, listeners: {listeners}, pools: {pools}\n", path.display()))
+    let probes: String = loaded.config.pools.iter().filter_map(probing).collect();
+    print(&format!("{}: ok, listeners: {listeners}, pools: {pools}\n{probes}", path.display()))
+}
+
+/// What a pool's probes cost and when they see a fault, as one line.
+fn probing(pool: &Pool) -> Option<String> {
+    let loads = config::probe_loads(pool);
+    let rate: f64 = loads.iter().map(|load| load.per_second).sum();
+    let each = loads.iter().map(|load| {
+        let (name, per_second) = (load.layer.name(), rounded(load.per_second));
+        format!("{name} {per_second}/s, down within {} ms", load.detection.as_millis())
+    });
+    let each: Vec<String> = each.collect();
+    let (name, rate) = (&pool.name, rounded(rate));
+    (!each.is_empty()).then(|| format!("pool {name}: {rate} probes/s ({})\n", each.join("; ")))
+}
+
+/// To the tenth, where there is one.
+fn rounded(number: f64) -> String {
+    let text = format!("{number:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -42,6 +62,20 @@ mod tests {
         let failure = execute(&args(&path)).unwrap_err();
         let Failure::Problems(report) = failure else { panic!("{failure:?}") };
         assert!(report.contains("f.yaml:3:"), "{report}");
+    }
+
+    #[test]
+    fn what_probing_costs_and_sees_is_told_by_pool() {
+        let text = "version: 1
+listeners: { web: { bind: 127.0.0.1:80, pool: site } }
+pools: { site: { backends: [ 10.0.0.1:80 ], health: { network: {}, business: { transaction: [ { get: / } ] } } } }
+";
+        let config = Config::parse(text, None).unwrap().config;
+        assert_eq!(
+            probing(&config.pools[0]).unwrap(),
+            "pool site: 10.2 probes/s (network 10/s, down within 270 ms; \
+             business 0.2/s, down within 10000 ms)\n"
+        );
     }
 
     #[test]

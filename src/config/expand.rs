@@ -4,13 +4,14 @@
 //! own. Everything that needs a pool's backends (the decision, the probes, the views) takes them
 //! from [`expand`], so that a backend has one name everywhere.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Backend, Pool, Target};
+use super::{Backend, HealthChecks, OwnHealth, Pool, ProbePlace, Target};
 use crate::model::{Address, Addresses, BackendKey};
 
 /// A backend with the place and the address it has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ResolvedBackend {
     /// Its region's name.
     pub region: Arc<str>,
@@ -27,6 +28,35 @@ pub struct ResolvedBackend {
     pub weight: u32,
     /// Takes traffic only while no other backend of the pool can.
     pub backup: bool,
+    /// How its health is judged, where that differs from its pool.
+    pub own_health: Option<Arc<OwnHealth>>,
+}
+
+impl ResolvedBackend {
+    /// What its health is judged by, as a backend of this pool.
+    #[must_use]
+    pub fn checks<'a>(&'a self, pool: &'a Pool) -> &'a HealthChecks {
+        self.own_health.as_ref().map_or(&pool.health, |own| &own.checks)
+    }
+
+    /// Where its probes connect.
+    #[must_use]
+    pub fn probe_address(&self) -> Address {
+        match (self.own_health.as_ref().and_then(|own| own.place.as_ref()), &self.address) {
+            (Some(ProbePlace::Address(address)), _) => address.clone(),
+            (Some(ProbePlace::Port(port)), Address::Inet(own)) => {
+                Address::Inet(SocketAddr::new(own.ip(), *port))
+            }
+            (Some(ProbePlace::Port(_)), Address::Unix(_)) | (None, _) => self.address.clone(),
+        }
+    }
+
+    /// What its probes call it where no layer says otherwise.
+    #[must_use]
+    pub fn probe_host(&self) -> &Arc<str> {
+        let own = self.own_health.as_ref().and_then(|own| own.host.as_ref());
+        own.unwrap_or(&self.authority)
+    }
 }
 
 /// The backends of a pool: regions, zones and backends in config order, addresses sorted.
@@ -49,6 +79,7 @@ pub fn expand(pool: &Pool, resolved: &Addresses) -> Vec<ResolvedBackend> {
                         authority: Arc::clone(&authority),
                         weight: backend.weight,
                         backup: backend.backup,
+                        own_health: backend.own_health.clone(),
                     });
                 }
             }
@@ -88,13 +119,19 @@ mod tests {
 
     use super::*;
     use crate::config::{
-        Algorithm, Drain, Failover, HealthChecks, OnDown, PoolTimeouts, Queue, Region, Restoration,
-        Zone,
+        Algorithm, Drain, Failover, OnDown, PoolTimeouts, Queue, Region, Restoration, Zone,
     };
     use crate::model::Resolution;
 
     fn backend(name: &str, target: Target) -> Backend {
-        Backend { name: name.into(), target, weight: 1, backup: false, max_connections: None }
+        Backend {
+            name: name.into(),
+            target,
+            weight: 1,
+            backup: false,
+            max_connections: None,
+            own_health: None,
+        }
     }
 
     fn pool(backends: Vec<Backend>) -> Pool {
@@ -135,6 +172,23 @@ mod tests {
             shown(&pool, &Addresses::default()),
             ["r/z site/a 10.0.0.1:80 10.0.0.1:80", "r/z site/b unix:/run/b.sock localhost"]
         );
+    }
+
+    #[test]
+    fn probes_connect_where_a_backend_says() {
+        let placed = |target, place| {
+            let own = OwnHealth { place, host: None, checks: HealthChecks::default() };
+            let backend = Backend { own_health: Some(Arc::new(own)), ..backend("a", target) };
+            let [resolved] = &expand(&pool(vec![backend]), &Addresses::default())[..] else {
+                panic!("one backend")
+            };
+            resolved.probe_address().to_string()
+        };
+        let inet = Target::Inet("[::1]:80".parse().unwrap());
+        let socket = Address::Unix(Path::new("/run/health.sock").into());
+        assert_eq!(placed(inet.clone(), None), "[::1]:80");
+        assert_eq!(placed(inet.clone(), Some(ProbePlace::Port(9000))), "[::1]:9000");
+        assert_eq!(placed(inet, Some(ProbePlace::Address(socket))), "unix:/run/health.sock");
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub struct HealthChecks {
     pub presumed_up: bool,
 }
 
+impl HealthChecks {
+    /// No layer is asked: a backend always counts as up.
+    #[must_use]
+    pub fn asks_nothing(&self) -> bool {
+        self.network.is_none()
+            && self.process.is_none()
+            && self.application.is_none()
+            && self.business.is_none()
+    }
+}
+
 /// How often a layer is asked, and how many answers in a row make a verdict.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cadence {

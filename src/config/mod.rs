@@ -13,8 +13,10 @@ mod failover;
 mod health;
 mod listener;
 mod load;
+mod own_health;
 mod pool;
 mod print;
+mod probing;
 mod problem;
 mod proxy_protocol;
 mod raw;
@@ -42,10 +44,12 @@ pub use listener::{
     Protocol,
 };
 pub use load::Loaded;
+pub use own_health::{OwnHealth, ProbePlace};
 pub use pool::{
     Algorithm, Backend, HashKey, OnDown, Pool, PoolTimeouts, Queue, Region, Target, Zone,
 };
 pub use print::print;
+pub use probing::{ProbeLoad, probe_loads};
 pub use problem::{Problem, Problems, nearest};
 pub use proxy_protocol::{ProxyHeaders, ProxyVersion};
 pub use route::{

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Capacity, Drain, Failover, HealthChecks, ProxyVersion, Restoration};
+use super::{Capacity, Drain, Failover, HealthChecks, OwnHealth, ProxyVersion, Restoration};
 
 /// A group of backends that serve the same thing.
 #[derive(Clone, Debug)]
@@ -133,7 +133,7 @@ pub struct Zone {
 }
 
 /// A backend as configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Backend {
     /// Unique in the pool; an unnamed backend is named by its address.
     pub name: Arc<str>,
@@ -145,6 +145,8 @@ pub struct Backend {
     pub backup: bool,
     /// Connections it has at once at most, all workers together.
     pub max_connections: Option<u32>,
+    /// How its health is judged, where that differs from its pool.
+    pub own_health: Option<Arc<OwnHealth>>,
 }
 
 /// Where a backend listens, as configured.

@@ -100,7 +100,7 @@ impl<'a> Known<'a> {
         now: Instant,
         changes: &mut Changes,
     ) -> BackendHealth {
-        let (pool, checks) = (&config.name, &config.health);
+        let (pool, checks) = (&config.name, backend.checks(config));
         let same_address = |member: &&&Member| member.backend.address == backend.address;
         let same = self.by_key.get(&backend.key).filter(same_address);
         let same = same.or_else(|| self.by_address.get(&(pool, &backend.address)));

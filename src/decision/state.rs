@@ -301,15 +301,14 @@ impl State {
     fn eject_outliers(&mut self, now: Instant, changes: &mut Vec<Change>) {
         for name in std::mem::take(&mut self.outliers) {
             let mut pools = self.config.pools.iter().zip(&mut self.pools);
-            let Some((pool, members)) = pools.find(|(pool, _)| pool.name == name) else { continue };
-            let Some(settings) = &pool.health.traffic else { continue };
+            let Some((_, members)) = pools.find(|(pool, _)| pool.name == name) else { continue };
             let takes_part = |member: &&mut Member| {
                 member.backend.weight > 0 && member.ordered.admin == Admin::Ready
             };
             let members: Vec<&mut Member> = members.iter_mut().filter(takes_part).collect();
             let (keys, mut health): (Vec<_>, Vec<_>) =
                 members.into_iter().map(|it| (it.backend.key.clone(), &mut it.health)).unzip();
-            for (at, change) in health::eject_outliers(&mut health, settings, now) {
+            for (at, change) in health::eject_outliers(&mut health, now) {
                 self.turned(&keys[at], Some(change), now, changes);
                 self.set_alarm(&keys[at]);
             }

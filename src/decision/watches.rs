@@ -1,11 +1,11 @@
 //! Which pools have a business failure in every zone: one alert instead of a failover each.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Member;
 use super::member::Changes;
-use crate::config::Pool;
+use crate::config::{Cadence, Pool};
 use crate::health::{CommonCause, Symptom, Turn, zone_shows};
 use crate::model::PoolName;
 
@@ -21,10 +21,10 @@ impl Watches {
         members: &mut [Member],
         now: Instant,
     ) -> Option<(Turn, Changes)> {
-        let cadence = pool.health.business.as_ref()?.cadence;
-        // So that all who are well again by then are up again, too.
-        let round = cadence.interval.mul_f64(1.0 + cadence.jitter);
-        let recovery = round.saturating_mul(cadence.rise) + cadence.timeout;
+        let recovery = members.iter().filter_map(|member| {
+            Some(recovery(&member.backend.checks(pool).business.as_ref()?.cadence))
+        });
+        let recovery = recovery.max()?;
         let mut watch = self.0.remove(&pool.name).unwrap_or_default();
         let same_zone = |a: &Member, b: &Member| {
             (&a.backend.region, &a.backend.zone) == (&b.backend.region, &b.backend.zone)
@@ -48,7 +48,8 @@ impl Watches {
     /// Forgets pools that are not there, or are not asked, any more.
     pub(super) fn retain(&mut self, pools: &[Pool]) {
         self.0.retain(|name, _| {
-            pools.iter().any(|pool| pool.name == *name && pool.health.business.is_some())
+            let mut pools = pools.iter().filter(|pool| pool.name == *name);
+            pools.any(|pool| pool.checks().any(|checks| checks.business.is_some()))
         });
     }
 
@@ -72,6 +73,12 @@ impl Watches {
         let due = |watch: &CommonCause| watch.due().is_some_and(|due| due <= now);
         self.0.iter().find(|(_, watch)| due(watch)).map(|(name, _)| name.clone())
     }
+}
+
+/// How long it takes at most until a backend that is well again is up again, too.
+fn recovery(cadence: &Cadence) -> Duration {
+    let round = cadence.interval.mul_f64(1.0 + cadence.jitter);
+    round.saturating_mul(cadence.rise) + cadence.timeout
 }
 
 fn excuse(members: &mut [Member], excused: bool, now: Instant) -> Changes {

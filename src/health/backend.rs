@@ -178,6 +178,11 @@ impl BackendHealth {
         judged.is_some_and(|(own, settings)| is_bad(own, Tally::default(), settings))
     }
 
+    /// What its answers are judged by, if they are.
+    pub(super) fn traffic_check(&self) -> Option<&TrafficCheck> {
+        self.traffic.as_ref()
+    }
+
     /// Ejects it for how it answers.
     pub(super) fn eject(&mut self, now: Instant) -> Option<Change> {
         let own = self.tally(now)?;

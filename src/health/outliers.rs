@@ -13,12 +13,9 @@ use crate::model::Health;
 
 /// Ejects outliers among the backends that take part in a pool's traffic; returns the place and
 /// the change of each.
-pub fn eject_outliers(
-    pool: &mut [&mut BackendHealth],
-    settings: &TrafficCheck,
-    now: Instant,
-) -> Vec<(usize, Change)> {
-    let most = ((pool.len() as f64 * settings.max_ejected) as usize).max(1);
+pub fn eject_outliers(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usize, Change)> {
+    let backends = pool.len() as f64;
+    let most = |settings: &TrafficCheck| ((backends * settings.max_ejected) as usize).max(1);
     let mut out = pool.iter().filter(|health| health.is_ejected()).count();
     let mut serving = pool.iter().filter(|health| serves(health)).count();
     let mut tallies: Vec<(usize, Tally)> =
@@ -32,11 +29,12 @@ pub fn eject_outliers(
     tallies.iter().for_each(|(_, tally)| all.add(*tally));
     let mut changes = Vec::new();
     for (at, own) in tallies {
-        if out >= most || serving < 2 {
+        if serving < 2 {
             break;
         }
         let rest = all.without(own);
-        if !is_bad(own, rest, settings) || !serves(pool[at]) {
+        let Some(settings) = pool[at].traffic_check() else { continue };
+        if out >= most(settings) || !is_bad(own, rest, settings) || !serves(pool[at]) {
             continue;
         }
         if let Some(change) = pool[at].eject(now) {

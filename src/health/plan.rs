@@ -19,7 +19,9 @@ pub fn probe_plan(config: &Config, resolved: &Addresses) -> ProbePlan {
     let mut plan = ProbePlan::default();
     for pool in &config.pools {
         for backend in expand(pool, resolved) {
-            for Asked { layer, cadence, questions, .. } in asked(&pool.health, &backend.authority) {
+            for Asked { layer, cadence, questions, .. } in
+                asked(backend.checks(pool), backend.probe_host())
+            {
                 let questions = questions.into_iter().enumerate();
                 plan.probes.extend(
                     questions.map(|(check, kind)| spec(&backend, layer, check, kind, &cadence)),
@@ -168,7 +170,7 @@ fn spec(
 ) -> ProbeSpec {
     ProbeSpec {
         backend: backend.key.clone(),
-        address: backend.address.clone(),
+        address: backend.probe_address(),
         layer,
         check,
         kind,

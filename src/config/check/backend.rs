@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::health::own;
 use super::name;
 use crate::config::problem::shown;
 use crate::config::read::Cursor;
 use crate::config::shape::{Kind, Shape, key, required};
-use crate::config::{Backend, Target};
+use crate::config::{Backend, HealthChecks, NetworkAsk, ProbePlace, ProcessAsk, Target};
+use crate::model::Address;
 
 /// What an item of `backends` may be.
 pub(super) const BACKEND: Kind = Kind::AnyOf(&[Kind::Text(ADDRESS), Kind::Shape(&SHAPE)]);
@@ -22,6 +24,7 @@ static SHAPE: Shape = Shape {
         key("weight", Kind::Integer { min: 0, max: 65_535 }, "0 = gets nothing; default 1."),
         key("backup", Kind::Boolean, "Takes traffic only while no other backend can."),
         key("max_connections", MAX_CONNECTIONS, "At once, all workers together; default no limit."),
+        key("health", own::KIND, "What it is judged by, where the pool's way does not fit."),
     ],
     later: &["priority", "capacity", "tls", "labels"],
 };
@@ -32,22 +35,32 @@ pub(super) const MAX_CONNECTIONS: Kind = Kind::Integer { min: 1, max: 10_000_000
 const ADDRESS: &str =
     "an address such as 10.0.1.10:8080, [::1]:8080, app.internal:8080 or unix:/run/app.sock";
 
+/// What is expected of a place to probe.
+pub(super) const PROBED: &str =
+    "an address such as 10.0.1.10:9000 or unix:/run/health.sock, or a port such as `:9000`";
+
 /// Bytes of a unix socket's path (`sun_path`, less its final NUL).
 const SOCKET_PATH_BYTES: usize = 107;
 
-/// Reads one backend of a pool whose backends have this many connections at most.
-pub(super) fn check(cursor: &Cursor<'_>, max_connections: Option<u32>) -> Option<Backend> {
+/// Reads one backend of a pool with these checks, whose backends have so many connections at most.
+pub(super) fn check(
+    cursor: &Cursor<'_>,
+    pool: &HealthChecks,
+    max_connections: Option<u32>,
+) -> Option<Backend> {
     if !cursor.is_mapping() {
         let text = cursor.text(ADDRESS)?;
         let target = target(cursor, text)?;
         let name = address_name(&target);
-        return Some(Backend { name, target, weight: 1, backup: false, max_connections });
+        let (backup, own_health) = (false, None);
+        return Some(Backend { name, target, weight: 1, backup, max_connections, own_health });
     }
     let fields = cursor.fields(&SHAPE)?;
     let typed_name = fields.get("name").and_then(|cursor| name::of_value(&cursor));
     let weight = fields.integer("weight").unwrap_or(1);
     let backup = fields.boolean("backup").unwrap_or(false);
     let max_connections = fields.integer("max_connections").or(max_connections);
+    let own_health = fields.get("health").map(|cursor| Arc::new(own::check(&cursor, pool)));
     let (cursor, text) = fields.text("address")?;
     let target = target(&cursor, text)?;
     Some(Backend {
@@ -56,12 +69,55 @@ pub(super) fn check(cursor: &Cursor<'_>, max_connections: Option<u32>) -> Option
         weight,
         backup,
         max_connections,
+        own_health,
     })
 }
 
 /// The name of a backend that was given none: its address, however it was typed.
 fn address_name(target: &Target) -> Arc<str> {
     Arc::from(target.to_string())
+}
+
+/// Reports what cannot be asked of a backend that is probed at a unix socket.
+pub(super) fn refuse_impossible(cursor: &Cursor<'_>, backend: &Backend, pool: &HealthChecks) {
+    let own = backend.own_health.as_deref();
+    let at_socket = match own.and_then(|own| own.place.as_ref()) {
+        Some(ProbePlace::Address(address)) => matches!(address, Address::Unix(_)),
+        Some(ProbePlace::Port(_)) if matches!(backend.target, Target::Unix(_)) => {
+            return cursor.problem("a unix socket is on no host whose port could be probed (give `health.address` in full)");
+        }
+        Some(ProbePlace::Port(_)) => false,
+        None => matches!(backend.target, Target::Unix(_)),
+    };
+    if !at_socket {
+        return;
+    }
+    let checks = own.map_or(pool, |own| &own.checks);
+    if checks.network.as_ref().is_some_and(|check| check.ask == NetworkAsk::Icmp) {
+        cursor.problem("a unix socket has no host to ping (expected `network: { type: tcp }`)");
+    }
+    if matches!(checks.process.as_ref().map(|it| &it.ask), Some(ProcessAsk::Agent { .. })) {
+        cursor.problem("an agent has a port, a unix socket none (give `health.address`)");
+    }
+}
+
+/// Where probes connect: a port, or a target without a name to resolve.
+pub(super) fn probe_place(cursor: &Cursor<'_>, text: &str) -> Option<ProbePlace> {
+    if let Some(port) = text.strip_prefix(':') {
+        let port = port.parse().ok().filter(|port| *port > 0);
+        if port.is_none() {
+            cursor.mismatch(PROBED);
+        }
+        return port.map(ProbePlace::Port);
+    }
+    match target(cursor, text)? {
+        Target::Inet(address) => Some(ProbePlace::Address(Address::Inet(address))),
+        Target::Unix(path) => Some(ProbePlace::Address(Address::Unix(path))),
+        Target::Host { .. } => {
+            cursor.problem(format!("{} is a hostname (expected {PROBED})", shown(text)));
+            None
+        }
+    }
 }
 
 fn target(cursor: &Cursor<'_>, text: &str) -> Option<Target> {

@@ -16,6 +16,7 @@ mod listener;
 mod matches;
 mod name;
 mod pool;
+mod probing;
 mod proxy_protocol;
 mod regex;
 mod restoration;
@@ -134,6 +135,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     let listeners = listeners(&fields, &inherited, &names);
     warn_unused(&named_pools, &names);
     forwarding_only(&named_pools, &pools, &listeners);
+    probing::warn(&fields, &named_pools, &pools);
 
     let admin = admin::check(fields.fields("admin").as_ref());
     unique_binds(&fields, &listeners, &admin.bind);

@@ -9,7 +9,8 @@ use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
 use crate::config::{
-    Algorithm, Backend, Capacity, Drain, HashKey, OnDown, Pool, Queue, Region, Zone, defaults,
+    Algorithm, Backend, Capacity, Drain, HashKey, HealthChecks, OnDown, Pool, Queue, Region, Zone,
+    defaults,
 };
 
 /// An entry of `pools`.
@@ -159,8 +160,8 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     let fields = named.value.fields(&SHAPE)?;
     let inherited = inherited.for_pool(&fields);
     fields.word("protocol");
-    let max_connections = fields.integer("max_connections");
-    let mut members = Members { max_connections, ..Members::default() };
+    let health = health::check(fields.get("health").as_ref());
+    let mut members = Members::new(&health, fields.integer("max_connections"));
     let regions = regions(&fields, &mut members);
     members.judge(&fields);
     let restoration = restoration::check(fields.get("restoration").as_ref());
@@ -174,7 +175,7 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
             .and_then(|c| algorithm(&c))
             .unwrap_or(Algorithm::RoundRobin),
         regions,
-        health: health::check(fields.get("health").as_ref()),
+        health,
         failover,
         restoration,
         slow_start: fields.duration_or_off("slow_start").flatten(),
@@ -221,7 +222,7 @@ fn algorithm(cursor: &Cursor<'_>) -> Option<Algorithm> {
     })
 }
 
-fn regions(fields: &Fields<'_>, members: &mut Members) -> Vec<Region> {
+fn regions(fields: &Fields<'_>, members: &mut Members<'_>) -> Vec<Region> {
     if fields.has("backends") && fields.has("regions") {
         fields.cursor().problem("the pool has both `backends` and `regions` (expected only one)");
     }
@@ -240,7 +241,7 @@ fn regions(fields: &Fields<'_>, members: &mut Members) -> Vec<Region> {
     regions.into_iter().map(|(_, region)| region).collect()
 }
 
-fn region(named: &Named<'_>, members: &mut Members) -> Option<Region> {
+fn region(named: &Named<'_>, members: &mut Members<'_>) -> Option<Region> {
     let name = name::of_entry(named);
     let fields = named.value.fields(&REGION)?;
     let priority = fields.integer("priority").unwrap_or(0);
@@ -257,7 +258,7 @@ fn region(named: &Named<'_>, members: &mut Members) -> Option<Region> {
     Some(Region { name, weight: fields.integer("weight"), zones })
 }
 
-fn zone(named: &Named<'_>, priority: u32, members: &mut Members) -> Option<Zone> {
+fn zone(named: &Named<'_>, priority: u32, members: &mut Members<'_>) -> Option<Zone> {
     let name = name::of_entry(named);
     let fields = named.value.fields(&ZONE)?;
     Some(Zone {
@@ -298,8 +299,9 @@ fn all_or_none<'c, 'a: 'c>(
 }
 
 /// The backends of a pool, over all its zones.
-#[derive(Default)]
-struct Members {
+struct Members<'h> {
+    /// What they are judged by unless they say otherwise.
+    health: &'h HealthChecks,
     /// Lines by name.
     lines: HashMap<Arc<str>, u32>,
     typed: usize,
@@ -308,7 +310,11 @@ struct Members {
     max_connections: Option<u32>,
 }
 
-impl Members {
+impl<'h> Members<'h> {
+    fn new(health: &'h HealthChecks, max_connections: Option<u32>) -> Self {
+        Self { health, max_connections, lines: HashMap::new(), typed: 0, weight: 0 }
+    }
+
     fn read(&mut self, fields: &Fields<'_>) -> Vec<Backend> {
         let cursors = fields.list("backends").unwrap_or_default();
         self.typed += cursors.len();
@@ -316,7 +322,8 @@ impl Members {
     }
 
     fn member(&mut self, cursor: &Cursor<'_>) -> Option<Backend> {
-        let backend = backend::check(cursor, self.max_connections)?;
+        let backend = backend::check(cursor, self.health, self.max_connections)?;
+        backend::refuse_impossible(cursor, &backend, self.health);
         self.weight += u64::from(backend.weight);
         if let Some(line) = self.lines.insert(Arc::clone(&backend.name), cursor.line()) {
             let name = shown(&backend.name);

@@ -8,7 +8,8 @@ use crate::config::check::pattern;
 use crate::config::value;
 use crate::config::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
-    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, SecretSource, Step, TrafficCheck, Trust,
+    NetworkCheck, OwnHealth, Phi, ProbePlace, ProbeTls, ProcessAsk, ProcessCheck, SecretSource,
+    Step, TrafficCheck, Trust,
 };
 use crate::model::{BodyTest, Expect, HeaderTest, HttpMethod, Pattern, Source};
 
@@ -18,16 +19,46 @@ pub(super) fn tree(health: &HealthChecks) -> Tree {
     let process = health.process.as_ref().map(|check| ("process", process(check)));
     let application = health.application.as_ref().map(|check| ("application", application(check)));
     let business = health.business.as_ref().map(|check| ("business", business(check)));
-    let layers: Vec<_> = [network, process, application, business].into_iter().flatten().collect();
-    if layers.is_empty() {
+    if health.asks_nothing() {
         return word("off");
     }
-    map(layers.into_iter().chain([
+    let layers = [network, process, application, business].into_iter().flatten();
+    map(layers.chain(detectors(health)))
+}
+
+/// What a backend is judged by that has a way of its own: layers that it does not have are `off`,
+/// because one that is not named is its pool's.
+pub(super) fn own_tree(own: &OwnHealth) -> Tree {
+    let checks = &own.checks;
+    if checks.asks_nothing() {
+        return word("off");
+    }
+    fn layer<T>(check: &Option<T>, tree: impl FnOnce(&T) -> Tree) -> Tree {
+        check.as_ref().map_or_else(|| word("off"), tree)
+    }
+    let place = own.place.as_ref().map(|place| match place {
+        ProbePlace::Port(port) => text(format!(":{port}")),
+        ProbePlace::Address(address) => text(address),
+    });
+    let layers = [
+        ("network", layer(&checks.network, network)),
+        ("process", layer(&checks.process, process)),
+        ("application", layer(&checks.application, application)),
+        ("business", layer(&checks.business, business)),
+    ];
+    let place = place.map(|place| ("address", place));
+    let named = place.into_iter().chain(optional("host", &own.host));
+    map(named.chain(layers).chain(detectors(checks)))
+}
+
+/// What results and traffic are judged by.
+fn detectors(health: &HealthChecks) -> [(&'static str, Tree); 4] {
+    [
         ("phi", health.phi.as_ref().map_or(word("off"), phi)),
         ("traffic", health.traffic.as_ref().map_or(word("off"), traffic)),
         ("max_returns", health.max_returns.map_or(word("off"), word)),
         ("start", word(if health.presumed_up { "up" } else { "unknown" })),
-    ]))
+    ]
 }
 
 fn traffic(check: &TrafficCheck) -> Tree {

@@ -67,10 +67,11 @@ fn backend(backend: &Backend) -> Tree {
     let address = backend.target.to_string();
     let name = (*backend.name != *address).then(|| ("name", text(&backend.name)));
     let most = backend.max_connections.map(|most| ("max_connections", word(most)));
+    let own = backend.own_health.as_deref().map(|own| ("health", health::own_tree(own)));
     let common = [
         ("address", text(address)),
         ("weight", word(backend.weight)),
         ("backup", word(backend.backup)),
     ];
-    map(name.into_iter().chain(common).chain(most))
+    map(name.into_iter().chain(common).chain(most).chain(own))
 }

@@ -216,6 +216,86 @@ fn what_an_answer_or_a_transaction_cannot_be_is_told_with_its_place() {
 }
 
 #[test]
+fn what_cannot_be_asked_of_a_backend_is_told() {
+    for (pool, told) in [
+        (
+            "backends: [ 'unix:/run/a' ], health: { network: { type: icmp } }",
+            "backends[0]: a unix socket has no host to ping",
+        ),
+        (
+            "backends: [ { address: 'unix:/run/a', health: { process: { type: agent, port: 1 } } } ]",
+            "backends[0]: an agent has a port, a unix socket none",
+        ),
+        (
+            "backends: [ { address: 1.2.3.4:5, health: { address: 'app:80' } } ]",
+            "backends[0].health.address: \"app:80\" is a hostname (expected an address such as",
+        ),
+        (
+            "backends: [ { address: 1.2.3.4:5, health: { address: ':0' } } ]",
+            "backends[0].health.address: \":0\" does not fit (expected an address such as",
+        ),
+        (
+            "backends: [ { address: 'unix:/run/a', health: { address: ':80' } } ]",
+            "backends[0]: a unix socket is on no host whose port could be probed",
+        ),
+        (
+            "backends: [ { address: 1.2.3.4:5, health: on } ]",
+            "backends[0].health: \"on\" does not fit (expected `off`, or a mapping with",
+        ),
+        (
+            "backends: [ { address: 1.2.3.4:5, health: { business: {} } } ]",
+            "backends[0].health.business: ",
+        ),
+        (
+            "backends: [ { address: 1.2.3.4:5, health: { proces: {} } } ]",
+            "backends[0].health.proces: unknown key \"proces\" (did you mean `process`?)",
+        ),
+    ] {
+        let all = problems(&with_pool(pool));
+        assert!(all.contains(&format!(": pools.site.{told}")), "{all}");
+    }
+}
+
+#[test]
+fn more_probes_than_anybody_means_are_a_warning() {
+    let backends: Vec<String> = (0..=200).map(|n| format!("10.0.0.{n}:80")).collect();
+    let pool = |interval: &str| {
+        let backends = backends.join(", ");
+        with_pool(&format!(
+            "backends: [ {backends} ], health: {{ network: {{ interval: {interval}, timeout: 10ms }} }}"
+        ))
+    };
+    assert_eq!(valid(&pool("11ms")).warnings, []);
+    let warnings = valid(&pool("10ms")).warnings;
+    assert!(
+        warnings[0].to_string().contains("these pools ask for 20100 probes a second"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_backend_that_could_hang_unseen_is_a_warning() {
+    let slow = "business: { transaction: [ { get: / } ] }";
+    for (pool, line) in [
+        (format!("backends: [ 1.2.3.4:5 ], health: {{ {slow} }}"), Some("10s of `business`")),
+        (
+            format!(
+                "backends: [ 1.2.3.4:5, {{ address: 1.2.3.4:6, health: {{ network: off, {slow} }} }} ]"
+            ),
+            Some("10s of `business`"),
+        ),
+        (format!("backends: [ 1.2.3.4:5 ], health: {{ network: {{}}, {slow} }}"), None),
+        ("backends: [ 1.2.3.4:5 ], health: off".to_owned(), None),
+    ] {
+        let warnings = valid(&with_pool(&pool)).warnings;
+        let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), usize::from(line.is_some()), "{told:?}");
+        let hangs = "pools.site: a backend that hangs is down only after";
+        assert!(line.is_none_or(|line| told[0].contains(&format!("{hangs} {line}"))), "{told:?}");
+    }
+}
+
+#[test]
 fn an_admin_address_others_can_reach_needs_a_token() {
     let text =
         format!("{}admin: {{ bind: [ 127.0.0.1:1, 0.0.0.0:9900 ] }}\n", with_route("pool: site"));

@@ -98,6 +98,11 @@ fn the_choices_of_a_pool_read_back() {
         "backends: [ 1.2.3.4:5 ], health: { business: { transaction: [ { post: /a, headers: { X: 'a$b' }, body: \"$x {y} ${ ${}\\n\", save: { a: { json: /b }, c: { regex: 'd' }, e: { header: F } } }, { delete: '/${a}/${c}?${e}', headers: { z: 'Bearer ${a}' }, body: '${c}' } ] } }",
         "backends: [ 1.2.3.4:5 ], health: { business: { query: { postgres: 'SELECT 1', user: a, password: { env: CARGO_PKG_NAME }, expect: 1 } } }",
         "backends: [ 1.2.3.4:5 ], health: { business: { query: { redis: 'GET  a', user: b, expect: c } } }",
+        "backends: [ { address: 1.2.3.4:5, health: {} } ]",
+        "backends: [ { address: 1.2.3.4:5, health: off }, { address: 1.2.3.4:6, health: { network: off } } ]",
+        "backends: [ { address: 'a:5', health: { address: ':6', phi: off, traffic: { window: 1s }, max_returns: off, start: up } } ]",
+        "backends: [ { address: 1.2.3.4:5, health: { address: '[::1]:6', host: 'a:7', network: off, process: { type: banner } } } ], health: { process: {}, network: {} }",
+        "backends: [ { address: 1.2.3.4:5, health: { address: 'unix:/a' , application: { endpoints: [ /b ] }, business: off } } ], health: off",
         "regions: { a: { weight: 0, zones: { z: { backends: [] }, y: { backends: [ 1.2.3.4:5 ] } } }, b: { weight: 2, zones: { z: { weight: 1, backends: [ 'u:1' ] } } } }",
     ] {
         round_trip(&with_pool(pool));

@@ -1,9 +1,10 @@
 //! A business failure in one zone moves traffic; the same one in every zone does not.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fixture::{backend, config, key, pass, pool, region, zone};
-use crate::config::{BusinessAsk, BusinessCheck, Cadence, Pool};
+use crate::config::{BusinessAsk, BusinessCheck, Cadence, OwnHealth, Pool};
 use crate::decision::{Change, Input, State};
 use crate::model::{Failure, Layer, Observation, Outcome, Reason};
 
@@ -41,8 +42,12 @@ fn business(name: &str, at: Instant, failure: Option<Failure>) -> Observation {
 /// Drives a state for two minutes of virtual time, each backend's transactions in a phase of its
 /// own; `fails` says how one fails at a second. Returns what was told of shares and alerts.
 fn drive(fails: impl Fn(&str, u64) -> Option<Failure>) -> Vec<String> {
+    drive_pool(two_zones(), fails)
+}
+
+fn drive_pool(pool: Pool, fails: impl Fn(&str, u64) -> Option<Failure>) -> Vec<String> {
     let zero = tokio::time::Instant::now().into_std();
-    let mut state = State::new(config(vec![two_zones()]).into(), zero);
+    let mut state = State::new(config(vec![pool]).into(), zero);
     state.step(BACKENDS.map(|name| Input::Observed(pass("site", name, zero))), zero);
     let mut told = Vec::new();
     for ms in (100..120_000u64).step_by(100) {
@@ -87,6 +92,24 @@ fn a_zone_that_fails_alone_loses_its_share() {
 #[test]
 fn a_shared_dependency_is_one_alert_and_no_failover() {
     let told = drive(|_, s| (30..60).contains(&s).then_some(Failure::Content));
+    insta::assert_snapshot!(told.join("\n"), @r"
+    0 s: a 50 %, b 50 %
+    36 s: site everywhere: content
+    74 s: site everywhere: over
+    ");
+}
+
+#[test]
+fn backends_that_are_asked_of_their_own_have_a_common_cause_too() {
+    let mut pool = two_zones();
+    let checks = pool.health.clone();
+    pool.health.business = None;
+    let zones = pool.regions.iter_mut().flat_map(|region| &mut region.zones);
+    for backend in zones.flat_map(|zone| &mut zone.backends) {
+        let own = OwnHealth { place: None, host: None, checks: checks.clone() };
+        backend.own_health = Some(Arc::new(own));
+    }
+    let told = drive_pool(pool, |_, s| (30..60).contains(&s).then_some(Failure::Content));
     insta::assert_snapshot!(told.join("\n"), @r"
     0 s: a 50 %, b 50 %
     36 s: site everywhere: content

@@ -70,13 +70,27 @@ pub(crate) fn zone(name: &str, weight: Option<u32>, backends: Vec<Backend>) -> Z
 /// A backend of weight 1 at `10.0.0.<host>:80`.
 pub(crate) fn backend(name: &str, host: u8) -> Backend {
     let target = Target::Inet(([10, 0, 0, host], 80).into());
-    Backend { name: name.into(), target, weight: 1, backup: false, max_connections: None }
+    Backend {
+        name: name.into(),
+        target,
+        weight: 1,
+        backup: false,
+        max_connections: None,
+        own_health: None,
+    }
 }
 
 /// A backend of weight 1 that is configured by hostname, port 80.
 pub(crate) fn named(name: &str, host: &str) -> Backend {
     let target = Target::Host { name: host.into(), port: 80 };
-    Backend { name: name.into(), target, weight: 1, backup: false, max_connections: None }
+    Backend {
+        name: name.into(),
+        target,
+        weight: 1,
+        backup: false,
+        max_connections: None,
+        own_health: None,
+    }
 }
 
 pub(crate) fn key(pool: &str, name: &str) -> BackendKey {

@@ -54,7 +54,7 @@ impl PoolOf {
             health.traffic(&tries(*ended, *failed), self.now);
         }
         let mut pool: Vec<&mut BackendHealth> = self.backends.iter_mut().collect();
-        eject_outliers(&mut pool, &self.settings, self.now);
+        eject_outliers(&mut pool, self.now);
         self
     }
 
@@ -121,6 +121,18 @@ fn a_pool_spares_only_so_many_and_the_worst_go_first() {
     let mut single = PoolOf::new(1, TrafficCheck::DEFAULT);
     single.at(1.0).sample(&[(100, 100)]);
     assert_eq!(single.states(), [UP], "the last one that serves never");
+}
+
+#[test]
+fn a_backend_of_its_own_judgement_is_judged_by_it() {
+    let mut pool = PoolOf::new(4, TrafficCheck::DEFAULT);
+    let own = |traffic| HealthChecks { traffic, ..network() };
+    let strict = TrafficCheck { max_errors: 0.1, ..TrafficCheck::DEFAULT };
+    let now = pool.now;
+    pool.backends[0].reconfigure(&own(Some(strict)), now);
+    pool.backends[1].reconfigure(&own(None), now);
+    pool.at(1.0).sample(&[(100, 20), (100, 100), (100, 20), (1000, 0)]);
+    assert_eq!(pool.states(), [OUT, UP, UP, UP]);
 }
 
 #[test]

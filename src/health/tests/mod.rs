@@ -1,5 +1,6 @@
 //! Timelines told in text, and properties that hold for every sequence of results.
 
+mod asking;
 mod ejections;
 mod flapping;
 mod lowering;

@@ -5,6 +5,7 @@ mod business;
 mod cadence;
 mod expect;
 mod http;
+pub(super) mod own;
 mod phi;
 mod process;
 mod query;
@@ -14,36 +15,45 @@ mod traffic;
 
 use crate::config::defaults::{self, NETWORK_INTERVAL, NETWORK_TIMEOUT};
 use crate::config::read::{Cursor, Fields};
-use crate::config::shape::{Kind, OFF, Shape, key};
+use crate::config::shape::{Key, Kind, OFF, Shape, key};
 use crate::config::{HealthChecks, NetworkAsk, NetworkCheck, TrafficCheck};
 use crate::model::Layer;
 
 /// `health`, unless it is `off`.
 pub(super) static SHAPE: Shape = Shape {
     name: "health",
-    about: "What is probed: a named layer is, an unnamed one is not.",
-    keys: &[
-        key("network", Kind::Shape(&NETWORK), "L1: can the port be reached?"),
-        key("process", Kind::Shape(&process::SHAPE), "L2: does the process answer?"),
-        key(
-            "application",
-            Kind::Shape(&application::SHAPE),
-            "L3: does the application say it is well?",
-        ),
-        key("business", Kind::Shape(&business::SHAPE), "L4: does a synthetic transaction succeed?"),
-        key("phi", phi::KIND, "The phi-accrual detector of every check; `{}` or none = defaults."),
-        key("traffic", traffic::KIND, "What live traffic is judged by; `{}` or none = defaults."),
-        key("max_returns", MAX_RETURNS, "How often a minute a backend may come back; default 5."),
-        key(
-            "start",
-            START,
-            "What a new backend counts as before its first pass; default `unknown`.",
-        ),
-    ],
+    about: "What is probed: a named layer is, an unnamed one or one that is `off` is not.",
+    keys: &[NETWORK, PROCESS, APPLICATION, BUSINESS, PHI, TRAFFIC, MAX_RETURNS, START],
     later: &[],
 };
 
-static NETWORK: Shape = Shape {
+// The keys of a pool's `health`, which a backend's own has, too.
+
+const NETWORK: Key = key("network", NETWORK_KIND, "L1: can the port be reached?");
+const PROCESS: Key = key("process", PROCESS_KIND, "L2: does the process answer?");
+const APPLICATION: Key =
+    key("application", APPLICATION_KIND, "L3: does the application say it is well?");
+const BUSINESS: Key = key("business", BUSINESS_KIND, "L4: does a synthetic transaction succeed?");
+const PHI: Key =
+    key("phi", phi::KIND, "The phi-accrual detector of every check; `{}` or none = defaults.");
+const TRAFFIC: Key =
+    key("traffic", traffic::KIND, "What live traffic is judged by; `{}` or none = defaults.");
+const MAX_RETURNS: Key =
+    key("max_returns", RETURNS_KIND, "How often a minute a backend may come back; default 5.");
+const START: Key = key(
+    "start",
+    START_KIND,
+    "What a new backend counts as before its first pass; default `unknown`.",
+);
+
+const NETWORK_KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&NETWORK_CHECK)]);
+const PROCESS_KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&process::SHAPE)]);
+const APPLICATION_KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&application::SHAPE)]);
+const BUSINESS_KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&business::SHAPE)]);
+const RETURNS_KIND: Kind = Kind::AnyOf(&[OFF, Kind::Integer { min: 1, max: 600 }]);
+const START_KIND: Kind = Kind::Words { now: &["unknown", "up"], later: &[] };
+
+static NETWORK_CHECK: Shape = Shape {
     name: "network_check",
     about: "A TCP connect or an ICMP echo; `{}` takes every default.",
     keys: &[
@@ -59,17 +69,17 @@ static NETWORK: Shape = Shape {
 
 const TYPE: Kind = Kind::Words { now: &["tcp", "icmp"], later: &[] };
 
-const MAX_RETURNS: Kind = Kind::AnyOf(&[OFF, Kind::Integer { min: 1, max: 600 }]);
-const START: Kind = Kind::Words { now: &["unknown", "up"], later: &[] };
-
 /// Reads `health`; without it the network layer is asked at its defaults.
 pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
+    let unnamed = HealthChecks {
+        phi: Some(phi::default()),
+        traffic: Some(TrafficCheck::DEFAULT),
+        max_returns: Some(defaults::MAX_RETURNS),
+        ..HealthChecks::default()
+    };
     let Some(cursor) = cursor else {
         let cadence = cadence::default(NETWORK_INTERVAL, NETWORK_TIMEOUT);
-        let network = Some(NetworkCheck::connect(cadence));
-        let (phi, traffic) = (Some(phi::default()), Some(TrafficCheck::DEFAULT));
-        let max_returns = Some(defaults::MAX_RETURNS);
-        return HealthChecks { network, phi, traffic, max_returns, ..HealthChecks::default() };
+        return HealthChecks { network: Some(NetworkCheck::connect(cadence)), ..unnamed };
     };
     if cursor.is_word("off") {
         return HealthChecks::default();
@@ -85,16 +95,51 @@ pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
              or `health: off`)",
         );
     }
-    HealthChecks {
-        network: fields.fields("network").map(|fields| network(&fields)),
-        process: fields.fields("process").map(|fields| process::check(&fields)),
-        application: fields.fields("application").map(|fields| application::check(&fields)),
-        business: fields.fields("business").map(|fields| business::check(&fields)),
-        phi: phi::check(&fields),
-        traffic: traffic::check(&fields),
-        max_returns: max_returns(&fields),
-        presumed_up: fields.word("start") == Some("up"),
+    named(&fields, &unnamed)
+}
+
+/// What is named here, and `otherwise` for the rest.
+fn named(fields: &Fields<'_>, otherwise: &HealthChecks) -> HealthChecks {
+    let rest = otherwise.clone();
+    let checks = HealthChecks {
+        network: layer(fields, "network", &NETWORK_CHECK, network).unwrap_or(rest.network),
+        process: layer(fields, "process", &process::SHAPE, process::check).unwrap_or(rest.process),
+        application: layer(fields, "application", &application::SHAPE, application::check)
+            .unwrap_or(rest.application),
+        business: layer(fields, "business", &business::SHAPE, business::check)
+            .unwrap_or(rest.business),
+        phi: fields.get("phi").map_or(rest.phi, |cursor| phi::check(&cursor)),
+        traffic: fields.get("traffic").map_or(rest.traffic, |cursor| traffic::check(&cursor)),
+        max_returns: fields
+            .get("max_returns")
+            .map_or(rest.max_returns, |cursor| max_returns(&cursor)),
+        presumed_up: fields.word("start").map_or(rest.presumed_up, |word| word == "up"),
+    };
+    // With nothing asked nobody could say that a backend is well again.
+    if checks.asks_nothing() { HealthChecks::default() } else { checks }
+}
+
+/// A layer that is named here; `Some(None)` = it is `off`.
+fn layer<T>(
+    fields: &Fields<'_>,
+    name: &str,
+    shape: &'static Shape,
+    read: impl FnOnce(&Fields<'_>) -> T,
+) -> Option<Option<T>> {
+    let cursor = fields.get(name)?;
+    Some(mapping(&cursor, shape).map(|fields| read(&fields)))
+}
+
+/// A mapping of this shape, unless it is `off` or something else.
+fn mapping<'a>(cursor: &Cursor<'a>, shape: &'static Shape) -> Option<Fields<'a>> {
+    if cursor.is_word("off") {
+        return None;
     }
+    if !cursor.is_mapping() {
+        cursor.mismatch(&format!("`off`, or {}", Kind::Shape(shape).expected()));
+        return None;
+    }
+    cursor.fields(shape)
 }
 
 fn network(fields: &Fields<'_>) -> NetworkCheck {
@@ -106,8 +151,7 @@ fn network(fields: &Fields<'_>) -> NetworkCheck {
     NetworkCheck { cadence: cadence::read(fields, default), ask }
 }
 
-fn max_returns(fields: &Fields<'_>) -> Option<u32> {
-    let Some(cursor) = fields.get("max_returns") else { return Some(defaults::MAX_RETURNS) };
+fn max_returns(cursor: &Cursor<'_>) -> Option<u32> {
     if cursor.is_word("off") {
         return None;
     }

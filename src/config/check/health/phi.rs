@@ -1,5 +1,6 @@
 //! `health.phi`: when a silence is a suspicion, and when it is a verdict.
 
+use super::mapping;
 use crate::config::Phi;
 use crate::config::defaults::{PHI_FAILED, PHI_JITTER, PHI_SUSPECT, PHI_WINDOW};
 use crate::config::read::{Cursor, Fields};
@@ -40,17 +41,8 @@ pub(super) fn default() -> Phi {
 }
 
 /// Reads the detector, unless it is `off`.
-pub(super) fn check(health: &Fields<'_>) -> Option<Phi> {
-    let Some(cursor) = health.get("phi") else { return Some(default()) };
-    if cursor.is_word("off") {
-        return None;
-    }
-    if !cursor.is_mapping() {
-        cursor.mismatch(&KIND.expected());
-        return None;
-    }
-    let fields = cursor.fields(&SHAPE)?;
-    Some(read(&cursor, &fields))
+pub(super) fn check(cursor: &Cursor<'_>) -> Option<Phi> {
+    mapping(cursor, &SHAPE).map(|fields| read(cursor, &fields))
 }
 
 fn read(cursor: &Cursor<'_>, fields: &Fields<'_>) -> Phi {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::mapping;
 use crate::config::defaults::TRAFFIC_MAX_SLOW;
-use crate::config::read::{Cursor, Fields};
+use crate::config::read::Cursor;
 use crate::config::shape::{Kind, OFF, Shape, duration, key, required};
 use crate::config::{Slow, TrafficCheck, value};
 use crate::model::LATENCY_BOUNDS_US;
@@ -46,10 +47,9 @@ const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const EJECT: Kind = duration(100, 24 * 60 * 60 * 1000);
 
 /// Reads what traffic is judged by, unless it is `off`.
-pub(super) fn check(health: &Fields<'_>) -> Option<TrafficCheck> {
+pub(super) fn check(cursor: &Cursor<'_>) -> Option<TrafficCheck> {
     let default = TrafficCheck::DEFAULT;
-    let Some(cursor) = health.get("traffic") else { return Some(default) };
-    let fields = mapping(&cursor, &KIND, &SHAPE)?;
+    let fields = mapping(cursor, &SHAPE)?;
     let check = TrafficCheck {
         window: fields.duration("window").unwrap_or(default.window),
         min_requests: fields.integer("min_requests").unwrap_or(default.min_requests),
@@ -61,7 +61,7 @@ pub(super) fn check(health: &Fields<'_>) -> Option<TrafficCheck> {
         trial_requests: fields.integer("trial_requests").unwrap_or(default.trial_requests),
         trial_share: fields.ratio("trial_share").unwrap_or(default.trial_share),
     };
-    judge(&cursor, &check);
+    judge(cursor, &check);
     Some(check)
 }
 
@@ -85,7 +85,7 @@ fn judge(cursor: &Cursor<'_>, check: &TrafficCheck) {
 }
 
 fn slow(cursor: &Cursor<'_>) -> Option<Slow> {
-    let fields = mapping(cursor, &SLOW_KIND, &SLOW)?;
+    let fields = mapping(cursor, &SLOW)?;
     let above = fields.duration("above").unwrap_or(Duration::from_secs(1));
     let us = above.as_micros();
     if !LATENCY_BOUNDS_US.iter().any(|bound| u128::from(*bound) == us) {
@@ -98,20 +98,4 @@ fn slow(cursor: &Cursor<'_>) -> Option<Slow> {
         ));
     }
     Some(Slow { above, max: fields.ratio("max").unwrap_or(TRAFFIC_MAX_SLOW) })
-}
-
-/// A mapping of this shape, unless it is `off` or something else.
-fn mapping<'a>(
-    cursor: &Cursor<'a>,
-    kind: &'static Kind,
-    shape: &'static Shape,
-) -> Option<Fields<'a>> {
-    if cursor.is_word("off") {
-        return None;
-    }
-    if !cursor.is_mapping() {
-        cursor.mismatch(&kind.expected());
-        return None;
-    }
-    cursor.fields(shape)
 }
