@@ -21,12 +21,7 @@ pub(crate) async fn read_lazily(
 ) -> io::Result<usize> {
     give_back(buffer, stock);
     poll_fn(|cx| {
-        ready!(half.poll_read_ready(cx))?;
-        let into = buffer.get_or_insert_with(|| take(stock));
-        if into.spare().is_empty() {
-            into.compact();
-        }
-        let read = half.poll_read(cx, into);
+        let read = half.poll_read_lazily(cx, buffer, || take(stock));
         if read.is_pending() {
             give_back(buffer, stock);
         }

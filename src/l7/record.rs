@@ -109,7 +109,7 @@ impl Record {
 
     /// Counts the exchange and writes its log line.
     pub(crate) fn finish(
-        self,
+        &mut self,
         worker: &Rc<Worker>,
         listener: &Listener,
         socket: usize,
@@ -149,7 +149,7 @@ impl Record {
         if let Some(log) = &listener.settings.access_log {
             worker.log(&log.path, &entry);
         }
-        if let Some(texts) = self.texts {
+        if let Some(texts) = self.texts.take() {
             worker.buffers.put_vec(texts.bytes);
         }
     }

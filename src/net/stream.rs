@@ -206,12 +206,6 @@ fn uninterrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::
 }
 
 impl ReadHalf<'_> {
-    /// Does the runtime watch it? Else only a try tells what has arrived.
-    #[must_use]
-    pub fn is_watched(&self) -> bool {
-        self.0.0.watched().is_some()
-    }
-
     /// Has the runtime watch it from now on.
     ///
     /// # Errors
@@ -246,6 +240,33 @@ impl ReadHalf<'_> {
         let drained = |&(n, _): &(usize, usize)| 0 < n && n < size;
         let (n, _) = ready!(self.0.poll_io(cx, AsyncFd::poll_read_ready, call, drained))?;
         buffer.advance(n);
+        Poll::Ready(Ok(n))
+    }
+
+    /// Like [`poll_read`](Self::poll_read), but takes a buffer only once there is something to read.
+    ///
+    /// # Errors
+    /// What the system says of the connection.
+    pub fn poll_read_lazily(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Option<Buffer>,
+        take: impl Fn() -> Buffer,
+    ) -> Poll<io::Result<usize>> {
+        let call = |fd: BorrowedFd<'_>| {
+            let into = buffer.get_or_insert_with(&take);
+            if into.spare().is_empty() {
+                into.compact();
+            }
+            let size = into.spare().len();
+            debug_assert!(size > 0, "reading into a full buffer looks like an end");
+            let (n, _) = recv(fd, into.spare(), RecvFlags::empty())?;
+            into.advance(n);
+            Ok((n, size))
+        };
+        // A read that leaves room has emptied the socket; the end must be found again.
+        let drained = |&(n, size): &(usize, usize)| 0 < n && n < size;
+        let (n, _) = ready!(self.0.poll_io(cx, AsyncFd::poll_read_ready, call, drained))?;
         Poll::Ready(Ok(n))
     }
 

@@ -23,6 +23,8 @@ pub struct Response<'h, 'b> {
     pub lengths: Lengths,
     /// The backend will take another request on this connection.
     pub keep_alive: bool,
+    /// `Connection` names headers, which are not passed on.
+    pub(crate) lists: bool,
     /// How long the backend says it keeps an idle connection.
     pub keep_alive_timeout: Option<Duration>,
 }
@@ -87,7 +89,7 @@ fn read_headers<'h, 'b>(
     headers: &'h [Header<'b>],
 ) -> Result<Response<'h, 'b>, BadResponse> {
     let (mut lengths, mut close, mut keep) = (Lengths::default(), false, false);
-    let mut keep_alive_timeout = None;
+    let (mut lists, mut keep_alive_timeout) = (false, None);
     for header in headers {
         match known(header.name) {
             Some(Known::ContentLength) => {
@@ -97,9 +99,13 @@ fn read_headers<'h, 'b>(
                 lengths.transfer_encoding(header.value).map_err(|_| BadResponse::Framing)?;
             }
             Some(Known::Connection) => {
-                close |= elements(header.value).any(|option| option.eq_ignore_ascii_case("close"));
-                keep |=
-                    elements(header.value).any(|option| option.eq_ignore_ascii_case("keep-alive"));
+                for option in elements(header.value) {
+                    match option {
+                        _ if option.eq_ignore_ascii_case("close") => close = true,
+                        _ if option.eq_ignore_ascii_case("keep-alive") => keep = true,
+                        _ => lists = true,
+                    }
+                }
             }
             Some(Known::KeepAlive) => keep_alive_timeout = timeout(header.value),
             _ => {}
@@ -107,7 +113,7 @@ fn read_headers<'h, 'b>(
     }
     let lengths = lengths.check(minor).map_err(|_| BadResponse::Framing)?;
     let keep_alive = (minor == 1 || keep) && !close;
-    Ok(Response { status, reason, minor, headers, lengths, keep_alive, keep_alive_timeout })
+    Ok(Response { status, reason, minor, headers, lengths, keep_alive, lists, keep_alive_timeout })
 }
 
 /// The seconds of `Keep-Alive: timeout=5, max=100`.

@@ -24,6 +24,8 @@ pub(crate) struct Upstream {
     pub(crate) reused: bool,
     /// How long opening it took; zero for a kept one.
     pub(crate) connect: Duration,
+    /// When it was obtained.
+    pub(crate) at: Instant,
 }
 
 #[derive(Debug)]

@@ -64,7 +64,7 @@ pub(super) async fn attempt(
 ) -> Attempted {
     let counters = lease.live.worker(parties.worker.index);
     let (started, peer) = (record.started, parties.peer);
-    let shared = Shared::new(parties, &job.terms, rescue, *deadline, started);
+    let shared = Shared::new(parties, &job.terms, rescue, *deadline, upstream.at);
     let (mut client_read, mut client_write) = parties.client.split();
     let (mut backend_read, mut backend_write) = upstream.stream.split();
     let first = {

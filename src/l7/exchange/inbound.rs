@@ -3,9 +3,8 @@
 //! A client that resets its connection has left, and the backend should not go on working for
 //! nobody. A client that merely ended its direction may well wait for its answer. To see either,
 //! the watch reads ahead into the buffer where the next request begins anyway; when that is full
-//! it stops reading, so pipelined bytes are never spun on. A client that never had to be waited for
-//! is left alone for a moment first: most answers are back before a look at it would be worth its
-//! system calls.
+//! it stops reading, so pipelined bytes are never spun on. The client is left alone for a moment
+//! first: most answers are back before a look at it would be worth what it costs.
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -37,7 +36,7 @@ pub(super) struct Shared<'a> {
     pub(super) streamed: Cell<bool>,
     /// All of the request was sent.
     pub(super) uploaded: Cell<bool>,
-    /// When the request was sent.
+    /// When sending the request began; of a body that is streamed, when all of it was sent.
     pub(super) sent_at: Cell<Instant>,
     /// When the response's head was whole, or its body if that took longer.
     pub(super) answered_at: Cell<Instant>,
@@ -63,7 +62,7 @@ impl<'a> Shared<'a> {
         terms: &'a Terms,
         rescue: &'a Rescue<'a>,
         deadline: Deadline<'a>,
-        started: Instant,
+        at: Instant,
     ) -> Self {
         let no = || Cell::new(false);
         Self {
@@ -75,8 +74,8 @@ impl<'a> Shared<'a> {
             sent: no(),
             streamed: no(),
             uploaded: no(),
-            sent_at: Cell::new(started),
-            answered_at: Cell::new(started),
+            sent_at: Cell::new(at),
+            answered_at: Cell::new(at),
             interim: no(),
             begun: no(),
             events: no(),
@@ -123,9 +122,11 @@ pub(super) async fn inbound(
     }
     // A backend that takes no more may still have an answer: it is awaited, not the rest sent.
     shared.uploaded.set(sending.is_ok());
-    shared.sent_at.set(Instant::now());
-    if shared.streamed.get() && !shared.begun.get() {
-        shared.deadline.set(timeouts.first_byte);
+    if shared.streamed.get() {
+        shared.sent_at.set(Instant::now());
+        if !shared.begun.get() {
+            shared.deadline.set(timeouts.first_byte);
+        }
     }
     watch(shared, client, input, abort_on_close).await;
     InboundEnd::Left
@@ -230,9 +231,11 @@ async fn read_ahead(
     timer: &Timer,
     capacity: usize,
 ) -> Ahead {
+    let mut turned = false;
     poll_fn(|cx| {
-        if !client.is_watched() {
+        if !turned {
             ready!(timer.poll_next_turn(cx));
+            turned = true;
             if client.watch().is_err() {
                 return Poll::Ready(Ahead::Reset);
             }

@@ -5,6 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -43,8 +44,8 @@ pub(super) async fn obtain(
         let age = (!job.terms.idempotent).then_some(job.policy.unsafe_reuse_age);
         if let Some(stream) = parties.worker.idle.take(lease, age, now) {
             counters.reused.add(1);
-            let connect = std::time::Duration::ZERO;
-            return Obtained::Connection(Upstream { stream, reused: true, connect });
+            let connect = Duration::ZERO;
+            return Obtained::Connection(Upstream { stream, reused: true, connect, at: now });
         }
     }
     let begun = Instant::now();
@@ -52,11 +53,9 @@ pub(super) async fn obtain(
     let failure = match connect(parties, job, lease, deadline, rescue).await {
         Some(Opened::Connected(Ok(stream))) => {
             counters.connects.add(1);
-            return Obtained::Connection(Upstream {
-                stream,
-                reused: false,
-                connect: begun.elapsed(),
-            });
+            let at = Instant::now();
+            let connect = at - begun;
+            return Obtained::Connection(Upstream { stream, reused: false, connect, at });
         }
         Some(Opened::Called(called)) => return Obtained::Called(called),
         Some(Opened::Left) => return Obtained::ClientLeft,

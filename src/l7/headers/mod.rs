@@ -10,6 +10,6 @@ mod response;
 pub(crate) use edits::append;
 pub use framing::{FramingError, Lengths};
 pub(crate) use identity::{Origin, client_address, given_id, is_trusted};
-pub(crate) use name::{Known, Listed, elements, is_claim, known};
+pub(crate) use name::{Known, OPTIONS_MAX, elements, is_claim, known};
 pub(crate) use request::{Outgoing, write_request};
 pub(crate) use response::{ClientFraming, ClientSide, write_response};

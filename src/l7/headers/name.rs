@@ -1,5 +1,7 @@
 //! Recognises the header names a proxy has to act on.
 
+use httparse::Header;
+
 /// A header the proxy acts on; everything else passes untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
@@ -100,31 +102,18 @@ fn folds_to(name: &str, lower: &str) -> bool {
             .all(|(have, want)| have.to_ascii_lowercase() == want || (have == b'_' && want == b'-'))
 }
 
-/// Options of `Connection` that are remembered.
-const LISTED_MAX: usize = 16;
+/// Options of `Connection` that are looked at.
+pub(crate) const OPTIONS_MAX: usize = 16;
 
-/// The comma-separated options of `Connection`, over all its lines.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Listed<'b> {
-    names: [&'b str; LISTED_MAX],
-    len: usize,
-}
-
-impl<'b> Listed<'b> {
-    /// Adds a name; `false` when there are more than anyone has reason to send.
-    pub(crate) fn push(&mut self, name: &'b str) -> bool {
-        if self.len == LISTED_MAX {
-            return false;
-        }
-        self.names[self.len] = name;
-        self.len += 1;
-        true
-    }
-
-    /// Is this header among them?
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.names[..self.len].iter().any(|listed| listed.eq_ignore_ascii_case(name))
-    }
+/// Does `Connection` name this header? Asked only where it names any; almost none does, so its
+/// options are not kept.
+pub(crate) fn is_listed(headers: &[Header<'_>], name: &str) -> bool {
+    headers
+        .iter()
+        .filter(|header| known(header.name) == Some(Known::Connection))
+        .flat_map(|header| elements(header.value))
+        .take(OPTIONS_MAX)
+        .any(|listed| listed.eq_ignore_ascii_case(name))
 }
 
 /// The non-empty, trimmed elements of a comma-separated header value that are valid UTF-8.

@@ -5,7 +5,7 @@ use crate::l7::http1::{Body, Facts, Request};
 
 use super::edits::{append, append_edits, is_edited};
 use super::identity::{Origin, append_identity};
-use super::name::{Known, known};
+use super::name::{Known, is_listed, known};
 
 /// Everything a backend is told.
 pub(crate) struct Outgoing<'a, 'h, 'b> {
@@ -75,7 +75,8 @@ fn passes(outgoing: &Outgoing<'_, '_, '_>, name: &str) -> bool {
         Some(_) => false,
         None => true,
     };
-    allowed && !outgoing.facts.listed.contains(name) && !is_edited(outgoing.edits, name)
+    let listed = || outgoing.facts.lists && is_listed(outgoing.request.headers, name);
+    allowed && !listed() && !is_edited(outgoing.edits, name)
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Writes a response head for a client, straight into the bytes that will be sent.
 
-use httparse::Header;
-
 use crate::config::HeaderEdits;
 use crate::l7::client::Response;
 
 use super::edits::{append, append_edits, is_edited};
-use super::name::{Known, Listed, elements, known};
+use super::name::{Known, is_listed, known};
 
 /// How the client will find the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +44,7 @@ pub(crate) fn write_response(
     out.push(b' ');
     out.extend_from_slice(response.reason.as_bytes());
     out.extend_from_slice(b"\r\n");
-    let listed = listed(response.headers);
+    let listed = |name| response.lists && is_listed(response.headers, name);
     let upgrade = side.framing == ClientFraming::Upgrade;
     for header in response.headers {
         let passes = match known(header.name) {
@@ -58,7 +56,7 @@ pub(crate) fn write_response(
                 | Known::TransferEncoding
                 | Known::ContentLength,
             ) => false,
-            _ => !listed.contains(header.name) && !is_edited(side.edits, header.name),
+            _ => !listed(header.name) && !is_edited(side.edits, header.name),
         };
         if passes {
             append(out, header.name, header.value);
@@ -84,18 +82,4 @@ fn append_framing(out: &mut Vec<u8>, side: &ClientSide<'_>) {
     } else if side.keep_alive_said {
         append(out, "Connection", b"keep-alive");
     }
-}
-
-/// Headers that the response's `Connection` names. Too many to hold means a backend gone wrong;
-/// those beyond pass, as they would without the header.
-fn listed<'b>(headers: &[Header<'b>]) -> Listed<'b> {
-    let mut listed = Listed::default();
-    for header in headers.iter().filter(|header| known(header.name) == Some(Known::Connection)) {
-        for name in elements(header.value) {
-            if !listed.push(name) {
-                return listed;
-            }
-        }
-    }
-    listed
 }

@@ -185,7 +185,7 @@ impl Connection {
                 (local.send(worker, stream, timer, &mut record).await, local.ended())
             }
         };
-        self.finish(record, ended);
+        self.finish(&mut record, ended);
         after
     }
 
@@ -202,11 +202,11 @@ impl Connection {
         }
         let Self { worker, stream, timer, .. } = self;
         let after = local.send(worker, stream, timer, &mut record).await;
-        self.finish(record, local.ended());
+        self.finish(&mut record, local.ended());
         after
     }
 
-    fn finish(&self, record: Record, ended: Ended) {
+    fn finish(&self, record: &mut Record, ended: Ended) {
         self.worker.with_table(|table, _| {
             self.acceptor.with_listener(table, |listener, socket| {
                 record.finish(&self.worker, listener, socket, ended);

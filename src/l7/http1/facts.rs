@@ -1,6 +1,6 @@
 //! What a request head means: its target, where its body ends, and what becomes of the connection.
 
-use crate::l7::headers::{FramingError, Known, Lengths, Listed, elements, known};
+use crate::l7::headers::{FramingError, Known, Lengths, OPTIONS_MAX, elements, known};
 use crate::model::BadRequest;
 use crate::table::normalise_host;
 
@@ -35,8 +35,8 @@ pub struct Facts<'b> {
     pub expect_continue: bool,
     /// The protocols of `Upgrade`, if the connection asks for one.
     pub upgrade: Option<&'b [u8]>,
-    /// Headers that `Connection` names.
-    pub(crate) listed: Listed<'b>,
+    /// `Connection` names headers, which are not passed on.
+    pub(crate) lists: bool,
 }
 
 /// Reads the meaning of a request head.
@@ -81,7 +81,7 @@ pub fn facts<'b>(request: &Request<'_, 'b>) -> Result<Facts<'b>, BadRequest> {
         upgrade: found
             .upgrade
             .filter(|_| found.upgrade_listed && body == Body::None && request.minor == 1),
-        listed: found.listed,
+        lists: found.lists,
     })
 }
 
@@ -94,7 +94,8 @@ struct Found<'b> {
     upgrade_listed: bool,
     upgrade: Option<&'b [u8]>,
     expect_continue: bool,
-    listed: Listed<'b>,
+    options: usize,
+    lists: bool,
 }
 
 impl<'b> Found<'b> {
@@ -117,14 +118,19 @@ impl<'b> Found<'b> {
 
     fn connection(&mut self, value: &'b [u8]) -> Result<(), BadRequest> {
         for option in elements(value) {
+            self.options += 1;
+            // More than anyone has reason to send.
+            if self.options > OPTIONS_MAX {
+                return Err(BadRequest::Header);
+            }
             if option.eq_ignore_ascii_case("close") {
                 self.close = true;
             } else if option.eq_ignore_ascii_case("keep-alive") {
                 self.keep_alive = true;
             } else if option.eq_ignore_ascii_case("upgrade") {
                 self.upgrade_listed = true;
-            } else if !self.listed.push(option) {
-                return Err(BadRequest::Header);
+            } else {
+                self.lists = true;
             }
         }
         Ok(())
