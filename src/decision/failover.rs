@@ -263,7 +263,7 @@ pub(super) fn rules(pool: &Pool, limits: crate::config::Thresholds) -> Rules<'_>
 }
 
 /// The most zones that may be out by automation at a time.
-fn zones_out_max(pool: &Pool) -> usize {
+pub(super) fn zones_out_max(pool: &Pool) -> usize {
     let zones = || pool.regions.iter().map(|region| region.zones.len());
     let default = || (zones().sum::<usize>() / 2).max(zones().max().unwrap_or(0)).max(1);
     pool.failover.max_zones_out.map_or_else(default, |max| max as usize)

@@ -21,7 +21,7 @@ const NOTHING: f64 = 1e-9;
 pub(super) struct Decided {
     /// Regions in config order, zones in config order within.
     pub(super) zones: Vec<f64>,
-    /// What each could have at most.
+    /// What each could have at most; 0 = it must not have anything, or cannot take it.
     pub(super) rooms: Vec<f64>,
     pub(super) shed: f64,
 }
@@ -67,7 +67,12 @@ pub(super) fn among_anybody(core: &PoolCore, pool: &Pool, orders: &Orders) -> De
 fn decided(gathered: &Gathered, shares: Shares, amount: f64) -> Decided {
     let total = shares.zones.iter().sum::<f64>();
     let shed = if total > NOTHING { 1.0 - amount + shares.unplaced } else { 0.0 };
-    let rooms = gathered.claims.iter().map(|claim| claim.room).collect();
+    let room = |claim: &Claim| match gathered.regions[claim.region] {
+        Some(0.0) => 0.0,
+        _ if claim.pull <= 0.0 => 0.0,
+        _ => claim.room,
+    };
+    let rooms = gathered.claims.iter().map(room).collect();
     let shed = if shed > NOTHING { shed.min(1.0) } else { 0.0 };
     Decided { zones: shares.zones, rooms, shed }
 }

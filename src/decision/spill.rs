@@ -12,6 +12,9 @@
 
 use crate::config::defaults::OVERPROVISIONING;
 
+/// Parts of the traffic that are no more than the difference of two roundings.
+const ROUNDING: f64 = 1e-12;
+
 /// A zone's claim.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
@@ -99,13 +102,13 @@ impl Claims<'_> {
         let mut left = amount;
         for (level, carries) in levels.iter().zip(&carried) {
             let part = (amount * carries / all.min(1.0)).min(left);
-            if part > 0.0 {
+            if part > ROUNDING {
                 left -= part - self.fill(&mut zones, part, rooms, |claim| claim.priority == *level);
             }
         }
         // Rounding, or rooms that were smaller than a level's health let expect.
         for level in levels {
-            if left > 1e-12 {
+            if left > ROUNDING {
                 left = self.fill(&mut zones, left, rooms, |claim| claim.priority == level);
             }
         }

@@ -9,7 +9,7 @@ use crate::config::{
 };
 use crate::decision::load::{Amount, Load};
 use crate::decision::pool::{Inputs, PoolCore};
-use crate::decision::{Candidate, Input, Ordered, Orders};
+use crate::decision::{Candidate, Input, Moved, Ordered, Orders};
 use crate::model::{
     Action, Addresses, Admin, BackendKey, Failure, Health, Layer, Observation, Order, Outcome,
     Reason, Scope, ZonePlan,
@@ -151,19 +151,28 @@ impl World {
 
     /// Decides with all backends up but these; returns the report.
     pub(crate) fn decide(&mut self, exceptions: &[Exception<'_>]) -> String {
-        let (backends, orders) = (&self.backends, &self.orders);
+        self.moved(exceptions);
+        self.core.report.to_string()
+    }
+
+    /// Decides with all backends up but these; returns the places that stand otherwise than before.
+    pub(crate) fn moved(&mut self, exceptions: &[Exception<'_>]) -> Vec<Moved> {
+        let (backends, orders, now) = (&self.backends, &self.orders, self.now);
         let candidate = |place: usize| {
             let backend: &ResolvedBackend = &backends[place];
             let found = exceptions.iter().find(|(name, _)| *name == &*backend.key.name);
             let (health, admin) = found.map_or((Health::Up, Admin::Ready), |(_, it)| *it);
             let reason = Reason { failure: Failure::Timeout, detail: "50 ms".into() };
             let reason = matches!(health, Health::Down).then_some(reason);
-            Candidate { backend, health, reason, ordered: ordered(admin), ramp: 1.0 }
+            let ordered = match admin {
+                Admin::Ready => orders.of_backend(backend, now),
+                Admin::Drain | Admin::Maint => ordered(admin),
+            };
+            Candidate { backend, health, reason, ordered, ramp: 1.0 }
         };
         self.core.zones.iter_mut().for_each(|zone| zone.changed = true);
-        let inputs = Inputs { pool: &self.pool, candidate, orders, now: self.now };
-        self.core.decide(&inputs);
-        self.core.report.to_string()
+        let inputs = Inputs { pool: &self.pool, candidate, orders, now };
+        self.core.decide(&inputs)
     }
 
     /// Takes an order in.

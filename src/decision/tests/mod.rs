@@ -4,5 +4,8 @@ mod common_cause;
 mod core;
 pub(crate) mod fixture;
 mod golden;
+mod histories;
+mod journeys;
 mod properties;
+mod recoveries;
 mod spilling;

@@ -152,23 +152,50 @@ fn when_all_is_down_the_pool_has_its_choice() {
 fn traffic_that_need_not_hurry_moves_no_faster_than_allowed() {
     let zones = vec![
         zone("a", Some(1), vec![backend("a", 1)]),
-        zone("b", Some(1), vec![backend("b", 2)]),
+        zone("b", Some(8), vec![backend("b", 2)]),
         zone("c", Some(1), vec![backend("c", 3)]),
     ];
     let mut slow = pool("api", vec![region("r", None, zones)]);
     slow.failover.max_share_per_second = Some(0.1);
     let mut world = World::new(slow);
     world.decide(&[]);
-    let scope = Scope::Zone { pool: None, region: None, zone: "b".into() };
-    world.order(order(scope, Action::Weight(Some(0)), world.now));
+    let weigh = |world: &mut World, weight| {
+        let scope = Scope::Zone { pool: None, region: None, zone: "b".into() };
+        world.order(order(scope, Action::Weight(Some(weight)), world.now));
+    };
+    world.now += Duration::from_secs(3600);
+    weigh(&mut world, 1);
     let mut seen = Vec::new();
-    for _ in 0..5 {
-        world.now += Duration::from_secs(1);
+    for _ in 0..60 {
         world.decide(&[]);
         seen.push(world.core.plan.zones[1].share);
+        world.now += Duration::from_millis(100);
     }
-    let expected = [0.233, 0.133, 0.033, 0.0, 0.0];
-    assert!(seen.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3), "{seen:?}");
+    let expected = |n: usize| (0.8 - 0.01 * (n + 1) as f64).max(1.0 / 3.0);
+    assert!(
+        seen.iter().enumerate().all(|(n, share)| (share - expected(n)).abs() < 1e-6),
+        "a quiet hour saves nothing up: {seen:?}"
+    );
+    weigh(&mut world, 0);
+    world.decide(&[]);
+    assert_eq!(world.shares(), "a=0.500 b=0.000 c=0.500", "an operator's zero does not wait");
     world.decide(&[("a", DOWN)]);
     assert_eq!(world.shares(), "a=0.000 b=0.000 c=1.000", "what is dead is left at once");
+}
+
+#[test]
+fn what_is_shed_by_order_does_not_wait_for_what_moves() {
+    let zones =
+        vec![zone("a", Some(3), vec![backend("a", 1)]), zone("b", Some(1), vec![backend("b", 2)])];
+    let mut slow = pool("api", vec![region("r", None, zones)]);
+    slow.failover.max_share_per_second = Some(0.1);
+    let mut world = World::new(slow);
+    world.decide(&[]);
+    world.now += Duration::from_secs(1);
+    let half = order(Scope::Pool("api".into()), Action::Traffic(Some(0.5)), world.now);
+    world.order(half);
+    let scope = Scope::Zone { pool: None, region: None, zone: "b".into() };
+    world.order(order(scope, Action::Weight(Some(3)), world.now));
+    world.decide(&[]);
+    assert_eq!(world.shares_of(1000.0), "a=365 b=135 shed=500");
 }
