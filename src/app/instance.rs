@@ -213,11 +213,7 @@ fn open(
     bind: SocketAddr,
     workers: usize,
 ) -> io::Result<live::Listener> {
-    let first_word = match listener.protocol {
-        config::Protocol::Http => net::FirstWord::Client,
-        config::Protocol::Tcp(_) => net::FirstWord::Either,
-    };
-    let sockets = net::listen(bind, workers, first_word)?;
+    let sockets = net::listen(bind, workers, net::FirstWord::on(listener))?;
     let local = sockets.first().map_or(Ok(bind), std::net::TcpListener::local_addr)?;
     Ok(live::Listener::new(Arc::clone(&listener.name), bind, local, sockets))
 }

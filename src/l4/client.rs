@@ -14,7 +14,9 @@ use crate::net::Stream;
 use crate::net::client_hello::ClientHello;
 use crate::net::proxy_protocol::{Ends, Told};
 use crate::table::{Backend, Forward, Listener};
-use crate::worker::{Acceptor, Arrival, Worker};
+use crate::worker::{Acceptor, Arrival};
+
+use super::worker::Worker;
 
 /// A client's connection. However it ends, it is counted once and has one line in the log.
 #[derive(Debug)]

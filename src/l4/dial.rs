@@ -74,7 +74,7 @@ pub(super) async fn serve(mut client: Client) {
 
 async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnded> {
     hello::look(client, timer).await?;
-    let terms = terms(client).ok_or(ForwardEnded::NoRoute)?;
+    let terms = terms(client)?;
     let mut tried = Vec::new();
     loop {
         let Chosen { lease, place, within, announced } =
@@ -113,18 +113,24 @@ async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnd
     }
 }
 
-fn terms(client: &mut Client) -> Option<Terms> {
+fn terms(client: &mut Client) -> Result<Terms, ForwardEnded> {
     let (forward, pool, tcp) = client.worker.with_table(|table, picker| {
         client.acceptor.with_listener(table, |listener, _| {
-            let Protocol::Tcp(tcp) = &listener.settings.protocol else { return None };
-            let forward = listener.forward(client.hello.as_deref())?;
+            let Protocol::Tcp(tcp) = &listener.settings.protocol else {
+                return Err(ForwardEnded::NoRoute);
+            };
+            let forward = listener.forward(client.hello.as_deref()).ok_or(ForwardEnded::NoRoute)?;
+            let pool = forward.split.choose(picker);
+            if table.pool(pool).is_some_and(|pool| pool.sheds(picker)) {
+                return Err(ForwardEnded::Shed);
+            }
             let logged = client.is_logged().then(|| Arc::clone(forward));
-            Some((logged, forward.split.choose(picker), (tcp.attempts, tcp.timeouts)))
+            Ok((logged, pool, (tcp.attempts, tcp.timeouts)))
         })
     })?;
     let (attempts, timeouts) = tcp;
     client.record.forward = forward;
-    Some(Terms {
+    Ok(Terms {
         pool,
         key: ip_hash::address_key(client.peer.ip()),
         attempts,

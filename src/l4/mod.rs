@@ -14,5 +14,7 @@ mod dial;
 mod hello;
 mod passage;
 mod plane;
+mod stays;
+mod worker;
 
 pub use plane::Forwarder;

@@ -2,8 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::config::Protocol;
 use crate::config::defaults::{DRAIN_DEADLINE, TCP_IDLE_TIMEOUT};
@@ -11,9 +14,14 @@ use crate::live::Place;
 use crate::model::ForwardEnded;
 use crate::net::{Relay, RelayEnd, Side, Stream, Timer};
 use crate::table::Lease;
+use crate::worker::{DrainKey, listener_id};
 
 use super::client::Client;
 use super::dial::Upstream;
+use super::stays::{Stay, ends_at};
+
+/// What has moved nothing for so long is not in the middle of something.
+const AT_REST: Duration = Duration::from_secs(1);
 
 /// A connection's whole state while bytes move. There are as many of these as connections, most of
 /// them waiting, so it is kept small.
@@ -30,8 +38,23 @@ pub(super) struct Passage {
     timer: Timer,
     /// Runs out however much moves.
     until: Option<Timer>,
-    /// Its listener is gone: it may only end by itself until `until`.
-    draining: bool,
+    /// It is drained: it may only end by itself until then.
+    leaving: Option<Box<Leaving>>,
+}
+
+/// A passage that holds a drain open, or whose listener is gone.
+#[derive(Debug)]
+struct Leaving {
+    /// The drain; `None` = nobody ordered one.
+    drain: Option<DrainKey>,
+    since: Instant,
+    until: Instant,
+    /// Its number among the [`Stays`](super::stays::Stays).
+    stay: u32,
+    /// When it was last seen to move anything.
+    moved: Instant,
+    /// Runs out when it must end.
+    timer: Timer,
 }
 
 impl Passage {
@@ -52,17 +75,14 @@ impl Passage {
             idle,
             timer,
             until: None,
-            draining: false,
+            leaving: None,
         };
         if let Some(lifetime) = lifetime {
-            passage.end_within(lifetime.saturating_sub(passage.client.started.elapsed()));
+            let until = passage.client.worker.timers.timer();
+            until.set(lifetime.saturating_sub(passage.client.started.elapsed()));
+            passage.until = Some(until);
         }
         passage
-    }
-
-    fn end_within(&mut self, time: Duration) {
-        let timers = &self.client.worker.timers;
-        self.until.get_or_insert_with(|| timers.timer()).set(time);
     }
 
     /// Counts what has moved; says whether anything has.
@@ -76,6 +96,10 @@ impl Passage {
         counters.bytes_sent.add(up - record.bytes_in);
         counters.bytes_received.add(down - record.bytes_out);
         (record.bytes_in, record.bytes_out) = (up, down);
+        if let Some(leaving) = &mut self.leaving {
+            leaving.moved = Instant::now();
+            self.client.worker.stays.moved(leaving.stay, up, down);
+        }
         true
     }
 
@@ -98,17 +122,82 @@ impl Passage {
 
     /// Why it must end although both sides would go on.
     fn overdue(&mut self, cx: &mut Context<'_>) -> Option<ForwardEnded> {
-        if self.client.acceptor.removed.get() && !self.draining && !self.client.worker.closing.get()
-        {
-            self.draining = true;
-            self.end_within(DRAIN_DEADLINE);
+        self.heed_drains();
+        if self.client.worker.is_dead(self.lease.live.id) {
+            self.client.stream.reset_on_close();
+            return Some(ForwardEnded::BackendDown);
         }
         if self.timer.poll_expired(cx).is_ready() {
             return Some(ForwardEnded::Idle);
         }
-        let over = self.until.as_ref().is_some_and(|until| until.poll_expired(cx).is_ready());
-        let ended = if self.draining { ForwardEnded::Drained } else { ForwardEnded::Lifetime };
-        over.then_some(ended)
+        if self.until.as_ref().is_some_and(|until| until.poll_expired(cx).is_ready()) {
+            return Some(ForwardEnded::Lifetime);
+        }
+        let leaving = self.leaving.as_ref().filter(|it| it.timer.poll_expired(cx).is_ready())?;
+        if leaving.moved.elapsed() < AT_REST || !self.relay.is_at_rest() {
+            // It is cut off: an orderly end would say that this was all there is.
+            self.client.stream.reset_on_close();
+            self.backend.reset_on_close();
+        }
+        Some(ForwardEnded::Drained)
+    }
+
+    /// Sees whether it is drained, and until when it may stay.
+    fn heed_drains(&mut self) {
+        let Client { worker, acceptor, started, .. } = &self.client;
+        let drain = worker.drains.of(listener_id(&acceptor.live), self.lease.live.id);
+        let (drain, since, until) = match (drain, &self.leaving) {
+            (Some((key, since, until)), _) => (Some(key), since, until),
+            (None, Some(leaving)) if leaving.drain.is_none() => return,
+            // Gone from the configuration.
+            (None, _) if acceptor.removed.get() && !worker.closing.get() => {
+                let now = Instant::now();
+                (None, now, now + DRAIN_DEADLINE)
+            }
+            (None, _) => return self.stay_on(),
+        };
+        if let Some(leaving) = &self.leaving
+            && (leaving.drain, leaving.since, leaving.until) == (drain, since, until)
+        {
+            return;
+        }
+        let started = *started;
+        self.stay_on();
+        let stay = self.stay(drain);
+        let worker = &self.client.worker;
+        let (stay, timer) = (worker.stays.enter(stay), worker.timers.timer());
+        let now = Instant::now();
+        timer.set(ends_at(started, since, until, stay).saturating_duration_since(now));
+        self.leaving = Some(Box::new(Leaving { drain, since, until, stay, moved: now, timer }));
+    }
+
+    /// Nothing drains it any more.
+    fn stay_on(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            self.client.worker.stays.leave(leaving.stay);
+        }
+    }
+
+    fn stay(&self, drain: Option<DrainKey>) -> Stay {
+        let Client { record, hello, .. } = &self.client;
+        let route = self.client.with_listener(|listener| {
+            listener.forward(hello.as_deref()).map(|forward| Arc::clone(&forward.policy.name))
+        });
+        Stay {
+            drain,
+            client: self.client.peer,
+            protocol: "tcp",
+            route: route.unwrap_or_default(),
+            started: self.client.started,
+            bytes_in: record.bytes_in,
+            bytes_out: record.bytes_out,
+        }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        self.stay_on();
     }
 }
 

@@ -1,13 +1,18 @@
 //! Serves the listeners that forward bytes.
 
+use std::pin::Pin;
 use std::rc::Rc;
 
+use tokio::time::Instant;
+
 use crate::config::{Listener, Protocol};
+use crate::live::Drain;
 use crate::table::Table;
-use crate::worker::{Acceptor, Arrival, Plane, Worker};
+use crate::worker::{self, Acceptor, Arrival, Plane};
 
 use super::client::Client;
 use super::dial::serve;
+use super::worker::Worker;
 
 /// Forwards connections, on one worker.
 #[derive(Debug)]
@@ -16,8 +21,8 @@ pub struct Forwarder(Rc<Worker>);
 impl Forwarder {
     /// For this worker.
     #[must_use]
-    pub fn new(worker: &Rc<Worker>) -> Self {
-        Self(Rc::clone(worker))
+    pub fn new(worker: &Rc<worker::Worker>) -> Self {
+        Self(Worker::new(worker))
     }
 }
 
@@ -30,8 +35,14 @@ impl Plane for Forwarder {
         tokio::task::spawn_local(serve(Client::new(&self.0, acceptor, arrival)));
     }
 
-    /// There may be room where there was none.
+    /// There may be room where there was none, and backends may have gone down.
     fn follow(&self, table: &Table) {
         table.pools().for_each(|pool| pool.waiting.call_all());
+        self.0.follow(table);
+    }
+
+    fn ledger(&self) -> Pin<Box<dyn Future<Output = Vec<Drain>> + '_>> {
+        let told = self.0.stays.ledger(&self.0.drains, Instant::now());
+        Box::pin(std::future::ready(told))
     }
 }

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::config::{self, Protocol};
-use crate::live::{self, Drain};
+use crate::live::Drain;
 use crate::table::Table;
 use crate::worker::{self, Acceptor, Arrival, Plane};
 
 use super::client::IdlePool;
 use super::http1::{Connection, Seats};
-use super::leaving::Leaving;
+use super::leaving;
 use super::request_id::RequestIds;
 use super::waits::Waits;
 
@@ -40,7 +40,6 @@ pub(crate) struct Worker {
     core: Rc<worker::Worker>,
     pub(crate) idle: IdlePool,
     pub(crate) waits: Waits,
-    pub(crate) leaving: Leaving,
     pub(crate) seats: Seats,
     pub(crate) ids: RequestIds,
     /// Connections that wait for their next request without having let go of their task's memory.
@@ -91,7 +90,6 @@ impl Http {
             core: Rc::clone(core),
             idle: IdlePool::default(),
             waits: Waits::default(),
-            leaving: Leaving::default(),
             seats: Seats::default(),
             ids: RequestIds::new(seed),
             lingering: Cell::new(0),
@@ -116,15 +114,11 @@ impl Plane for Http {
         let zones = table.pools().flat_map(|pool| &pool.zones);
         self.0.idle.retain(zones.flat_map(|zone| zone.taking()).map(|backend| backend.live.id));
         self.0.call_the_stranded(table);
-        self.0.leaving.follow(&self.0, table, Instant::now());
-    }
-
-    fn closed(&self, listener: &Arc<live::Listener>, table: &Table) {
-        self.0.leaving.closed(listener, table, Instant::now());
+        leaving::follow(&self.0);
     }
 
     fn ledger(&self) -> Pin<Box<dyn Future<Output = Vec<Drain>> + '_>> {
-        Box::pin(self.0.leaving.ledger(&self.0))
+        Box::pin(leaving::ledger(&self.0))
     }
 
     fn sweep(&self) {
@@ -132,7 +126,7 @@ impl Plane for Http {
     }
 
     fn count(&self) {
-        self.0.leaving.tick(&self.0, Instant::now());
+        leaving::tick(&self.0, Instant::now());
         let counters = self.0.counters();
         counters.pooled.add(self.0.idle.len() as i64 - counters.pooled.get());
         counters.pooled_stale.add(self.0.idle.take_stale());

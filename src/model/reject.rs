@@ -138,6 +138,8 @@ closed_set! {
         NoRoute = "no_route",
         /// No backend could take it.
         NoBackend = "no_backend",
+        /// No zone had room for it.
+        Shed = "shed",
         /// Connecting to backends failed.
         ConnectFailed = "connect_failed",
         /// Every backend had as many connections as it may, and so had the queue.
@@ -148,7 +150,9 @@ closed_set! {
         Idle = "idle",
         /// It was open for as long as one may be.
         Lifetime = "lifetime",
-        /// Its listener is gone, and its time to end by itself has passed.
+        /// Its backend went down, and the pool's `on_down` says that it ends then.
+        BackendDown = "backend_down",
+        /// Its backend or listener was drained, and the drain did not wait any longer.
         Drained = "drained",
         /// The proxy was shutting down.
         Shutdown = "shutdown",

@@ -60,7 +60,7 @@ impl AsFd for Descriptor {
 }
 
 /// Hands out connections only once something has arrived on them, or, if their client stays silent,
-/// after about `seconds`.
+/// after about `seconds`; 0 = all of them at once.
 ///
 /// # Errors
 /// What the system says of the socket.

@@ -12,11 +12,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::descriptor::defer_accept;
+use crate::config::{Listener, Protocol};
 
 /// How long, in seconds, the kernel waits for a client's first bytes before it hands the connection
 /// out without.
@@ -29,6 +30,29 @@ pub enum FirstWord {
     Client,
     /// The client or the server, as the protocol behind has it.
     Either,
+}
+
+impl FirstWord {
+    /// Who does on this listener. A proxy in front that must introduce its client, or a client that
+    /// is routed by its TLS hello, speaks first whatever comes then.
+    #[must_use]
+    pub fn on(listener: &Listener) -> Self {
+        let introduced = listener.proxy_protocol.as_ref().is_some_and(|it| it.required);
+        match &listener.protocol {
+            Protocol::Http => Self::Client,
+            Protocol::Tcp(tcp) if introduced || tcp.asks_for_hello() => Self::Client,
+            Protocol::Tcp(_) => Self::Either,
+        }
+    }
+
+    /// Has a listening socket go by it.
+    pub(super) fn apply(self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let wait_s = match self {
+            Self::Client => FIRST_BYTES_S,
+            Self::Either => 0,
+        };
+        defer_accept(socket, wait_s)
+    }
 }
 
 /// The accept queue asked for; the kernel caps it at `net.core.somaxconn`.
@@ -73,7 +97,7 @@ fn open(address: SocketAddr, first_word: FirstWord) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
+        Some(socket2::Protocol::TCP),
     )?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -81,9 +105,7 @@ fn open(address: SocketAddr, first_word: FirstWord) -> io::Result<Socket> {
     // Without it a restart would have to wait for TIME_WAIT; it does not allow a second listener.
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
-    if first_word == FirstWord::Client {
-        defer_accept(socket.as_fd(), FIRST_BYTES_S)?;
-    }
+    first_word.apply(socket.as_fd())?;
     Ok(socket)
 }
 

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 
 use rustix::net::{SocketFlags, acceptfrom_with};
 use tokio::io::Interest;
 
-use super::Stream;
 use super::descriptor::Descriptor;
+use super::{FirstWord, Stream};
 
 /// A listening socket, watched by the runtime.
 #[derive(Debug)]
@@ -22,6 +23,14 @@ impl Listening {
         let socket = Descriptor::new(socket.into());
         socket.watch()?;
         Ok(Self(socket))
+    }
+
+    /// Who speaks first on its connections from now on.
+    ///
+    /// # Errors
+    /// What the system says of the socket.
+    pub fn expect(&self, first_word: FirstWord) -> io::Result<()> {
+        first_word.apply(self.0.as_fd())
     }
 
     /// The next connection and its peer's address.

@@ -86,6 +86,12 @@ impl Relay {
         (self.up.moved, self.down.moved)
     }
 
+    /// Has all that was taken from one side been given to the other?
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        [&self.up, &self.down].iter().all(|way| matches!(way.held, Held::Nothing))
+    }
+
     /// Moves what there is to move. Ready when both directions have ended, or one has broken.
     pub fn poll(
         &mut self,

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::live;
-use crate::net::{Listening, Stream, is_lack};
+use crate::net::{FirstWord, Listening, Stream, is_lack};
 use crate::table::{Listener, Table};
 
 use super::introduction::{Arrival, introduce};
@@ -38,6 +38,8 @@ pub struct Acceptor {
     current: RefCell<Current>,
     /// No table names the listener any more: connections end after their current response.
     pub removed: Cell<bool>,
+    first_word: Cell<FirstWord>,
+    changed: Notify,
     stop: Notify,
 }
 
@@ -74,6 +76,8 @@ impl Acceptor {
             live,
             current: RefCell::new(current),
             removed: Cell::new(false),
+            first_word: Cell::new(FirstWord::on(&listener.settings)),
+            changed: Notify::new(),
             stop: Notify::new(),
         })
     }
@@ -92,6 +96,14 @@ impl Acceptor {
             current.generation = table.generation;
         }
         look(&current.listener, current.socket)
+    }
+
+    /// Looks at a new table: another protocol may have another side speak first.
+    pub(super) fn follow(&self, table: &Table) {
+        let word = self.with_listener(table, |listener, _| FirstWord::on(&listener.settings));
+        if self.first_word.replace(word) != word {
+            self.changed.notify_one();
+        }
     }
 
     /// Counts a client's connection in.
@@ -152,6 +164,13 @@ impl Acceptor {
         loop {
             let accepted = tokio::select! {
                 accepted = self.accept(&socket, worker) => accepted,
+                () = self.changed.notified() => {
+                    if let Err(error) = socket.expect(self.first_word.get()) {
+                        tracing::warn!(listener = %self.live.name, %error,
+                            "connections may be handed out late");
+                    }
+                    continue;
+                }
                 () = self.stop.notified() => break,
             };
             match accepted {

@@ -6,6 +6,7 @@
 //! composition root says which planes there are.
 
 mod accept;
+mod drains;
 mod introduction;
 mod plane;
 mod run;
@@ -13,6 +14,7 @@ mod state;
 mod steward;
 
 pub use accept::Acceptor;
+pub use drains::{DrainKey, Drains, Leave, listener_id};
 pub use introduction::Arrival;
 pub use plane::Plane;
 pub use run::{Settings, Shutdown, UPKEEP, run};

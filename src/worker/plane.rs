@@ -3,10 +3,9 @@
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::config::Listener;
-use crate::live::{self, Drain};
+use crate::live::Drain;
 use crate::table::Table;
 
 use super::{Acceptor, Arrival};
@@ -21,9 +20,6 @@ pub trait Plane: Debug {
 
     /// Looks at a new table, for what no request would do.
     fn follow(&self, table: &Table);
-
-    /// A listener's address was closed: its connections are to end.
-    fn closed(&self, _listener: &Arc<live::Listener>, _table: &Table) {}
 
     /// What is being drained here, and what holds it open.
     fn ledger(&self) -> Pin<Box<dyn Future<Output = Vec<Drain>> + '_>> {

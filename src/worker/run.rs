@@ -84,6 +84,7 @@ async fn upkeep(worker: Rc<Worker>, planes: Rc<[Rc<dyn Plane>]>) {
         if round.is_multiple_of(SWEEP_EVERY) {
             planes.iter().for_each(|plane| plane.sweep());
         }
+        worker.drains.forget_left();
         planes.iter().for_each(|plane| plane.count());
         round = round.wrapping_add(1);
     }

@@ -14,7 +14,7 @@ use crate::model::UnixMillis;
 use crate::net::{Buffers, Timers};
 use crate::table::{CachedReader, Picker, Table};
 
-use super::Settings;
+use super::{Drains, Settings};
 
 /// A worker's state, shared by the tasks on its thread.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Worker {
     pub clock: fn() -> UnixMillis,
     /// Notified when a connection to a backend fails, so that control looks at once.
     pub suspects: Arc<Notify>,
+    /// What is being drained.
+    pub drains: Drains,
     /// The worker is shutting down: nothing new begins.
     pub closing: Cell<bool>,
     /// Client connections open on this worker.
@@ -54,6 +56,7 @@ impl Worker {
             timers: Timers::new(),
             clock: settings.clock,
             suspects: settings.suspects,
+            drains: Drains::default(),
             closing: Cell::new(false),
             open: Cell::new(0),
             accepting: Cell::new(0),

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::accept::{Acceptor, find};
 use super::{Plane, Shutdown, Worker};
@@ -42,14 +43,15 @@ pub(super) async fn run(
 }
 
 fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec<Rc<Acceptor>>) {
+    let now = Instant::now();
     worker.with_table(|table, _| {
         acceptors.retain(|acceptor| {
             let named = find(table, &acceptor.live).is_some();
             if named {
-                acceptor.with_listener(table, |_, _| ());
+                acceptor.follow(table);
             } else {
                 acceptor.stop();
-                planes.iter().for_each(|plane| plane.closed(&acceptor.live, table));
+                worker.drains.closed(&acceptor.live, table, now);
                 // Its idle connections look again, see that they are not wanted, and end.
                 worker.timers.wake_all();
             }
@@ -64,6 +66,10 @@ fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec
                     acceptor.start(worker, planes, socket);
                 }
             }
+        }
+        if worker.drains.follow(table, now) {
+            // What is drained or no longer drained looks again as well.
+            worker.timers.wake_all();
         }
         planes.iter().for_each(|plane| plane.follow(table));
     });

@@ -10,22 +10,22 @@ const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\n\r\n";
 
-fn say(site: &Site, words: &str) -> Finished {
+pub(crate) fn say(site: &Site, words: &str) -> Finished {
     let socket = site.proxy.socket().display().to_string();
     let words = words.split(' ').chain(["--socket", &socket]).map(str::to_owned);
     pulsegate(words.collect::<Vec<_>>())
 }
 
-fn drain(site: &Site, what: &str) {
+pub(crate) fn drain(site: &Site, what: &str) {
     let done = say(site, &format!("drain {what} --force"));
     assert_eq!(done.code, Some(0), "{done:?}");
 }
 
-fn backend(site: &Site, index: usize) -> String {
+pub(crate) fn backend(site: &Site, index: usize) -> String {
     format!("backend site/{}", site.backends.address(index))
 }
 
-fn drains(site: &Site) -> Vec<Value> {
+pub(crate) fn drains(site: &Site) -> Vec<Value> {
     let told = say(site, "drains --json");
     let told: Value =
         serde_json::from_str(&told.stdout).unwrap_or_else(|e| panic!("{e}: {told:?}"));

@@ -18,7 +18,7 @@ fn generation(proxy: &Pulsegate) -> u64 {
 }
 
 /// Puts this config in place, reloads by signal and waits until it is published.
-fn reload(site: &Site, setup: &Setup) {
+pub(crate) fn reload(site: &Site, setup: &Setup) {
     let before = generation(&site.proxy);
     site.proxy.rewrite(&setup.config(site.backends.addresses()));
     site.proxy.signal(Signal::HUP);

@@ -4,17 +4,17 @@ use serde_json::Value;
 
 use crate::harness::{Asked, BlackHole, Checked, Client, End, Pulsegate, Server, Setup, until};
 
-const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+pub(crate) const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
 
-struct Stage {
-    proxy: Pulsegate,
-    backends: Checked,
+pub(crate) struct Stage {
+    pub(crate) proxy: Pulsegate,
+    pub(crate) backends: Checked,
 }
 
 impl Stage {
     /// This many backends, all of them up.
-    fn start(setup: Setup, n: usize) -> Self {
+    pub(crate) fn start(setup: Setup, n: usize) -> Self {
         let backends = Checked::start(n);
         let setup = setup.health(Checked::HEALTH).listener("access_log: { path: access.log }");
         let addresses = backends.addresses();
@@ -29,7 +29,7 @@ impl Stage {
     }
 
     /// A client that has sent this, and the backend it waits on.
-    fn send(&self, request: &str) -> (Client, Asked) {
+    pub(crate) fn send(&self, request: &str) -> (Client, Asked) {
         let mut client = self.client();
         client.send(request);
         (client, self.backends.asked())
@@ -48,7 +48,7 @@ impl Stage {
     }
 
     /// Takes the backend down, and waits until everybody knows.
-    fn down(&self, backend: usize) {
+    pub(crate) fn down(&self, backend: usize) {
         self.backends.set_well(backend, false);
         self.until(backend, "down");
     }
@@ -61,7 +61,7 @@ impl Stage {
     }
 
     /// The access log's first line.
-    fn line(&self) -> Value {
+    pub(crate) fn line(&self) -> Value {
         until("a line in the access log", || {
             let text = std::fs::read_to_string(self.proxy.path().join("access.log")).ok()?;
             serde_json::from_str(text.lines().next()?).ok()

@@ -60,7 +60,7 @@ pub(crate) struct Parties<'c> {
     pub(crate) client: &'c mut Stream,
     /// The connection's timer.
     pub(crate) timer: &'c Timer,
-    /// Tells its listener from others, see [`listener_id`](crate::l7::leaving::listener_id).
+    /// Tells its listener from others, see [`listener_id`](crate::worker::listener_id).
     pub(crate) listener: usize,
     /// Where the client is.
     pub(crate) peer: SocketAddr,

@@ -16,12 +16,12 @@ use tokio::time::Instant;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{self, After, Parties};
 use crate::l7::io::{give_back, read_lazily};
-use crate::l7::leaving::listener_id;
 use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::worker::Worker;
 use crate::model::{BadRequest, Ended};
 use crate::net::{Buffer, Buffers, Stream, Timer};
 use crate::worker::Acceptor;
+use crate::worker::listener_id;
 
 use super::doze::Doze;
 use super::head::{BareNewline, HeadScan};

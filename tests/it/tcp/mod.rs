@@ -1,6 +1,7 @@
 //! Listeners that forward bytes: what goes in at one end comes out at the other, ends included.
 
 mod bulk;
+mod drains;
 mod hello;
 mod introduction;
 mod places;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::access_log::line;
 use crate::harness::{Client, End, Setup, Site, Upstream, until};
+use crate::reload::reload;
 
 /// A client and the connection to a backend that it led to, after one byte each way.
 fn pair(site: &Site) -> (Client, Upstream) {
@@ -30,6 +32,19 @@ fn a_backend_may_speak_first() {
     assert_eq!(client.line(), "220 ready");
     client.send("QUIT\r\n");
     assert_eq!(upstream.line(), "QUIT");
+}
+
+#[test]
+fn a_backend_may_speak_first_also_where_http_was_spoken_before() {
+    let site = Setup::default().start();
+    reload(&site, &Setup::tcp());
+    // Once this was forwarded, the worker has the new table.
+    pair(&site);
+    let (mut silent, mut talking) = (site.client(), site.client());
+    talking.send("hello");
+    // The kernel hands out what came first, unless it was told to wait for the client's word.
+    site.accept().send("220 ready\r\n");
+    assert_eq!(silent.line(), "220 ready");
 }
 
 #[test]
