@@ -5,7 +5,7 @@
 //! its end) is never used again.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
@@ -36,11 +36,13 @@ struct Idle {
 }
 
 /// What is kept for one backend.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Kept {
-    /// Where the connections lead; a backend may keep its name and move.
-    address: Address,
+    /// Where the connections lead, once there was one; a backend may keep its name and move.
+    address: Option<Address>,
     idle: Vec<Idle>,
+    /// Set while the backends that take traffic are gone through.
+    taking: bool,
 }
 
 type ById = BuildHasherDefault<IdHasher>;
@@ -48,9 +50,8 @@ type ById = BuildHasherDefault<IdHasher>;
 /// A worker's idle upstream connections, by the backend's live id.
 #[derive(Debug, Default)]
 pub(crate) struct IdlePool {
+    /// Of the backends that take traffic.
     backends: RefCell<HashMap<u64, Kept, ById>>,
-    /// The backends that take traffic.
-    usable: RefCell<HashSet<u64, ById>>,
     stale: Cell<u64>,
     len: Cell<usize>,
 }
@@ -61,7 +62,7 @@ impl IdlePool {
     pub(crate) fn take(&self, to: &Backend, age: Option<Duration>, now: Instant) -> Option<Stream> {
         let mut backends = self.backends.borrow_mut();
         let kept = backends.get_mut(&to.live.id)?;
-        if kept.address != to.address {
+        if kept.address.as_ref() != Some(&to.address) {
             return None;
         }
         while let Some(last) = kept.idle.last() {
@@ -92,16 +93,12 @@ impl IdlePool {
         max: usize,
         now: Instant,
     ) {
-        if !self.usable.borrow().contains(&to.live.id) {
-            return;
-        }
         let mut backends = self.backends.borrow_mut();
-        let kept = backends
-            .entry(to.live.id)
-            .or_insert_with(|| Kept { address: to.address.clone(), idle: Vec::new() });
-        if kept.address != to.address {
+        let Some(kept) = backends.get_mut(&to.live.id) else { return };
+        if kept.address.as_ref() != Some(&to.address) {
             self.len.set(self.len.get() - kept.idle.len());
-            *kept = Kept { address: to.address.clone(), idle: Vec::new() };
+            kept.address = Some(to.address.clone());
+            kept.idle.clear();
         }
         if kept.idle.len() < max && !keep.is_zero() {
             kept.idle.push(Idle { stream, since: now, until: now + keep });
@@ -127,17 +124,18 @@ impl IdlePool {
 
     /// Closes all connections to backends other than these, and keeps none from now on.
     pub(crate) fn retain(&self, ids: impl Iterator<Item = u64>) {
-        let mut usable = self.usable.borrow_mut();
-        usable.clear();
-        usable.extend(ids);
         let mut backends = self.backends.borrow_mut();
-        backends.retain(|backend, _| usable.contains(backend));
+        backends.values_mut().for_each(|kept| kept.taking = false);
+        for id in ids {
+            backends.entry(id).or_default().taking = true;
+        }
+        backends.retain(|_, kept| kept.taking);
         self.len.set(backends.values().map(|kept| kept.idle.len()).sum());
     }
 
     /// Does this backend take traffic, as far as the last [`retain`](Self::retain) knew?
     pub(crate) fn takes(&self, id: u64) -> bool {
-        self.usable.borrow().contains(&id)
+        self.backends.borrow().contains_key(&id)
     }
 
     /// Connections kept now.

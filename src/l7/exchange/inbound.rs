@@ -136,7 +136,7 @@ pub(super) async fn inbound(
 async fn send(half: &mut WriteHalf<'_>, bytes: &[u8], sent: &Cell<bool>) -> io::Result<()> {
     let first = poll_fn(|cx| half.poll_write(cx, bytes)).await?;
     sent.set(sent.get() || first > 0);
-    write_all(half, &bytes[first..]).await
+    if first < bytes.len() { write_all(half, &bytes[first..]).await } else { Ok(()) }
 }
 
 /// Reads more of the body; `false` = the client ended before its body did, so the request is not

@@ -24,6 +24,8 @@ pub(crate) fn append_edits(edits: &HeaderEdits, out: &mut Vec<u8>) {
 
 /// Writes one header line.
 pub(crate) fn append(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    // Room for all of it at once; the parts then need not ask.
+    out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
