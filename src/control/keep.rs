@@ -5,7 +5,7 @@
 //! before the command is answered. Writing is done beside control: a disk that hangs must not hold
 //! up a failover.
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 use crate::events::{Anchor, read_back, wire, written};
@@ -37,6 +37,26 @@ pub(super) async fn write_all(dir: StateDir, mut writes: mpsc::UnboundedReceiver
         }
         // Whoever asked may have left.
         drop(answer.send(result));
+    }
+}
+
+/// Writes the newest content of a file whenever there is one, until control ends. What is overtaken
+/// while the disk is busy is never written.
+pub(super) async fn write_newest(
+    dir: StateDir,
+    file: &'static str,
+    mut newest: watch::Receiver<Vec<u8>>,
+) {
+    while newest.changed().await.is_ok() {
+        let (dir, text) = (dir.clone(), newest.borrow_and_update().clone());
+        let written = spawn_blocking(move || dir.replace(file, &text)).await;
+        let problem = match written {
+            Ok(result) => result.err().map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = problem {
+            tracing::error!(%error, "state could not be written: a restart would find older state");
+        }
     }
 }
 

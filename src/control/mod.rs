@@ -22,6 +22,7 @@ mod outcome;
 mod reload;
 mod sample;
 mod snapshot;
+mod standings;
 mod start;
 mod status;
 mod task;
@@ -30,6 +31,7 @@ mod tests;
 mod versions;
 mod view;
 mod watch;
+mod wire;
 
 pub use client::Client;
 pub use clock::WallClock;

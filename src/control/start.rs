@@ -14,6 +14,7 @@ use super::listeners::{Open, open_all};
 use super::ordering::drained_listeners;
 use super::reload::{Load, Reloads};
 use super::sample::Sampler;
+use super::standings::{self, Standings};
 use super::task::{Inbox, Outbox, Task, Times};
 use super::versions::Versions;
 use super::watch::watch;
@@ -103,7 +104,10 @@ impl Control {
         listeners.iter().for_each(|listener| live.add_listener(listener));
 
         let mut state = State::new(Arc::clone(&config), now.into_std());
-        state.step(orders.iter().cloned().map(Input::Ordered), now.into_std());
+        if let Some(dir) = &state_dir {
+            standings::resume(&mut state, dir, anchor(clock));
+        }
+        let first = state.step(orders.iter().cloned().map(Input::Ordered), now.into_std());
         let (publisher, reader) = Publisher::new(first_table(&state, &live, &listeners));
         let shared = Arc::<Shared>::default();
         shared.counters.generation.add(1);
@@ -126,6 +130,7 @@ impl Control {
             sampler: Sampler::default(),
             reloads: Reloads::new(load, Arc::clone(&open), workers, Arc::clone(&config)),
             open,
+            standings: Standings::new(state_dir.as_ref()),
             keeper: state_dir.map(keeper),
             outbox,
             times: Times {
@@ -139,6 +144,7 @@ impl Control {
             versions: Versions::new(&config, identity),
             unpruned: false,
         };
+        task.note(first.changes);
         task.follow_members();
         if let Some(path) = &config.path {
             tokio::spawn(watch(path.clone(), reader.clone(), commands.downgrade()));

@@ -16,6 +16,7 @@ use super::listeners::Open;
 use super::ordering::drained_listeners;
 use super::reload::{Asker, Reloads, Sockets};
 use super::sample::Sampler;
+use super::standings::Standings;
 use super::versions::Versions;
 use super::{ReloadReport, Snapshot, Status, line, view};
 use crate::decision::{Change, Input, State};
@@ -59,6 +60,8 @@ pub(super) struct Task {
     pub(super) open: Arc<Open>,
     /// Where standing orders are kept, if anywhere.
     pub(super) keeper: Option<mpsc::UnboundedSender<Write>>,
+    /// Where it is kept how zones and regions stand, if anywhere.
+    pub(super) standings: Standings,
     pub(super) outbox: Outbox,
     pub(super) times: Times,
     pub(super) last_reload: Option<ReloadReport>,
@@ -166,6 +169,9 @@ impl Task {
 
     fn ticked(&mut self) {
         self.sample();
+        if self.standings.are_due(&self.state) {
+            self.standings.keep(&self.state, anchor(self.clock));
+        }
         let held = self.publisher.reap();
         let gauge = &self.shared.counters.tables_held;
         gauge.add(i64::try_from(held).unwrap_or(i64::MAX) - gauge.get());
@@ -196,6 +202,9 @@ impl Task {
 
     /// Writes changes down; true if the members are among them.
     pub(super) fn note(&mut self, changes: Vec<Change>) -> bool {
+        if changes.iter().any(|change| matches!(change, Change::Moved(_))) {
+            self.standings.keep(&self.state, anchor(self.clock));
+        }
         let mut members = false;
         for change in changes {
             match change {

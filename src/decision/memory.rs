@@ -79,14 +79,17 @@ impl PoolCore {
             let mut same = known.filter(|(plan, _)| plan.zone == *zone && plan.region == *region);
             if let Some((_, known)) = same.next() {
                 *place = known.clone();
+                place.fit(&pool.restoration);
             }
         }
         for (region, place) in pool.regions.iter().zip(&mut self.region_places) {
             let mut known = before.plan.regions.iter().zip(&before.region_places);
             if let Some((_, known)) = known.find(|(plan, _)| plan.region == region.name) {
                 *place = known.clone();
+                place.fit(&pool.restoration);
             }
         }
+        self.stood = self.all_standings();
         self.load = before.load.clone();
         self.carried = before.carried;
         self.plan = Arc::clone(&before.plan);
@@ -109,12 +112,18 @@ impl PoolCore {
         keys(pool).zip(places).filter_map(move |(key, place)| Some((key, kept(place)?)))
     }
 
-    /// Takes over how its places stood before a restart.
-    pub(super) fn resume(&mut self, pool: &Pool, standings: &[(PlaceKey, Standing)], now: Instant) {
+    /// Takes over how its places stood before a restart, unless an order says how they stand.
+    pub(super) fn resume(
+        &mut self,
+        pool: &Pool,
+        standings: &[(PlaceKey, Standing)],
+        stale: bool,
+        now: Instant,
+    ) {
         let places = self.zone_places.iter_mut().chain(&mut self.region_places);
-        for (key, place) in keys(pool).zip(places) {
+        for (key, place) in keys(pool).zip(places).filter(|(_, place)| !place.is_ordered()) {
             if let Some((_, standing)) = standings.iter().find(|(known, _)| *known == key) {
-                *place = Place::resumed(standing.clone(), now);
+                *place = Place::resumed(standing, stale, pool, now);
             }
         }
         self.changed = true;

@@ -9,8 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::trial::Trial;
-use crate::config::{Failover, Restoration, Stage, Thresholds};
+use crate::config::{Failover, Pool, Restoration, Stage, Thresholds};
 use crate::model::{Action, Order, Phase, Standing};
+
+/// Failures remembered over a restart: with more, the hold-down has long reached its cap.
+const FLAPS_KEPT: u32 = 32;
 
 /// What a place's own config says.
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +58,32 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A place as it stood before a restart.
-    pub(super) fn resumed(standing: Standing, now: Instant) -> Self {
-        let failed_at = (standing.flaps > 0).then_some(now);
+    /// A place as it stood before a restart. What its traffic had shown is not known any more, so
+    /// what it was to show in its phase begins anew; and if it is `stale`, it goes back to its proof.
+    /// Times that only a broken clock can have written are brought back to what is possible.
+    pub(super) fn resumed(before: &Standing, stale: bool, pool: &Pool, now: Instant) -> Self {
+        let hold = pool.failover.hold_down;
+        let since = before.since.map(|since| since.min(now));
+        let flaps = before.flaps.min(FLAPS_KEPT);
+        let (phase, since) = match fitting(before.phase, &pool.restoration) {
+            // Orders are kept by themselves.
+            Phase::Draining => (Phase::Active, None),
+            phase @ (Phase::Active | Phase::Out) => (phase, since),
+            Phase::Restoring { .. } | Phase::Watching if stale => (Phase::Proving, Some(now)),
+            phase => (phase, Some(now)),
+        };
+        let held_until = before.held_until.zip(now.checked_add(hold.max));
+        let held_until = held_until.map(|(until, most)| until.min(most));
+        let cause = Arc::clone(&before.cause);
+        let standing = Standing { phase, since, cause, held_until, flaps };
+        // It failed then at the latest.
+        let failed_at = (flaps > 0).then(|| since.unwrap_or(now));
         Self { standing, failed_at, ..Self::default() }
+    }
+
+    /// Keeps it in a stage there is.
+    pub(super) fn fit(&mut self, restoration: &Restoration) {
+        self.standing.phase = fitting(self.standing.phase, restoration);
     }
 
     /// Takes its part, whatever part that is.
@@ -326,6 +351,16 @@ fn first_stage(restoration: &Restoration) -> Phase {
         Some(stage) if !stage.is_whole_at_once() => Phase::Restoring { stage: 0 },
         Some(_) => Phase::Watching,
         None => Phase::Active,
+    }
+}
+
+/// The phase itself, but for a stage that is not configured any more: then the last one before all.
+fn fitting(phase: Phase, restoration: &Restoration) -> Phase {
+    let Phase::Restoring { stage } = phase else { return phase };
+    let partial = restoration.stages.iter().take_while(|stage| !stage.is_whole_at_once()).count();
+    match partial.checked_sub(1) {
+        Some(last) => Phase::Restoring { stage: stage.min(last) },
+        None => first_stage(restoration),
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct PoolCore {
     pub(super) zones: Vec<Zone>,
     pub(super) zone_places: Vec<Place>,
     pub(super) region_places: Vec<Place>,
+    /// How they stood at the last decision, zones first.
+    pub(super) stood: Vec<Standing>,
     /// What was seen of each zone's traffic since it was last judged.
     pub(super) flows: Vec<Flow>,
     /// Anything was.
@@ -90,6 +92,7 @@ impl PoolCore {
         Self {
             zone_places: vec![Place::default(); zones.len()],
             region_places: vec![Place::default(); pool.regions.len()],
+            stood: vec![Standing::default(); zones.len() + pool.regions.len()],
             flows: vec![Flow::default(); zones.len()],
             in_flight: vec![0; start],
             zones,
@@ -119,7 +122,6 @@ impl PoolCore {
         report.entries.extend(self.zones.iter().flat_map(|zone| zone.entries.iter().cloned()));
         let mode = self.call_backups(&mut report);
 
-        let before = self.all_standings();
         let carries = share::regions_carry(pool, &self.zones, &self.zone_places, &self.load);
         let mut places = Places {
             pool,
@@ -132,7 +134,7 @@ impl PoolCore {
             now: *now,
         };
         self.due = places.step(&mut report);
-        let moved = self.moved(pool, before, *now);
+        let moved = self.moved(pool, *now);
 
         let mut shares = share::out(self, pool, orders, mode, &mut report);
         let relief = all_down::relief(self, pool, &shares, &mut report);
@@ -176,12 +178,15 @@ impl PoolCore {
         mode
     }
 
-    fn all_standings(&self) -> Vec<Standing> {
+    pub(super) fn all_standings(&self) -> Vec<Standing> {
         let places = self.zone_places.iter().chain(&self.region_places);
         places.map(|place| place.standing.clone()).collect()
     }
 
-    fn moved(&mut self, pool: &Pool, before: Vec<Standing>, now: Instant) -> Vec<Moved> {
+    /// The places that stand otherwise than at the last decision, whether by this one or by order.
+    fn moved(&mut self, pool: &Pool, now: Instant) -> Vec<Moved> {
+        let stand = self.all_standings();
+        let before = std::mem::replace(&mut self.stood, stand);
         let places = self.zone_places.iter_mut().chain(&mut self.region_places);
         let mut moved = Vec::new();
         for ((place, from), key) in places.zip(before).zip(keys(pool)) {

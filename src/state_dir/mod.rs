@@ -4,6 +4,10 @@
 //! (folder 0700, files 0600), and a file is replaced whole or not at all: a process that is killed
 //! while it writes leaves the file before.
 
+mod wire;
+
+pub use wire::{decode, encode};
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};

@@ -30,6 +30,7 @@ mod persistence;
 mod properties;
 mod reload;
 mod rescue;
+mod restarting;
 mod retries;
 mod routing;
 mod strict_requests;

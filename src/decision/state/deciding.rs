@@ -154,12 +154,18 @@ impl State {
     }
 
     /// Takes over how zones and regions stood before a restart; those that are no longer configured
-    /// are forgotten.
-    pub fn resume(&mut self, standings: &[(PlaceKey, Standing)], now: Instant) {
+    /// are forgotten. `stale` = it is too long ago that what was on its way back was seen there.
+    pub fn resume(&mut self, standings: &[(PlaceKey, Standing)], stale: bool, now: Instant) {
         for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
-            core.resume(pool, standings, now);
+            core.resume(pool, standings, stale, now);
         }
         self.pace.at_once(now);
+    }
+
+    /// Whether any zone or region is on its way back, judged by its traffic.
+    #[must_use]
+    pub fn is_restoring(&self) -> bool {
+        self.cores.iter().any(|core| core.judging)
     }
 }
 

@@ -8,4 +8,5 @@ mod histories;
 mod journeys;
 mod properties;
 mod recoveries;
+mod restarts;
 mod spilling;
