@@ -5,15 +5,17 @@
 //! out, or what is left of it cannot carry its load; and a region of whose zones four in five are
 //! dead has failed at once. What does not recover is escalated.
 //!
-//! Three interlocks keep automation from doing more harm than the failure: the last zone that can
-//! take traffic is never taken out, no more zones than a set number are out at a time, and nothing
-//! moves where automation is paused. The worst place goes first.
+//! Four interlocks keep automation from doing more harm than the failure: the last zone that can
+//! take traffic is never taken out, what is left of a region stays while the others cannot carry the
+//! load without it, no more zones than a set number are out at a time, and nothing moves where
+//! automation is paused. The worst place goes first.
 
 use std::time::Instant;
 
 use super::orders::Orders;
 use super::place::{Place, Rules, Sight, Wait};
 use super::report::{PoolReport, Stage, Why};
+use super::share::Carry;
 use super::zone::{Mode, Zone};
 use crate::config::{Pool, Region};
 use crate::model::{Action, Phase};
@@ -32,8 +34,8 @@ pub(super) struct Places<'a> {
     pub(super) region_places: &'a mut [Place],
     pub(super) orders: &'a Orders,
     pub(super) mode: Mode,
-    /// For each region, whether what is left of it can carry its load; `None` = that is not known.
-    pub(super) carries: &'a [Option<bool>],
+    /// For each region, whether what is left of it can carry its load, and is needed.
+    pub(super) carries: &'a [Carry],
     pub(super) now: Instant,
 }
 
@@ -223,6 +225,9 @@ impl Places<'_> {
         if !others().any(takes) {
             return wait("another region that can take its traffic");
         }
+        if self.carries[at].needed {
+            return wait("room elsewhere for what is left of it");
+        }
         let out_elsewhere = others().filter(|other| self.zone_places[*other].held_back()).count();
         if zones.len() + out_elsewhere > zones_out_max(self.pool) {
             return wait("zones elsewhere that are out already");
@@ -231,7 +236,7 @@ impl Places<'_> {
             Ok(format!("{dead} of its {} zones are dead", zones.len()))
         } else if out >= 2 {
             Ok(format!("{out} of its zones are out"))
-        } else if self.carries[at] == Some(false) {
+        } else if self.carries[at].own == Some(false) {
             Ok("what is left cannot carry its load".to_owned())
         } else {
             wait("a second zone of it to be out")

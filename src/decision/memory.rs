@@ -89,7 +89,6 @@ impl PoolCore {
                 place.fit(&pool.restoration);
             }
         }
-        self.stood = self.all_standings();
         self.load = before.load.clone();
         self.carried = before.carried;
         self.plan = Arc::clone(&before.plan);

@@ -47,6 +47,8 @@ pub(super) struct Wait {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) standing: Standing,
+    /// How it stood when that was last told: an order may change it between two decisions.
+    told: Standing,
     /// How it goes on when the order it stands under ends.
     after_order: Option<Phase>,
     /// Well enough since then, while it proves itself.
@@ -78,7 +80,14 @@ impl Place {
         let standing = Standing { phase, since, cause, held_until, flaps };
         // It failed then at the latest.
         let failed_at = (flaps > 0).then(|| since.unwrap_or(now));
-        Self { standing, failed_at, ..Self::default() }
+        Self { told: standing.clone(), standing, failed_at, ..Self::default() }
+    }
+
+    /// How it stood before, if that was in another phase; asked once per change.
+    pub(super) fn turned(&mut self) -> Option<Standing> {
+        let turned = self.told.phase != self.standing.phase;
+        let before = std::mem::replace(&mut self.told, self.standing.clone());
+        turned.then_some(before)
     }
 
     /// Keeps it in a stage there is.

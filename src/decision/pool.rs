@@ -40,8 +40,6 @@ pub(super) struct PoolCore {
     pub(super) zones: Vec<Zone>,
     pub(super) zone_places: Vec<Place>,
     pub(super) region_places: Vec<Place>,
-    /// How they stood at the last decision, zones first.
-    pub(super) stood: Vec<Standing>,
     /// What was seen of each zone's traffic since it was last judged.
     pub(super) flows: Vec<Flow>,
     /// Anything was.
@@ -92,7 +90,6 @@ impl PoolCore {
         Self {
             zone_places: vec![Place::default(); zones.len()],
             region_places: vec![Place::default(); pool.regions.len()],
-            stood: vec![Standing::default(); zones.len() + pool.regions.len()],
             flows: vec![Flow::default(); zones.len()],
             in_flight: vec![0; start],
             zones,
@@ -178,22 +175,18 @@ impl PoolCore {
         mode
     }
 
-    pub(super) fn all_standings(&self) -> Vec<Standing> {
-        let places = self.zone_places.iter().chain(&self.region_places);
-        places.map(|place| place.standing.clone()).collect()
-    }
-
-    /// The places that stand otherwise than at the last decision, whether by this one or by order.
+    /// The places that stand otherwise than when they were last told of.
     fn moved(&mut self, pool: &Pool, now: Instant) -> Vec<Moved> {
-        let stand = self.all_standings();
-        let before = std::mem::replace(&mut self.stood, stand);
         let places = self.zone_places.iter_mut().chain(&mut self.region_places);
         let mut moved = Vec::new();
-        for ((place, from), key) in places.zip(before).zip(keys(pool)) {
+        for (place, key) in places.zip(keys(pool)) {
             let rules = super::failover::rules(pool, pool.failover.zone);
             let escalated = place.escalates(&rules, now);
-            if escalated || place.standing.phase != from.phase {
-                moved.push(Moved { place: key, from, to: place.standing.clone(), escalated });
+            let turned = place.turned();
+            if escalated || turned.is_some() {
+                let to = place.standing.clone();
+                let from = turned.unwrap_or_else(|| to.clone());
+                moved.push(Moved { place: key, from, to, escalated });
             }
         }
         moved

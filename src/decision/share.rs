@@ -219,14 +219,23 @@ fn claim(
     }
 }
 
-/// For each region, whether what is left of it can carry its part of the load; `None` where its
-/// zones do not all declare what they can take.
+/// Whether a region can go.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Carry {
+    /// Whether what is left of it can carry its part of the load; `None` where its zones do not all
+    /// declare what they can take.
+    pub(super) own: Option<bool>,
+    /// Something is left of it, and the other regions cannot carry the load without it.
+    pub(super) needed: bool,
+}
+
+/// What each region can carry of the load, and whether it is needed for that.
 pub(super) fn regions_carry(
     pool: &Pool,
     zones: &[Zone],
     places: &[Place],
     load: &Load,
-) -> Vec<Option<bool>> {
+) -> Vec<Carry> {
     let load = load.planned();
     let weight = |region: &Region, zones: &[Zone]| {
         region.weight.map_or_else(|| zones.iter().map(|z| z.tally.total).sum::<f64>(), f64::from)
@@ -244,12 +253,14 @@ pub(super) fn regions_carry(
             }
         };
         let rooms = region.zones.iter().zip(own).zip(own_places).map(room);
-        regions.push((weight(region, own), rooms.sum::<Option<f64>>()));
+        let room = rooms.sum::<Option<f64>>().filter(|room| !room.is_nan());
+        regions.push((weight(region, own), room));
     }
     let total = regions.iter().map(|(weight, _)| weight).sum::<f64>();
-    let carries = |(weight, room): (f64, Option<f64>)| {
-        let room = room.filter(|room| !room.is_nan())?;
-        Some(room >= weight / total)
+    let all = regions.iter().map(|(_, room)| *room).sum::<Option<f64>>();
+    let carries = |(weight, room): (f64, Option<f64>)| Carry {
+        own: room.map(|room| room >= weight / total),
+        needed: room.zip(all).is_some_and(|(own, all)| own > NOTHING && all - own < 1.0),
     };
     regions.into_iter().map(carries).collect()
 }

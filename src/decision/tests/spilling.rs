@@ -75,6 +75,27 @@ fn no_zone_gets_more_than_its_capacity_and_the_rest_is_shed() {
 }
 
 #[test]
+fn what_is_left_of_a_region_stays_while_it_is_needed() {
+    let zones = |names: [&str; 3]| {
+        names.map(|name| Zone {
+            capacity: Some(Capacity::Rps(200)),
+            ..zone(name, Some(1), vec![backend(name, name.as_bytes()[0])])
+        })
+    };
+    let east = region("east", Some(1), zones(["a", "b", "c"]).into());
+    let west = region("west", Some(1), zones(["d", "e", "f"]).into());
+    let mut world = World::new(pool("api", vec![east, west]));
+    world.load(720);
+    let report = world.decide(&[("a", DOWN), ("b", DOWN)]);
+    assert!(report.contains("would take east out, waits for room elsewhere"), "{report}");
+    assert_eq!(world.shares_of(720.0), "a=0 b=0 c=200 d=173 e=173 f=173 shed=0");
+    world.load(500);
+    let report = world.decide(&[("a", DOWN), ("b", DOWN)]);
+    assert!(report.contains("took east out, because"), "{report}");
+    assert_eq!(world.shares_of(300.0), "a=0 b=0 c=0 d=100 e=100 f=100 shed=0");
+}
+
+#[test]
 fn a_zone_with_fewer_backends_has_less_room() {
     let wide = Zone {
         capacity: Some(Capacity::Concurrent(40)),
