@@ -14,6 +14,9 @@ use crate::decision::{Change, Input, State, Step};
 use crate::health::probe_plan;
 use crate::model::{Health, Lookup, LookupPlan, LookupSpec, Observation, Order, ProbeSpec};
 
+/// How long requests flow before the scenario begins, and all is well before they do.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// Everything that moves, and the clock that moves it.
 pub(super) struct Driver<'a> {
     scenario: &'a Scenario,
@@ -58,7 +61,7 @@ impl<'a> Driver<'a> {
         let mut driver = Self {
             scenario,
             epoch,
-            zero: 2 * slowest.unwrap_or_default() + Duration::from_secs(1),
+            zero: 2 * slowest.unwrap_or_default() + 2 * SETTLED,
             rng: fastrand::Rng::with_seed(seed),
             requests: Requests::new(config, scenario, &world),
             state,
@@ -73,7 +76,8 @@ impl<'a> Driver<'a> {
             let phase = probe.interval.mul_f64(driver.rng.f64());
             driver.plan(phase, What::Probe(Arc::new(probe)));
         }
-        driver.plan(TICK, What::Tick);
+        // Whoever is proven first would be overrun if there were requests from the beginning.
+        driver.plan(driver.zero - SETTLED, What::Tick);
         driver
     }
 

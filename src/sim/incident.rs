@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::ResolvedBackend;
 use crate::config::scenario::{Event, Verb};
-use crate::model::{Plan, Scope};
+use crate::model::{Phase, Plan, Scope};
 
 /// A change of share that is worth telling: a tenth of a percent.
 pub(super) const SHARE_STEP: f64 = 0.001;
@@ -98,7 +98,9 @@ impl Incidents {
             if incident.restored.is_none() && now < least - SHARE_STEP {
                 (incident.moved, incident.share.1) = (Some(at), now);
             }
+            // A zone that helps out while others cannot carry the load is not back by that.
             let back = incident.ended.is_some() && incident.moved.is_some();
+            let back = back && !held_back(&incident.place, plan);
             if back && incident.restored.is_none() && now >= before - SHARE_STEP {
                 incident.restored = Some(at);
             }
@@ -112,6 +114,15 @@ fn within(inner: &Scope, outer: &Scope, all: &[ResolvedBackend]) -> bool {
         scope.covers_backend(&one.key, &one.region, &one.zone)
     };
     all.iter().filter(|one| covers(inner, one)).all(|one| covers(outer, one))
+}
+
+/// Whether automation holds any of it back.
+fn held_back(place: &Scope, plan: &Plan) -> bool {
+    let pools = plan.pools.iter().flat_map(|pool| pool.zones.iter().map(move |zone| (pool, zone)));
+    pools.into_iter().any(|(pool, zone)| {
+        place.covers_zone(&pool.pool, &zone.region, &zone.zone)
+            && matches!(zone.standing.phase, Phase::Out | Phase::Proving | Phase::Restoring { .. })
+    })
 }
 
 /// What a place gets by the plan: of each pool's traffic, summed up over the pools.

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::model::{PoolName, ZoneKey};
+use crate::model::{PlaceKey, PoolName, ZoneKey};
 
 /// What zones are called in what is printed.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     names: HashMap<ZoneKey, Arc<str>>,
+    one_pool: bool,
     /// Zones in config order, with what they are called.
     pub(super) zones: Vec<(ZoneKey, Arc<str>)>,
 }
@@ -38,7 +39,20 @@ impl Names {
         };
         let zones: Vec<_> = keys.iter().map(|key| (key.clone(), name(key))).collect();
         let names = zones.iter().cloned().collect();
-        Self { names, zones }
+        Self { names, one_pool, zones }
+    }
+
+    /// What a zone or region is called.
+    pub(super) fn place(&self, key: &PlaceKey) -> Arc<str> {
+        let PlaceKey { pool, region, zone } = key;
+        match zone {
+            Some(zone) => {
+                let (pool, region, zone) = (Arc::clone(pool), Arc::clone(region), Arc::clone(zone));
+                self.zone(&ZoneKey { pool, region, zone })
+            }
+            None if self.one_pool => Arc::clone(region),
+            None => format!("{pool}/{region}").into(),
+        }
     }
 
     /// What a zone is called.

@@ -1,6 +1,6 @@
 //! Watches a run and keeps what is worth telling.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,26 +10,31 @@ use super::requests::{TICK, Ticked};
 use super::run::Totals;
 use super::sample::{Rates, Sample, Samples, ZoneSample};
 use super::text;
-use super::timeline::{Entry, What};
+use super::timeline::{self, What};
 use super::world::{World, zone_of};
 use crate::config::ResolvedBackend;
 use crate::config::scenario::Event;
-use crate::decision::{Change, Stage, State, Step};
+use crate::decision::{Change, Entry, Moved, PoolReport, Stage, State, Step, Why};
 use crate::model::{BackendKey, Health, Phase, Plan, Scope};
 
 /// News of one kind within this time is one entry.
 const TOGETHER: Duration = Duration::from_secs(1);
 
+/// What a step of the decision said within this time is no news.
+const AGAIN: Duration = Duration::from_secs(300);
+
 /// What a run leaves behind.
 pub(super) struct Recorder<'a> {
     pub(super) names: &'a Names,
-    pub(super) timeline: Vec<Entry>,
+    pub(super) timeline: Vec<timeline::Entry>,
     pub(super) samples: Samples,
     pub(super) incidents: Incidents,
     pub(super) totals: Totals,
     backends: Vec<ResolvedBackend>,
     plan: Arc<Plan>,
-    told: HashSet<(Arc<str>, String)>,
+    reports: Vec<Arc<PoolReport>>,
+    /// What steps of decisions said, and when last.
+    told: HashMap<(Arc<str>, String), Duration>,
     second: Second,
 }
 
@@ -54,7 +59,8 @@ impl<'a> Recorder<'a> {
             totals: Totals::default(),
             backends: Vec::new(),
             plan: Arc::default(),
-            told: HashSet::new(),
+            reports: Vec::new(),
+            told: HashMap::new(),
             second: Second::default(),
         }
     }
@@ -63,7 +69,9 @@ impl<'a> Recorder<'a> {
     pub(super) fn begin(&mut self, state: &State, world: &World) {
         self.plan = Arc::clone(state.plan());
         self.backends = world.backends.iter().map(|one| one.backend.clone()).collect();
-        self.told = told(state).map(|(pool, _, text)| (Arc::clone(pool), text)).collect();
+        self.reports.clone_from(&state.report().pools);
+        let told = told(state).map(|(pool, _, text)| ((Arc::clone(pool), text), Duration::ZERO));
+        self.told = told.collect();
         self.second.hits = vec![0; self.names.zones.len()];
         self.second.overloaded = vec![false; self.names.zones.len()];
     }
@@ -84,12 +92,28 @@ impl<'a> Recorder<'a> {
                     self.health(at, key, change.from, change.to, reason);
                 }
                 Change::Expired(order) => self.tell(at, What::Expired(order.to_string())),
+                Change::Moved(moved) => self.phase(at, moved),
+                Change::CommonCause(pool, symptom) => {
+                    let text = match symptom {
+                        Some((_, failure)) => {
+                            self.incidents.out(at, |scope| scope.covers_pool(pool));
+                            let failure = failure.name();
+                            format!(
+                                "business checks fail alike in every zone ({failure}): no failover"
+                            )
+                        }
+                        None => String::from("business checks no longer fail alike in every zone"),
+                    };
+                    self.tell(at, What::Alert { about: Arc::clone(pool), text });
+                }
                 _ => {}
             }
         }
-        if let Some(plan) = &step.plan {
-            self.phases(at, plan);
+        if !same(&self.reports, &state.report().pools) {
+            self.reports.clone_from(&state.report().pools);
             self.steps(at, state);
+        }
+        if let Some(plan) = &step.plan {
             self.shares(at, plan);
             self.incidents.planned(at, plan);
             self.plan = Arc::clone(plan);
@@ -235,38 +259,37 @@ impl<'a> Recorder<'a> {
         self.tell(at, What::Health { zone, to, backends, of, reason });
     }
 
-    fn phases(&mut self, at: Duration, plan: &Plan) {
-        let before = Arc::clone(&self.plan);
-        let zones = plan.pools.iter().flat_map(|pool| pool.zones.iter().map(move |z| (pool, z)));
-        let old = before.pools.iter().flat_map(|pool| &pool.zones);
-        for (((pool, zone), old), (_, name)) in zones.zip(old).zip(&self.names.zones) {
-            let (from, to) = (old.standing.phase, zone.standing.phase);
-            if from == to {
-                continue;
-            }
-            self.totals.transitions += 1;
-            if from == Phase::Active {
-                let covers =
-                    |place: &Scope| place.covers_zone(&pool.pool, &zone.region, &zone.zone);
-                self.incidents.out(at, covers);
-            }
-            let (place, cause) = (Arc::clone(name), Arc::clone(&zone.standing.cause));
-            self.timeline.push(Entry { at, what: What::Phase { place, from, to, cause } });
+    /// A zone or region stands otherwise than before, or does not recover.
+    fn phase(&mut self, at: Duration, Moved { place, from, to, escalated }: &Moved) {
+        let (name, cause) = (self.names.place(place), Arc::clone(&to.cause));
+        if from.phase != to.phase {
+            self.totals.transitions += u64::from(place.zone.is_some());
+            let (from, to, place) = (from.phase, to.phase, Arc::clone(&name));
+            self.tell(at, What::Phase { place, from, to, cause });
+        }
+        if *escalated {
+            let text = String::from("out for long without being proven: somebody should look");
+            self.tell(at, What::Alert { about: name, text });
+        }
+        if from.phase == Phase::Active {
+            let covers = |scope: &Scope| match &place.zone {
+                Some(zone) => scope.covers_zone(&place.pool, &place.region, zone),
+                None => scope.covers_region(&place.pool, &place.region),
+            };
+            self.incidents.out(at, covers);
         }
     }
 
-    /// What steps of the decision say that they did not say before.
+    /// What steps of the decision say that they did not say lately.
     fn steps(&mut self, at: Duration, state: &State) {
-        let mut now = HashSet::new();
         for (pool, step, text) in told(state) {
             let news = (Arc::clone(pool), text);
-            if !self.told.contains(&news) {
-                let (pool, text) = news.clone();
+            let before = self.told.insert(news.clone(), at);
+            if before.is_none_or(|before| at - before > AGAIN) {
+                let (pool, text) = news;
                 self.tell(at, What::Decision { pool, step, text });
             }
-            now.insert(news);
         }
-        self.told = now;
     }
 
     fn shares(&mut self, at: Duration, plan: &Plan) {
@@ -289,8 +312,7 @@ impl<'a> Recorder<'a> {
 
     /// Adds to the last entry of the pool's shares while the news goes on.
     fn move_shares(&mut self, at: Duration, pool: &Arc<str>, news: Vec<(Arc<str>, f64, f64)>) {
-        let of_pool =
-            |entry: &&mut Entry| matches!(&entry.what, What::Shares { pool: of, .. } if of == pool);
+        let of_pool = |entry: &&mut timeline::Entry| matches!(&entry.what, What::Shares { pool: of, .. } if of == pool);
         if let Some(entry) = self.timeline.iter_mut().rev().find(of_pool)
             && let What::Shares { moved, until, .. } = &mut entry.what
             && at - *until <= 2 * TOGETHER
@@ -309,7 +331,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn tell(&mut self, at: Duration, what: What) {
-        self.timeline.push(Entry { at, what });
+        self.timeline.push(timeline::Entry { at, what });
     }
 
     /// The scenario ends.
@@ -325,11 +347,22 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// What the decision's steps say, but for what other entries tell.
+fn same(some: &[Arc<PoolReport>], others: &[Arc<PoolReport>]) -> bool {
+    some.len() == others.len()
+        && some.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
+/// What the decision's steps say, but for what other entries tell: that a place went out, and why it
+/// stands as it does, are told when its phase changes.
 fn told(state: &State) -> impl Iterator<Item = (&Arc<str>, &'static str, String)> {
     state.report().pools.iter().flat_map(|pool| {
-        let worth = |stage| !matches!(stage, Stage::Eligibility | Stage::Moves);
-        let entries = pool.entries.iter().filter(move |entry| worth(entry.stage));
+        let worth = |entry: &&Entry| {
+            let stage = entry.stage;
+            let turn = matches!(stage, Stage::Failover | Stage::Standing);
+            !matches!(stage, Stage::Eligibility | Stage::Moves)
+                && !(turn && matches!(entry.why, Why::Because(_)))
+        };
+        let entries = pool.entries.iter().filter(worth);
         entries.map(move |entry| (&pool.pool, entry.stage.name(), entry.to_string()))
     })
 }

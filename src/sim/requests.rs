@@ -135,17 +135,33 @@ impl Requests {
             ticked.failed += ticked.offered;
             return Vec::new();
         }
-        self.shedding += requests * (1.0 - placed).max(0.0);
-        let shed = (self.shedding + 1e-6).floor().max(0.0);
+        self.shedding += offered * (1.0 - placed).max(0.0);
+        let shed = (self.shedding + 1e-6).floor().clamp(0.0, offered);
         self.shedding -= shed;
         ticked.shed = shed as u64;
-        let whole = |&(place, part): &(usize, f64)| {
-            self.due[place] += requests * part;
-            let whole = (self.due[place] + 1e-6).floor();
-            self.due[place] -= whole;
-            (place, whole as u64)
-        };
-        tick.parts.iter().map(whole).filter(|(_, count)| *count > 0).collect()
+        self.spread(&tick.parts, ticked.offered - ticked.shed, placed)
+    }
+
+    /// Gives each backend its part of so many requests, and who waits for the most of one the rest.
+    fn spread(&mut self, parts: &[(usize, f64)], count: u64, placed: f64) -> Vec<(usize, u64)> {
+        let mut left = count;
+        let mut given = Vec::with_capacity(parts.len());
+        for &(place, part) in parts {
+            let due = &mut self.due[place];
+            *due += count as f64 * part / placed;
+            let whole = ((*due + 1e-6).floor().max(0.0) as u64).min(left);
+            *due -= whole as f64;
+            left -= whole;
+            given.push((place, whole));
+        }
+        let mut next: Vec<usize> = (0..given.len()).collect();
+        next.sort_by(|a, b| self.due[given[*b].0].total_cmp(&self.due[given[*a].0]));
+        for index in next.into_iter().cycle().take(left as usize) {
+            self.due[given[index].0] -= 1.0;
+            given[index].1 += 1;
+        }
+        given.retain(|(_, count)| *count > 0);
+        given
     }
 
     /// Sends requests to the backends they were given to.

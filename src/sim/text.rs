@@ -57,6 +57,7 @@ pub(super) fn what(entry: &Entry) -> String {
             format!("{pool}: {moves}{within}")
         }
         What::Decision { pool, text, .. } => format!("{pool}: {text}"),
+        What::Alert { about, text } => format!("{about}: {text}"),
         What::Overload { zone, load: Some(load) } => {
             format!("{zone} gets {} of what it can answer", percent(*load))
         }

@@ -44,6 +44,8 @@ pub(super) enum What {
     },
     /// A step of the decision did something, or waits for something.
     Decision { pool: PoolName, step: &'static str, text: String },
+    /// Somebody should know: of a pool, zone or region.
+    Alert { about: Arc<str>, text: String },
     /// An order ended by its time.
     Expired(String),
     /// A zone gets more than it can answer, or no longer does.
@@ -69,6 +71,7 @@ impl What {
             Self::Phase { .. } => "phase",
             Self::Shares { .. } => "shares",
             Self::Decision { .. } => "decision",
+            Self::Alert { .. } => "alert",
             Self::Expired(_) => "order",
             Self::Overload { .. } => "overload",
             Self::Failing { .. } => "requests",

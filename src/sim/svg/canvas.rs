@@ -58,7 +58,7 @@ impl Canvas {
         let _ = writeln!(
             self.text,
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
-             fill=\"{colour}\"/>"
+             fill=\"{colour}\" shape-rendering=\"crispEdges\"/>"
         );
     }
 
@@ -77,14 +77,6 @@ impl Canvas {
             let _ = write!(self.text, "{x:.1},{y:.1} ");
         }
         let _ = writeln!(self.text, "\"><title>{}</title></polygon>", escaped(title));
-    }
-
-    /// The area between these points and a line below.
-    pub(super) fn area(&mut self, points: &[(f64, f64)], bottom: f64, colour: &str, title: &str) {
-        let (Some(first), Some(last)) = (points.first(), points.last()) else { return };
-        let ends = [(last.0, bottom), (first.0, bottom)];
-        let closed: Vec<(f64, f64)> = points.iter().copied().chain(ends).collect();
-        self.polygon(&closed, colour, title);
     }
 
     pub(super) fn tick(&mut self, x: f64, y: f64) {

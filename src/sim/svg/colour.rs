@@ -48,20 +48,17 @@ pub(super) fn there(part: f64) -> &'static str {
     }
 }
 
-/// Load over capacity, in steps.
-pub(super) fn load(zone: &ZoneSample) -> &'static str {
+/// Load over capacity: the darker, the nearer to it.
+pub(super) fn load(zone: &ZoneSample) -> String {
     let load = match zone.capacity {
         Some(capacity) if capacity > 0.0 => zone.rps / capacity,
         Some(_) if zone.rps > 0.0 => f64::INFINITY,
         _ => 0.0,
     };
-    match load {
-        load if load <= 0.0 => "#f4f4f4",
-        load if load <= 0.25 => "#deebf7",
-        load if load <= 0.5 => "#9ecae1",
-        load if load <= 0.75 => "#4292c6",
-        load if load <= 0.9 => "#2171b5",
-        load if load <= 1.01 => "#08306b",
-        _ => LOST,
+    if load > 1.01 {
+        return LOST.to_owned();
     }
+    // In steps: a difference of one request is none.
+    let lightness = 95.0 - 5.0 * (14.0 * load.min(1.0)).round();
+    format!("hsl(210,60%,{lightness:.0}%)")
 }

@@ -1,7 +1,7 @@
 //! A run as a picture: who got which share, how loaded each zone was, and what was done with it.
 //!
-//! From top to bottom: the shares, stacked; the requests per second, with those that failed or were
-//! shed in red; and one row per zone with three strips: whether its backends were there, what the
+//! From top to bottom: the shares, stacked; the requests per second, topped by those that failed or
+//! were shed, in red; and one row per zone with three strips: whether its backends were there, what the
 //! balancer did with it, and how loaded it was. What the scenario did is marked by numbers that are
 //! explained below.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use self::canvas::Canvas;
 use super::run::Run;
-use super::sample::ZoneSample;
+use super::sample::{Rates, Sample, ZoneSample};
 use super::text;
 use super::timeline::What;
 use crate::model::Phase;
@@ -33,14 +33,15 @@ pub(super) fn picture(run: &Run) -> String {
     let rows = row * run.names.zones.len() as f64;
     let top = 92.0;
     let explained = 18.0 * marks.len().min(EXPLAINED) as f64;
-    let height = top + 2.0 * (PANEL + GAP) + rows + 100.0 + explained;
+    let height = top + 2.0 * (PANEL + GAP) + rows + 88.0 + explained;
     let mut picture = Picture { run, canvas: Canvas::new(WIDTH, height), marks };
     picture.head();
     picture.shares(top);
     picture.requests(top + PANEL + GAP);
     picture.rows(top + 2.0 * (PANEL + GAP), row);
     picture.time(top, top + 2.0 * (PANEL + GAP) + rows);
-    picture.explain(top + 2.0 * (PANEL + GAP) + rows + 48.0);
+    picture.legend(top + 2.0 * (PANEL + GAP) + rows + 46.0);
+    picture.explain(top + 2.0 * (PANEL + GAP) + rows + 76.0);
     picture.canvas.finish()
 }
 
@@ -109,18 +110,17 @@ impl Picture<'_> {
         let most = most.fold(1.0, f64::max) * 1.1;
         self.canvas.text(20.0, top + 12.0, "label", "requests/s");
         self.stack(top, most, |zone| zone.rps);
-        let lost: Vec<f64> =
-            self.run.samples.iter().map(|sample| sample.rates.failed + sample.rates.shed).collect();
-        if lost.iter().any(|lost| *lost > 0.0) {
-            let points: Vec<(f64, f64)> = self
-                .run
-                .samples
-                .iter()
-                .zip(&lost)
-                .map(|(sample, lost)| (self.x(sample.at), top + PANEL * (1.0 - lost / most)))
-                .collect();
-            let bottom = top + PANEL;
-            self.canvas.area(&points, bottom, colour::LOST, "failed or shed");
+        let samples = &self.run.samples;
+        let lost = |rates: &Rates| rates.failed + rates.shed;
+        if samples.iter().any(|sample| lost(&sample.rates) > 0.0) {
+            let at = |sample: &Sample, rate: f64| {
+                (self.x(sample.at), top + PANEL * (1.0 - rate.max(0.0) / most))
+            };
+            let upper = samples.iter().map(|one| at(one, one.rates.offered));
+            let lower = samples.iter().rev();
+            let lower = lower.map(|one| at(one, one.rates.offered - lost(&one.rates)));
+            let points: Vec<(f64, f64)> = upper.chain(lower).collect();
+            self.canvas.polygon(&points, colour::LOST, "failed or shed");
         }
         self.frame(top, &text::thousands(most as u64));
     }
@@ -151,18 +151,19 @@ impl Picture<'_> {
     /// One row per zone.
     fn rows(&mut self, top: f64, row: f64) {
         self.canvas.text(20.0, top - 10.0, "label", "zones");
-        self.legend(top - 10.0);
         for (index, (_, name)) in self.run.names.zones.iter().enumerate() {
             let y = top + row * index as f64;
             let class = if row < 12.0 { "tiny" } else { "small" };
-            self.canvas.row_name(LEFT - 6.0, y + row * 0.62, class, name);
+            self.canvas.row_name(LEFT - 12.0, y + row * 0.62, class, name);
+            let colour = colour::of_zone(&self.run.names, index);
+            self.canvas.rect(LEFT - 8.0, y + row * 0.18, 5.0, row * 0.74, &colour);
             let of = |f: fn(&ZoneSample) -> String| -> Vec<String> {
                 let zones = self.run.samples.iter().filter_map(|sample| sample.zones.get(index));
                 zones.map(f).collect()
             };
             let there = of(|zone| colour::there(zone.there).to_owned());
             let phase = of(|zone| colour::of_phase(zone.phase).to_owned());
-            let load = of(|zone| colour::load(zone).to_owned());
+            let load = of(colour::load);
             self.strip(y, row * 0.16, &there);
             self.strip(y + row * 0.18, row * 0.42, &phase);
             self.strip(y + row * 0.62, row * 0.3, &load);
@@ -201,10 +202,11 @@ impl Picture<'_> {
         for phase in phases {
             item(&mut self.canvas, phase.name(), colour::of_phase(phase));
         }
-        for (name, load) in [("load 30 %", 0.3), ("70 %", 0.7), ("95 %", 0.95), ("over 100 %", 1.2)]
+        for (name, load) in
+            [("load 25 %", 0.25), ("60 %", 0.6), ("95 %", 0.95), ("over 100 %", 1.2)]
         {
             let zone = ZoneSample { rps: load, capacity: Some(1.0), ..ZoneSample::default() };
-            item(&mut self.canvas, name, colour::load(&zone));
+            item(&mut self.canvas, name, &colour::load(&zone));
         }
     }
 

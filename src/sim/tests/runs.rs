@@ -13,6 +13,7 @@ fn the_same_seed_gives_the_same_bytes() {
     let (one, other) = (played(7, LOSS), played(7, LOSS));
     assert_eq!(one.text(), other.text());
     assert_eq!(one.json(), other.json());
+    assert_eq!(one.svg(), other.svg());
     assert_ne!(one.json(), played(8, LOSS).json(), "the seed counts");
 }
 

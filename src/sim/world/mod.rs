@@ -100,9 +100,13 @@ impl World {
         if took > spec.timeout {
             return late();
         }
-        let depends = spec.layer == Layer::Business && truth.dependency.is_some();
-        let judged = requests > 0 && spec.layer != Layer::Process;
-        if depends || (judged && rng.f64() < truth.errors(at)) {
+        // What depends on others is checked by doing what a user does, not by asking for `/health`.
+        let fails = match spec.layer {
+            Layer::Business if truth.dependency.is_some() => true,
+            Layer::Business | Layer::Application if requests > 0 => rng.f64() < truth.faults(at),
+            _ => false,
+        };
+        if fails {
             return (took, fail(Failure::Status, "503"));
         }
         (took, Outcome::Pass)

@@ -130,8 +130,12 @@ impl Truth {
     /// The part of the answers that are errors now.
     pub(super) fn errors(&self, at: Duration) -> f64 {
         let depends = self.dependency.unwrap_or(0.0);
-        let fine = (1.0 - self.own_errors(at)) * (1.0 - depends) * (1.0 - self.refused);
-        1.0 - fine
+        1.0 - (1.0 - self.faults(at)) * (1.0 - depends)
+    }
+
+    /// The part of the answers that are errors of its own, whatever it depends on.
+    pub(super) fn faults(&self, at: Duration) -> f64 {
+        1.0 - (1.0 - self.own_errors(at)) * (1.0 - self.refused)
     }
 
     /// What it can answer per second; `None` = any number.
