@@ -52,6 +52,7 @@ pub struct Instance {
     client: Client,
     log: Writer,
     events: Option<events::Writer>,
+    record: Option<events::Writer>,
     listeners: Vec<(Arc<str>, SocketAddr)>,
     control: JoinHandle<()>,
     admin: AdminApi,
@@ -93,7 +94,13 @@ impl Instance {
             .enable_all()
             .build()?;
         let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?;
-        let events = state_dir.clone().map(events::Writer::start).transpose()?;
+        let log_of =
+            |name| state_dir.clone().map(|dir| events::Writer::start(dir, name)).transpose();
+        let events = log_of(events::FILE)?;
+        let record = match config.record_bytes {
+            Some(most) => log_of(events::tape::FILE)?.map(|writer| (writer, most)),
+            None => None,
+        };
         let settings = config.admin.clone();
         let control = Control {
             config,
@@ -102,6 +109,7 @@ impl Instance {
             load,
             clock: wall_clock,
             events: events.clone(),
+            record: record.clone(),
             state_dir,
         };
         let (Started { reader, client, ports, task }, server) = runtime.block_on(async {
@@ -124,7 +132,8 @@ impl Instance {
         let bound = table.listeners.iter().flat_map(|listener| &listener.sockets);
         let listeners = bound.map(|socket| (Arc::clone(&socket.name), socket.local)).collect();
         let workers = Workers::start(&live, &reader, &client, &log)?;
-        Ok(Self { runtime, client, log, events, listeners, control: task, admin, workers })
+        let record = record.map(|(writer, _)| writer);
+        Ok(Self { runtime, client, log, events, record, listeners, control: task, admin, workers })
     }
 
     /// Each listener's name and address, as bound.
@@ -180,7 +189,7 @@ impl Instance {
     ///
     /// Must be called outside of any runtime.
     pub fn stop(self, hurry: impl Future<Output = ()>) {
-        let Self { runtime, client, log, events, admin, mut workers, .. } = self;
+        let Self { runtime, client, log, events, record, admin, mut workers, .. } = self;
         client.start_drain();
         runtime.block_on(workers.drain(hurry));
         workers.stop();
@@ -194,6 +203,9 @@ impl Instance {
         }
         if events.is_some_and(|events| !events.flush(LOG_GRACE)) {
             tracing::warn!("the event log could not be written out in time");
+        }
+        if record.is_some_and(|record| !record.flush(LOG_GRACE)) {
+            tracing::warn!("the recording could not be written out in time");
         }
         runtime.shutdown_background();
     }

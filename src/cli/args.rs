@@ -154,6 +154,15 @@ Examples:
   pulsegate simulate --scenario drill.yaml --json | jq .totals
   pulsegate simulate --scenario drill.yaml --check    every mistake of the scenario, with its line")]
     Simulate(SimulateArgs),
+    /// Decide again what a process has recorded (`state.record`)
+    ///
+    /// The same configuration decides the same, or the exit code is 1. With another one, the
+    /// decisions that differ are shown: - as recorded, + as decided now.
+    #[command(after_help = "\
+Examples:
+  pulsegate replay state/inputs.jsonl
+  pulsegate replay state/inputs.jsonl.1 state/inputs.jsonl --config calmer.yaml")]
+    Replay(ReplayArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -254,6 +263,16 @@ pub(super) struct SimulateArgs {
     /// Read both files, report every mistake, and play nothing
     #[arg(long, conflicts_with_all = ["json", "seed", "svg"])]
     pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The recordings, oldest first
+    #[arg(value_name = "LOG", required = true)]
+    pub(super) logs: Vec<PathBuf>,
+    /// Another configuration [default: the recorded one]
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 //! Each command is a module with one `execute`; they share how a failure is told and which exit
 //! code it has (0 done, 1 failed, 2 bad usage or bad configuration). Nothing is decided here:
 //! `run` and `demo` hand over to [`app`](crate::app), `bench` to [`bench`](mod@crate::bench),
-//! `simulate` to [`sim`](crate::sim), and the others ask a running process through
+//! `simulate` and `replay` to [`sim`](crate::sim), and the others ask a running process through
 //! [`admin::client`](crate::admin::client).
 
 mod args;
@@ -21,6 +21,7 @@ mod order;
 mod order_args;
 mod reload;
 mod remote;
+mod replay;
 mod run;
 mod simulate;
 mod status;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::execute(args),
         Command::Explain(args) => explain::execute(args),
         Command::Simulate(args) => simulate::execute(args),
+        Command::Replay(args) => replay::execute(args),
         Command::Completions { shell } => completions::execute(*shell),
     };
     match done {

@@ -79,6 +79,8 @@ pub struct Config {
     pub admin: AdminApi,
     /// Where state is kept across restarts (directory mode 0700, files 0600); `None` = nowhere.
     pub state_dir: Option<PathBuf>,
+    /// How much of what decisions are made from is kept there at most; `None` = nothing.
+    pub record_bytes: Option<u64>,
     /// Data-plane workers; the default is one per core.
     pub workers: NonZeroUsize,
 }

@@ -137,6 +137,7 @@ fn needs_restart(first: &Config, new: &Config) -> impl Iterator<Item = String> {
         ("workers", first.workers != new.workers),
         ("admin", admin),
         ("state.dir", first.state_dir != new.state_dir),
+        ("state.record", first.record_bytes != new.record_bytes),
     ];
     let changed = differs.into_iter().filter(|(_, differs)| *differs);
     changed.map(|(key, _)| format!("{key}: the change takes effect after a restart"))

@@ -12,6 +12,7 @@ use super::event::Event;
 use super::journal::Journal;
 use super::listeners::{Open, open_all};
 use super::ordering::drained_listeners;
+use super::recorder::Recorder;
 use super::reload::{Load, Reloads};
 use super::sample::Sampler;
 use super::standings::{self, Standings};
@@ -48,6 +49,8 @@ pub struct Control {
     pub clock: WallClock,
     /// Where events are written, if anywhere.
     pub events: Option<events::Writer>,
+    /// Where what is decided from is recorded, and how much of it at most.
+    pub record: Option<(events::Writer, u64)>,
     /// Where orders are kept over a restart, if anywhere.
     pub state_dir: Option<StateDir>,
 }
@@ -93,7 +96,7 @@ impl Control {
     /// [`StartError`] if a listener cannot be opened or kept orders cannot be read; nothing is left
     /// open then.
     pub fn start(self) -> Result<Started, StartError> {
-        let Self { config, live, open, load, clock, events, state_dir } = self;
+        let Self { config, live, open, load, clock, events, record, state_dir } = self;
         let config = Arc::new(config);
         let workers = live.worker_count();
         let now = Instant::now();
@@ -116,6 +119,8 @@ impl Control {
         let (outbox, ports, observations, lookups) = connect();
         let started = clock();
         let mut journal = Journal::new(clock, events);
+        let made = (now.into_std(), started);
+        let recorder = record.map(|(writer, most)| Recorder::start(writer, most, &state, made));
         let identity = line::configuration(&config);
         journal.record(Event::Started { config: identity.clone() });
         orders.into_iter().for_each(|order| journal.record(Event::Ordered { order }));
@@ -127,6 +132,7 @@ impl Control {
             shared: Arc::clone(&shared),
             clock,
             journal,
+            recorder,
             sampler: Sampler::default(),
             reloads: Reloads::new(load, Arc::clone(&open), workers, Arc::clone(&config)),
             open,

@@ -14,12 +14,13 @@ use super::journal::Journal;
 use super::keep::{Write, kept};
 use super::listeners::Open;
 use super::ordering::drained_listeners;
+use super::recorder::Recorder;
 use super::reload::{Asker, Reloads, Sockets};
 use super::sample::Sampler;
 use super::standings::Standings;
 use super::versions::Versions;
 use super::{ReloadReport, Snapshot, Status, line, view};
-use crate::decision::{Change, Input, State};
+use crate::decision::{Change, Input, State, Step};
 use crate::health::probe_plan;
 use crate::live::{self, Live};
 use crate::model::{Health, Lookup, LookupPlan, Observation, ProbePlan, UnixMillis};
@@ -55,6 +56,7 @@ pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
     pub(super) clock: WallClock,
     pub(super) journal: Journal,
+    pub(super) recorder: Option<Recorder>,
     pub(super) sampler: Sampler,
     pub(super) reloads: Reloads,
     pub(super) open: Arc<Open>,
@@ -190,7 +192,7 @@ impl Task {
 
     /// Takes facts in; publishes if the plan changes.
     pub(super) fn step(&mut self, inputs: impl IntoIterator<Item = Input>) {
-        let step = self.state.step(inputs, Instant::now().into_std());
+        let step = self.take(inputs);
         let members = self.note(step.changes);
         if step.plan.is_some() {
             self.publish();
@@ -198,6 +200,18 @@ impl Task {
         if members {
             self.follow_members();
         }
+    }
+
+    /// One step of the core, recorded if that is wanted.
+    pub(super) fn take(&mut self, inputs: impl IntoIterator<Item = Input>) -> Step {
+        let now = Instant::now().into_std();
+        let Some(recorder) = &mut self.recorder else { return self.state.step(inputs, now) };
+        let inputs: Vec<Input> = inputs.into_iter().collect();
+        recorder.before(&self.state, (now, (self.clock)()));
+        let (facts, before) = (recorder.facts(&inputs), Arc::clone(self.state.plan()));
+        let step = self.state.step(inputs, now);
+        recorder.step(now, facts, &step, &before);
+        step
     }
 
     /// Writes changes down; true if the members are among them.

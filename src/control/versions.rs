@@ -155,7 +155,7 @@ impl Task {
     /// may.
     fn take_over(&mut self, config: Arc<Config>) {
         self.times.configured = (self.clock)();
-        let step = self.state.step([Input::Configured(config)], Instant::now().into_std());
+        let step = self.take([Input::Configured(config)]);
         self.note(step.changes);
         // A listener may have been drained or undrained since the sockets were prepared.
         let drained = drained_listeners(self.state.orders());

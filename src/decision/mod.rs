@@ -28,6 +28,7 @@
 mod alarms;
 mod all_down;
 mod candidate;
+mod decided;
 mod failover;
 mod gate;
 mod load;

@@ -14,7 +14,8 @@
 //!
 //! Every line carries `inputs`, a digest of all input lines of this process so far. Two logs that
 //! show the same digest had been told the same things in the same order; if their shares differ,
-//! the decision does. A replay feeds the inputs at their times (`at_ms`) and compares the outputs.
+//! the decision does. The inputs are verdicts, not what led to them: that is in the recording ([`tape`]),
+//! which is what a replay decides again.
 //!
 //! # What is not lost, and what may be
 //!
@@ -25,6 +26,7 @@
 mod chain;
 mod order;
 mod read;
+pub mod tape;
 pub mod wire;
 mod writer;
 

@@ -1,6 +1,6 @@
-//! The thread that owns the file, and the handle to it.
+//! The thread that owns a file of lines, and the handle to it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ const QUEUE: usize = 8_192;
 enum Message {
     Line(Vec<u8>),
     Reopen,
+    /// What follows goes to a new file; the one before keeps its name with `.1` after it.
+    Rotate,
     /// Everything before it is written; the sender is dropped then.
     Flush(SyncSender<()>),
 }
@@ -50,33 +52,47 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the log and starts its thread.
+    /// Opens a log of this name and starts its thread.
     ///
     /// # Errors
     /// The file cannot be opened, or the system refuses a thread.
-    pub fn start(dir: StateDir) -> std::io::Result<Self> {
-        let path = dir.path(FILE);
-        let file = Some(dir.append(FILE).map_err(std::io::Error::other)?);
+    pub fn start(dir: StateDir, name: &'static str) -> std::io::Result<Self> {
+        let path = dir.path(name);
+        let file = Some(dir.append(name).map_err(std::io::Error::other)?);
         let (messages, queue) = mpsc::sync_channel(QUEUE);
         let losses = Losses::default();
         let reopen = Arc::<AtomicBool>::default();
         let mut output = Output {
             dir,
+            name,
             file,
             torn: ends_inside_a_line(&path),
             failing: false,
             losses: losses.clone(),
             reopen: Arc::clone(&reopen),
         };
-        thread::Builder::new().name("events".into()).spawn(move || output.run(&queue))?;
+        thread::Builder::new().name("event-log".into()).spawn(move || output.run(&queue))?;
         Ok(Self { messages, reopen, losses })
     }
 
     /// Hands a line over; never waits.
     pub fn write(&self, line: &Line) {
-        if self.messages.try_send(Message::Line(line.text())).is_err() {
+        self.write_text(line.text());
+    }
+
+    /// Hands the text of a line over, with its newline; never waits. False if it is lost.
+    pub fn write_text(&self, text: Vec<u8>) -> bool {
+        let taken = self.messages.try_send(Message::Line(text)).is_ok();
+        if !taken {
             self.losses.add_one();
         }
+        taken
+    }
+
+    /// Has a new file begun, and the one before kept. False if nobody could be told.
+    #[must_use]
+    pub fn rotate(&self) -> bool {
+        self.messages.try_send(Message::Rotate).is_ok()
     }
 
     /// Has the file closed and opened by its name again.
@@ -104,6 +120,7 @@ impl Writer {
 /// The file as the thread sees it.
 struct Output {
     dir: StateDir,
+    name: &'static str,
     file: Option<File>,
     /// What is in the file may end inside a line.
     torn: bool,
@@ -118,26 +135,40 @@ impl Output {
         while let Ok(message) = queue.recv() {
             if self.reopen.swap(false, Relaxed) {
                 // At once: whoever moved the file looks for the new one.
-                self.file = self.dir.append(FILE).ok();
+                self.file = self.dir.append(self.name).ok();
             }
             match message {
                 Message::Line(text) => self.write(&text),
                 Message::Reopen => {}
+                Message::Rotate => self.rotate(),
                 Message::Flush(written) => drop(written),
             }
         }
+    }
+
+    fn rotate(&mut self) {
+        let (path, before) = (self.dir.path(self.name), format!("{}.1", self.name));
+        if fs::metadata(&path).is_ok_and(|file| file.len() == 0) {
+            return;
+        }
+        if let Err(error) = fs::rename(&path, self.dir.path(&before)) {
+            tracing::error!(path = %path.display(), %error, "cannot be renamed");
+        }
+        self.file = self.dir.append(self.name).ok();
+        self.torn = false;
     }
 
     fn write(&mut self, text: &[u8]) {
         match self.try_write(text) {
             Ok(()) if self.failing => {
                 self.failing = false;
-                tracing::info!(lost = self.losses.lines(), "the event log is written again");
+                let (file, lost) = (self.name, self.losses.lines());
+                tracing::info!(file, lost, "a log is written again");
             }
             Ok(()) => {}
             Err(error) => {
                 if !self.failing {
-                    tracing::error!(%error, "the event log cannot be written");
+                    tracing::error!(file = self.name, %error, "a log cannot be written");
                 }
                 self.failing = true;
                 self.torn = true;
@@ -151,7 +182,7 @@ impl Output {
     fn try_write(&mut self, text: &[u8]) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            closed => closed.insert(self.dir.append(FILE).map_err(std::io::Error::other)?),
+            closed => closed.insert(self.dir.append(self.name).map_err(std::io::Error::other)?),
         };
         if self.torn {
             file.write_all(b"\n")?;
@@ -173,8 +204,6 @@ fn ends_inside_a_line(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::events::wire::Event;
     use crate::events::{Chain, read};
@@ -192,7 +221,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
         for _ in 0..2 {
-            let writer = Writer::start(state.clone()).unwrap();
+            let writer = Writer::start(state.clone(), FILE).unwrap();
             let mut chain = Chain::default();
             writer.write(&line(&mut chain));
             writer.write(&line(&mut chain));
@@ -209,7 +238,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
         fs::write(state.path(FILE), b"{\"seq\":1,").unwrap();
-        let writer = Writer::start(state.clone()).unwrap();
+        let writer = Writer::start(state.clone(), FILE).unwrap();
         writer.write(&line(&mut Chain::default()));
         assert!(writer.flush(PATIENCE));
         assert_eq!(read(File::open(state.path(FILE)).unwrap()).unwrap().len(), 1);
@@ -219,7 +248,7 @@ mod tests {
     fn after_reopen_lines_go_to_the_new_file() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
-        let writer = Writer::start(state.clone()).unwrap();
+        let writer = Writer::start(state.clone(), FILE).unwrap();
         let mut chain = Chain::default();
         writer.write(&line(&mut chain));
         assert!(writer.flush(PATIENCE));
@@ -237,7 +266,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
         std::os::unix::fs::symlink("/dev/full", state.path(FILE)).unwrap();
-        let writer = Writer::start(state.clone()).unwrap();
+        let writer = Writer::start(state.clone(), FILE).unwrap();
         let mut chain = Chain::default();
         writer.write(&line(&mut chain));
         assert!(writer.flush(PATIENCE));

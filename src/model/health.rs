@@ -125,6 +125,23 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// All kinds.
+    pub const ALL: [Self; 13] = [
+        Self::Refused,
+        Self::Reset,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Truncated,
+        Self::Protocol,
+        Self::Status,
+        Self::Content,
+        Self::TooLarge,
+        Self::Missing,
+        Self::Certificate,
+        Self::Rejected,
+        Self::Traffic,
+    ];
+
     /// The closed set of names used in metrics, logs and views.
     #[must_use]
     pub fn name(self) -> &'static str {

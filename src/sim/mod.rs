@@ -20,6 +20,7 @@ mod drive;
 mod incident;
 mod place;
 mod record;
+mod replay;
 mod requests;
 mod run;
 mod sample;
@@ -32,4 +33,5 @@ mod view;
 mod world;
 
 pub use drive::all_well;
+pub use replay::{Replay, replay};
 pub use run::{Run, simulate};

@@ -68,6 +68,7 @@ pub(crate) fn config(pools: Vec<Pool>, listeners: Vec<Listener>) -> Config {
         pools,
         admin: AdminApi::default(),
         state_dir: None,
+        record_bytes: None,
         workers: std::num::NonZeroUsize::MIN,
     }
 }

@@ -29,6 +29,7 @@ mod peers;
 mod persistence;
 mod properties;
 mod reload;
+mod replaying;
 mod rescue;
 mod restarting;
 mod retries;

@@ -40,7 +40,7 @@ use self::defaults::Inherited;
 use super::problem::{Report, nearest, shown};
 use super::raw::Node;
 use super::read::{Cursor, Fields, Named};
-use super::shape::{Kind, Shape, key, required};
+use super::shape::{Kind, OFF, Shape, key, required};
 use super::{Action, Config, Listener, Pool};
 
 /// The whole file.
@@ -75,7 +75,14 @@ pub(super) static ROOT: Shape = Shape {
 static STATE: Shape = Shape {
     name: "state",
     about: "Where state is kept across restarts.",
-    keys: &[required("dir", Kind::Text(PATH), "A directory; relative to the current directory.")],
+    keys: &[
+        required("dir", Kind::Text(PATH), "A directory; relative to the current directory."),
+        key(
+            "record",
+            Kind::AnyOf(&[OFF, Kind::Size { min: 1 << 20, max: 1 << 40 }]),
+            "Record what decisions are made from, for `replay`: at most so much; default `off`.",
+        ),
+    ],
     later: &[],
 };
 
@@ -140,7 +147,9 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     let admin = admin::check(fields.fields("admin").as_ref());
     unique_binds(&fields, &listeners, &admin.bind);
     let state = fields.fields("state");
+    let state = state.as_ref();
     let state_dir = state.and_then(|state| state.text("dir").map(|(_, dir)| PathBuf::from(dir)));
+    let record_bytes = state.and_then(|state| state.size_or_off("record").flatten());
     let watch = fields.fields("reload").and_then(|reload| reload.boolean("watch"));
     let workers = fields.integer::<usize>("workers").and_then(NonZeroUsize::new);
     Some(Config {
@@ -150,6 +159,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
         pools,
         admin,
         state_dir,
+        record_bytes,
         workers: workers.unwrap_or_else(one_per_core),
     })
 }

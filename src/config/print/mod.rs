@@ -26,7 +26,9 @@ pub fn print(config: &Config) -> String {
         ("admin", admin(&config.admin)),
     ];
     if let Some(dir) = &config.state_dir {
-        keys.push(("state", map([("dir", text(dir.display()))])));
+        let record =
+            config.record_bytes.map_or_else(|| word("off"), |most| word(value::size(most)));
+        keys.push(("state", map([("dir", text(dir.display())), ("record", record)])));
     }
     keys.push(("reload", map([("watch", word(config.watch))])));
     keys.push(("workers", word(config.workers)));

@@ -67,6 +67,7 @@ impl Harness {
             }),
             clock: || UnixMillis(1_000_000),
             events: None,
+            record: None,
             state_dir: None,
         }
         .start()?;

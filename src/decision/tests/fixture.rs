@@ -24,6 +24,7 @@ pub(crate) fn config(pools: Vec<Pool>) -> Config {
         pools,
         admin: AdminApi::default(),
         state_dir: None,
+        record_bytes: None,
         workers: NonZeroUsize::MIN,
     }
 }

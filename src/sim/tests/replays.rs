@@ -1,0 +1,130 @@
+//! A recording is decided again: exactly where it is whole, honestly where it is not.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{self, Config};
+use crate::decision::{Input, State};
+use crate::events::Corrupt;
+use crate::events::tape::{self, Epoch, wire};
+use crate::model::{BackendKey, Failure, Layer, Observation, Outcome, Reason};
+use crate::sim::{Replay, replay};
+
+const CONFIG: &str = "
+version: 1
+listeners: { web: { bind: 127.0.0.1:0, pool: shop } }
+pools:
+  shop:
+    regions: { east: { zones: { a: { backends: [ 10.0.0.1:80 ] }, b: { backends: [ 10.0.1.1:80 ] } } } }
+    health: { network: { interval: 1s } }
+";
+
+fn begin(state: &State, next: u64, t: i64, whole: bool) -> wire::Line {
+    let config = wire::Config { path: None, text: config::print(state.config()) };
+    wire::Line::Begin(wire::Begin {
+        version: wire::VERSION,
+        next,
+        t,
+        at_ms: 0,
+        whole,
+        config,
+        orders: vec![],
+        lookups: vec![],
+        standings: state.standings().iter().map(|one| tape::standing_of(one, epoch())).collect(),
+    })
+}
+
+fn epoch() -> Epoch {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    Epoch(*START.get_or_init(|| tokio::time::Instant::now().into_std()))
+}
+
+/// Two minutes in which a backend is gone for one, as they are recorded; with a new beginning after
+/// the first step past `again`.
+fn recorded(again: Option<u64>) -> Vec<wire::Line> {
+    let config = Arc::new(Config::parse(CONFIG, None).unwrap().config);
+    let mut state = State::new(config, epoch().0);
+    let mut lines = vec![begin(&state, 0, 0, true)];
+    for n in 0..240_u64 {
+        let t = i64::try_from(n).unwrap() * 500_000_000;
+        if again == Some(n) {
+            lines.push(begin(&state, n, t, false));
+        }
+        let at = epoch().at(t);
+        let (name, gone) = if n % 2 == 0 { ("10.0.0.1:80", false) } else { ("10.0.1.1:80", true) };
+        let reason = Reason { failure: Failure::Refused, detail: "connect".into() };
+        let fails = gone && (70..190).contains(&n);
+        let seen = Observation {
+            backend: BackendKey { pool: "shop".into(), name: name.into() },
+            layer: Layer::Network,
+            check: 0,
+            at,
+            latency: Duration::from_millis(1),
+            outcome: if fails { Outcome::Fail(reason) } else { Outcome::Pass },
+            agent: None,
+        };
+        let facts = vec![wire::Fact::Seen(tape::seen_of(&seen, epoch()))];
+        let before = Arc::clone(state.plan());
+        let decided = state.step([Input::Observed(seen)], at).decided(&before);
+        lines.push(wire::Line::Step(wire::Step { n, t, facts, decided }));
+    }
+    lines
+}
+
+fn again(lines: &[wire::Line]) -> Result<Replay, Corrupt> {
+    let lines = lines.iter().cloned().enumerate().map(|(at, line)| Ok((at + 1, line)));
+    // Another process, another clock.
+    replay(lines, None, epoch().0 + Duration::from_secs(12_345))
+}
+
+#[test]
+fn the_same_is_decided_again() {
+    let told = again(&recorded(None)).unwrap();
+    assert!(told.identical() && told.steps == 240 && told.decisions >= 8, "{told:?}");
+    // A file that follows another goes on where that ended.
+    let told = again(&recorded(Some(100))).unwrap();
+    assert!(told.identical() && told.uncompared == 0, "{told:?}");
+}
+
+#[test]
+fn what_was_lost_is_told() {
+    let mut lines = recorded(None);
+    lines.remove(80);
+    let told = again(&lines).unwrap();
+    assert_eq!(told.missing, 1);
+    assert!(told.text().contains("missing: 1 steps"), "{}", told.text());
+}
+
+#[test]
+fn a_recording_that_begins_in_the_middle_is_not_compared_at_once() {
+    let lines = recorded(Some(60));
+    let told = again(&lines[61..]).unwrap();
+    assert!(told.uncompared > 0 && told.identical(), "{told:?}");
+    assert!(told.text().contains("the recording begins in the middle"), "{}", told.text());
+}
+
+#[test]
+fn what_was_decided_otherwise_is_shown_on_both_sides() {
+    let mut lines = recorded(None);
+    let decides = |line: &&mut wire::Line| matches!(line, wire::Line::Step(step) if step.decided.iter().any(|it| it.contains("down")));
+    let Some(wire::Line::Step(step)) = lines.iter_mut().find(decides) else { panic!("no step") };
+    step.decided[0] = "backend shop/10.0.1.1:80 up -> up".to_owned();
+    let told = again(&lines).unwrap();
+    assert_eq!((told.recorded_only, told.decided_only), (1, 1));
+    let text = told.text();
+    assert!(text.contains("  - backend shop/10.0.1.1:80 up -> up\n"), "{text}");
+    assert!(text.contains("  + backend shop/10.0.1.1:80 up -> down"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_line() {
+    let whole = recorded(None);
+    assert_eq!(again(&whole[1..]).unwrap_err().line, 1, "a step before any beginning");
+    let mut lines = whole.clone();
+    let Some(wire::Line::Begin(begin)) = lines.first_mut() else { panic!("no beginning") };
+    begin.version = 2;
+    assert!(again(&lines).unwrap_err().to_string().contains("version 2"));
+    let mut lines = whole;
+    lines.swap(5, 6);
+    assert_eq!(again(&lines).unwrap_err().line, 7);
+}
