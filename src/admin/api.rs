@@ -30,6 +30,7 @@ const EVENTS: usize = 100;
 pub fn router<C: Source>(state: State<C>) -> Router {
     Router::new()
         .route("/health", get(health))
+        .route("/health/detailed", get(detailed::<C>))
         .route("/ready", get(ready::<C>))
         .route("/status", get(status::<C>))
         .route("/drains", get(drains::<C>))
@@ -129,6 +130,14 @@ async fn events<C: Source>(
     };
     let lines = state.control.events(limit).await;
     Ok(Json(view::Events { events: lines.iter().map(|line| (**line).clone()).collect() }))
+}
+
+async fn detailed<C: Source>(
+    Shared(state): Shared<State<C>>,
+) -> Result<Json<view::Status>, ApiError> {
+    let known = state.control.status().await.ok_or(ApiError::Ended)?;
+    let (ready, now) = (state.control.ready(), (state.clock)());
+    Ok(Json(view::detailed(&known, &state.live, ready, now)))
 }
 
 async fn metrics<C: Source>(Shared(state): Shared<State<C>>) -> Result<Response, ApiError> {

@@ -185,6 +185,7 @@ mod tests {
             health: health.to_owned(),
             admin: admin.to_owned(),
             reason: reason.map(str::to_owned),
+            cause: None,
             since: String::new(),
             age_ms: 7_200_000,
             weight: 1,

@@ -44,4 +44,6 @@ pub use outcome::{ReloadError, ReloadReport, Reloaded};
 pub use reload::{Fresh, Load};
 pub use snapshot::Snapshot;
 pub use start::{Control, Ports, StartError, Started};
-pub use status::{BackendEvidence, CheckEvidence, PoolStatus, RegionStatus, Status, ZoneStatus};
+pub use status::{
+    BackendEvidence, CheckEvidence, PoolStatus, RegionStatus, Seen, Status, ZoneStatus,
+};

@@ -4,9 +4,10 @@
 //! shows them reads them from [`live`](crate::live) by the backend's key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ReloadReport;
-use crate::model::{Address, Admin, BackendKey, Health, Layer, UnixMillis};
+use crate::model::{Address, Admin, BackendKey, Health, Layer, Outcome, UnixMillis};
 
 /// Everything that is known, as of one moment.
 #[derive(Clone, Debug)]
@@ -84,8 +85,14 @@ pub struct BackendEvidence {
     pub admin: Admin,
     /// Why it is not up, when it is not: one line, capped and escaped.
     pub reason: Option<Arc<str>>,
+    /// Who decided that it is not up: a layer, `agent` or `traffic`.
+    pub cause: Option<&'static str>,
     /// Since when its health is what it is.
     pub since: UnixMillis,
+    /// How often its health has changed.
+    pub flips: u64,
+    /// How often live traffic has ejected it.
+    pub ejections: u64,
     /// Each check asked of it, lowest layer first.
     pub checks: Vec<CheckEvidence>,
     /// The last failure to resolve its hostname, while that is not mended: capped and escaped.
@@ -99,10 +106,29 @@ pub struct CheckEvidence {
     pub layer: Layer,
     /// Which of the layer's checks it is.
     pub check: usize,
+    /// What it asks: `connect`, `GET /health`.
+    pub name: Arc<str>,
+    /// Since when its verdict holds.
+    pub since: UnixMillis,
+    /// How surprising its silence is, −ln P(later); `None` while its rhythm is not known.
+    pub phi: Option<f64>,
+    /// What made it down, if it is: `fall`, `phi` or `bound`.
+    pub decided_by: Option<&'static str>,
     /// Its verdict.
     pub health: Health,
-    /// The newest results, oldest first; `true` = passed.
-    pub results: Vec<bool>,
+    /// The newest results, oldest first.
+    pub results: Vec<Seen>,
     /// Why the newest failure failed: one line, capped and escaped.
     pub reason: Option<Arc<str>>,
+}
+
+/// One probe's result.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// When it was established.
+    pub at: UnixMillis,
+    /// How long the probe took.
+    pub latency: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
 }

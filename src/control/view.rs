@@ -6,13 +6,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::clock::{WallClock, at};
-use super::status::{BackendEvidence, CheckEvidence, PoolStatus, RegionStatus, ZoneStatus};
+use super::status::{BackendEvidence, CheckEvidence, PoolStatus, RegionStatus, Seen, ZoneStatus};
 use crate::config::{Backend, Pool, Region, Target, Zone};
 use crate::decision::{Member, PoolReport, Report, State};
-use crate::health::{LayerEvidence, Verdict};
-use crate::model::{
-    Admin, BackendKey, Health, LookupSpec, Outcome, PoolPlan, UnixMillis, ZonePlan,
-};
+use crate::health::{Cause, Detector, LayerEvidence, Sample, Verdict};
+use crate::model::{Admin, BackendKey, Health, LookupSpec, PoolPlan, UnixMillis, ZonePlan};
 
 /// Every pool with its regions, zones and backends, in config order.
 pub(super) fn pools(state: &State, clock: WallClock, configured: UnixMillis) -> Vec<PoolStatus> {
@@ -105,8 +103,11 @@ impl View<'_> {
             health: evidence.health,
             admin: ordered.admin,
             reason: evidence.reason.map(|reason| reason.to_string().into()),
+            cause: evidence.cause.map(Cause::name),
             since: at(self.clock, evidence.since),
-            checks: evidence.layers.iter().flat_map(checks).collect(),
+            flips: evidence.flips,
+            ejections: evidence.ejections,
+            checks: evidence.layers.iter().flat_map(|layer| checks(layer, self.clock)).collect(),
             lookup_failure: lookup_failure.cloned(),
         }
     }
@@ -131,7 +132,10 @@ impl View<'_> {
             health: Health::Unknown,
             admin: Admin::Ready,
             reason: Some(failure.map_or_else(|| "resolving".into(), Arc::clone)),
+            cause: None,
             since: self.configured,
+            flips: 0,
+            ejections: 0,
             checks: Vec::new(),
             lookup_failure: failure.cloned(),
         }
@@ -144,25 +148,25 @@ fn spec(pool: &Pool, backend: &Backend) -> Option<LookupSpec> {
     Some(LookupSpec { pool, backend, host: Arc::clone(name), port: *port })
 }
 
-fn checks(layer: &LayerEvidence) -> impl Iterator<Item = CheckEvidence> + '_ {
-    layer.checks.iter().enumerate().map(|(index, check)| CheckEvidence {
+fn checks(layer: &LayerEvidence, clock: WallClock) -> impl Iterator<Item = CheckEvidence> + '_ {
+    layer.checks.iter().enumerate().map(move |(index, check)| CheckEvidence {
         layer: layer.layer,
         check: index,
+        name: Arc::clone(&check.name),
+        since: at(clock, check.since),
+        phi: check.phi,
+        decided_by: check.decided_by.map(Detector::name),
         health: match check.verdict {
             Verdict::Up | Verdict::Presumed => Health::Up,
             Verdict::Unknown => Health::Unknown,
             Verdict::Down => Health::Down,
         },
-        results: check.results.iter().filter_map(|sample| passed(&sample.outcome)).collect(),
+        results: check.results.iter().map(|sample| seen(sample, clock)).collect(),
         reason: check.last_failure.as_ref().map(|reason| reason.to_string().into()),
     })
 }
 
-/// Whether a probe passed; `None` if it could not be judged.
-fn passed(outcome: &Outcome) -> Option<bool> {
-    match outcome {
-        Outcome::Pass => Some(true),
-        Outcome::Fail(_) => Some(false),
-        Outcome::Void(_) => None,
-    }
+fn seen(sample: &Sample, clock: WallClock) -> Seen {
+    let Sample { latency, outcome, .. } = sample;
+    Seen { at: at(clock, sample.at), latency: *latency, outcome: outcome.clone() }
 }

@@ -72,6 +72,14 @@ families! {
         "1 for the state the operator ordered, 0 for the others.";
     BACKEND_WEIGHT = Gauge "pulsegate_backend_effective_weight" ["pool", "backend"]
         "Weight within its zone now; 0 = gets nothing new.";
+    BACKEND_PHI = Gauge "pulsegate_backend_phi" ["pool", "backend", "layer", "check"]
+        "How surprising a check's silence is, -ln P(later); absent while its rhythm is not known.";
+    CHECK_UP = Gauge "pulsegate_check_up" ["pool", "backend", "layer", "check"]
+        "1 while a check says up, 0 while it says down; absent before its first verdict.";
+    BACKEND_FLIPS = Counter "pulsegate_backend_flips_total" ["pool", "backend"]
+        "Changes of the observed health, the first one from unknown not counted.";
+    BACKEND_EJECTIONS = Counter "pulsegate_backend_ejections_total" ["pool", "backend"]
+        "Ejections by live traffic.";
     BACKEND_IN_FLIGHT = Gauge "pulsegate_backend_in_flight" ["pool", "backend"]
         "Requests in flight.";
     BACKEND_REQUESTS = Counter "pulsegate_backend_requests_total" ["pool", "backend"]

@@ -91,6 +91,36 @@ pub(super) fn states(out: &mut Exposition, backends: &Backends<'_>) {
     }
 }
 
+/// What each check says, and how often verdicts changed.
+pub(super) fn checks(out: &mut Exposition, backends: &Backends<'_>) {
+    let each = || {
+        backends
+            .0
+            .iter()
+            .flat_map(|(backend, _)| backend.checks.iter().map(move |check| (&backend.key, check)))
+    };
+    let mut phi = out.family(&names::BACKEND_PHI);
+    for (key, check) in each() {
+        if let Some(level) = check.phi {
+            let index = check.check.to_string();
+            phi.add(&[&key.pool, &key.name, check.layer.name(), &index], level);
+        }
+    }
+    let mut up = out.family(&names::CHECK_UP);
+    for (key, check) in each().filter(|(_, check)| check.health != Health::Unknown) {
+        let value = if check.health == Health::Up { 1.0 } else { 0.0 };
+        up.add(&[&key.pool, &key.name, check.layer.name(), &check.check.to_string()], value);
+    }
+    let mut flips = out.family(&names::BACKEND_FLIPS);
+    for (backend, _) in &backends.0 {
+        flips.add(&[&backend.key.pool, &backend.key.name], backend.flips as f64);
+    }
+    let mut ejections = out.family(&names::BACKEND_EJECTIONS);
+    for (backend, _) in &backends.0 {
+        ejections.add(&[&backend.key.pool, &backend.key.name], backend.ejections as f64);
+    }
+}
+
 /// One sample per state: 1 for the one that holds.
 fn states_of(
     samples: &mut crate::metrics::Samples<'_>,

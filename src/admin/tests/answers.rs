@@ -218,3 +218,27 @@ impl hyper::body::Body for Never {
         Poll::Pending
     }
 }
+
+#[tokio::test]
+async fn single_results_are_told_in_detail_only() {
+    let scene = Scene::new(&AdminApi::default());
+    for (path, told) in [("/status", 0), ("/health/detailed", 3)] {
+        let (status, _, body) = scene.ask(Method::GET, path, TCP, &[]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(!body.contains('\u{1b}'));
+        let shown: Status = serde_json::from_str(&body).unwrap();
+        let zones = shown.pools.iter().flat_map(|pool| &pool.regions).flat_map(|it| &it.zones);
+        let backends: Vec<_> = zones.flat_map(|zone| &zone.backends).collect();
+        let down = backends.iter().find(|backend| backend.health == "down").unwrap();
+        let check = &down.checks[0];
+        assert_eq!(
+            (down.cause.as_deref(), check.decided_by.as_deref()),
+            (Some("network"), Some("phi"))
+        );
+        assert_eq!(check.history.len(), told, "{path}");
+        if let Some(last) = check.history.last() {
+            assert_eq!((&*last.result, last.latency_us), ("fail", 250));
+            assert!(last.reason.as_ref().unwrap().starts_with("refused"));
+        }
+    }
+}

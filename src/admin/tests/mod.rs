@@ -21,12 +21,14 @@ use crate::access_log::Losses;
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
     Actor, BackendEvidence, CheckEvidence, Counters, OrderDone, OrderError, OrderRequest,
-    PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Snapshot, Status, ZoneStatus,
+    PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Seen, Snapshot, Status, ZoneStatus,
 };
 use crate::events::wire::{self, Event, Line};
 use crate::events::{self, Chain};
 use crate::live::{self, Live};
-use crate::model::{Action, Address, Admin, BackendKey, Health, Layer, UnixMillis};
+use crate::model::{
+    Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Reason, UnixMillis,
+};
 
 /// Control's stand-in: tells what it was given and remembers who asked for a reload.
 #[derive(Clone, Default)]
@@ -221,16 +223,36 @@ fn backend(name: &str, health: Health, reason: Option<&str>, weight: f64) -> Bac
         health,
         admin: Admin::Ready,
         reason: reason.map(Into::into),
+        cause: (health == Health::Down).then_some("network"),
         since: UnixMillis(1_795_228_030_000),
+        flips: 2,
+        ejections: 1,
         checks: vec![CheckEvidence {
             layer: Layer::Network,
             check: 0,
+            name: "connect".into(),
+            since: UnixMillis(1_795_228_030_000),
+            phi: Some(0.5),
+            decided_by: (health == Health::Down).then_some("phi"),
             health,
-            results: vec![true, true, health == Health::Up],
+            results: results(health == Health::Up),
             reason: reason.map(Into::into),
         }],
         lookup_failure: None,
     }
+}
+
+/// A void result, a pass, and the newest one.
+fn results(last_passed: bool) -> Vec<Seen> {
+    let refused = Reason { failure: Failure::Refused, detail: "\u{1b}[2J".into() };
+    let last = if last_passed { Outcome::Pass } else { Outcome::Fail(refused) };
+    let outcomes = [Outcome::Void("the prober was late".into()), Outcome::Pass, last];
+    let seen = |(n, outcome): (u64, _)| Seen {
+        at: UnixMillis(1_795_228_030_000 + 100 * n),
+        latency: Duration::from_micros(250),
+        outcome,
+    };
+    (0..).zip(outcomes).map(seen).collect()
 }
 
 fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>) {

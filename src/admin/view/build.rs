@@ -3,15 +3,27 @@
 use std::sync::Arc;
 
 use super::{
-    Address, Backend, Check, Classes, Counters, LastReload, Listener, Pool, Region, Status, Zone,
+    Address, Backend, Check, Classes, Counters, LastReload, Listener, Pool, Region, Seen, Status,
+    Zone,
 };
 use crate::control::{self, BackendEvidence, CheckEvidence, ReloadReport};
 use crate::live::{self, BackendCounters, Counter, ListenerCounters, Live};
-use crate::model::{UnixMillis, printable};
+use crate::model::{Outcome, UnixMillis, printable};
+
+/// The view of one status without the single results of probes, which would be most of it.
+#[must_use]
+pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMillis) -> Status {
+    let mut view = detailed(status, live, ready, now);
+    let regions = view.pools.iter_mut().flat_map(|pool| &mut pool.regions);
+    let zones = regions.flat_map(|region| &mut region.zones);
+    let backends = zones.flat_map(|zone| &mut zone.backends);
+    backends.flat_map(|backend| &mut backend.checks).for_each(|check| check.history.clear());
+    view
+}
 
 /// The view of one status, with the counters as they are now.
 #[must_use]
-pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMillis) -> Status {
+pub fn detailed(status: &control::Status, live: &Live, ready: bool, now: UnixMillis) -> Status {
     let pools = status.pools.iter().map(|pool| Pool {
         name: clean(&pool.name),
         algorithm: pool.algorithm.to_owned(),
@@ -89,6 +101,7 @@ fn backend(evidence: &BackendEvidence, live: &Live, now: UnixMillis) -> Backend 
         health: evidence.health.name().to_owned(),
         admin: evidence.admin.name().to_owned(),
         reason: evidence.reason.as_deref().map(clean),
+        cause: evidence.cause.map(str::to_owned),
         since: evidence.since.to_string(),
         age_ms: now.0.saturating_sub(evidence.since.0),
         weight: evidence.weight,
@@ -132,14 +145,33 @@ fn classes<'a>(workers: impl Iterator<Item = &'a [Counter; 5]>) -> Classes {
 }
 
 fn check(evidence: &CheckEvidence) -> Check {
-    let results = evidence.results.iter().map(|passed| if *passed { '+' } else { '-' });
+    let mark = |seen: &control::Seen| match seen.outcome {
+        Outcome::Pass => Some('+'),
+        Outcome::Fail(_) => Some('-'),
+        Outcome::Void(_) => None,
+    };
     Check {
         layer: evidence.layer.name().to_owned(),
         check: evidence.check,
+        name: clean(&evidence.name),
         health: evidence.health.name().to_owned(),
-        results: results.collect(),
+        since: evidence.since.to_string(),
+        phi: evidence.phi,
+        decided_by: evidence.decided_by.map(str::to_owned),
+        results: evidence.results.iter().filter_map(mark).collect(),
         reason: evidence.reason.as_deref().map(clean),
+        history: evidence.results.iter().map(seen).collect(),
     }
+}
+
+fn seen(seen: &control::Seen) -> Seen {
+    let (result, reason) = match &seen.outcome {
+        Outcome::Pass => ("pass", None),
+        Outcome::Fail(reason) => ("fail", Some(clean(&reason.to_string()))),
+        Outcome::Void(why) => ("void", Some(clean(why))),
+    };
+    let latency_us = u64::try_from(seen.latency.as_micros()).unwrap_or(u64::MAX);
+    Seen { at: seen.at.to_string(), latency_us, result: result.to_owned(), reason }
 }
 
 fn clean(text: &str) -> String {

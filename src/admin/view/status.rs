@@ -135,6 +135,8 @@ pub struct Backend {
     pub admin: String,
     /// Why it is not up, when it is not.
     pub reason: Option<String>,
+    /// Who decided that it is not up: a layer, `agent` or `traffic`.
+    pub cause: Option<String>,
     /// Since when its health is what it is.
     pub since: String,
     /// How long that is.
@@ -195,16 +197,40 @@ impl Counters {
 }
 
 /// What one check of a backend showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// `network`, `process`, `application` or `business`.
     pub layer: String,
     /// Which of the layer's checks it is, from 0.
     pub check: usize,
+    /// What it asks: `connect`, `GET /health`.
+    pub name: String,
     /// Its verdict.
     pub health: String,
+    /// Since when the verdict holds.
+    pub since: String,
+    /// How surprising its silence is, −ln P(later); `null` while its rhythm is not known.
+    pub phi: Option<f64>,
+    /// What made it down, if it is: `fall`, `phi` or `bound`.
+    pub decided_by: Option<String>,
     /// The newest results, oldest first: `+` passed, `-` failed.
     pub results: String,
     /// Why the newest failure failed.
+    pub reason: Option<String>,
+    /// The newest results one by one, oldest first; only in `/health/detailed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Seen>,
+}
+
+/// One probe's result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// When it was established.
+    pub at: String,
+    /// How long the probe took, in microseconds.
+    pub latency_us: u64,
+    /// `pass`, `fail`, or `void` where the prober could not judge.
+    pub result: String,
+    /// Why, if it did not pass.
     pub reason: Option<String>,
 }

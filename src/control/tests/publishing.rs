@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::harness::Harness;
+use crate::control::Seen;
 use crate::decision::tests::fixture::{backend, config, flat, key};
 use crate::events::wire::Event;
-use crate::model::Layer;
+use crate::model::{Layer, Outcome};
 
 const COLLECTED: Duration = Duration::from_millis(10);
 
@@ -106,7 +107,8 @@ async fn the_status_tells_what_is_and_why() {
         .iter()
         .map(|one| {
             let reason = one.reason.as_deref().unwrap_or("-");
-            let results = &one.checks[0].results;
+            let passed = |seen: &Seen| seen.outcome == Outcome::Pass;
+            let results: Vec<bool> = one.checks[0].results.iter().map(passed).collect();
             format!("{} {} {reason} {results:?}", one.key.name, one.health.name())
         })
         .collect();
