@@ -1,5 +1,6 @@
 //! The paths, and what guards them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{self, Body};
@@ -14,6 +15,7 @@ use serde_json::json;
 use super::access::Peer;
 use super::error::ApiError;
 use super::{Source, State, alerts, collect, explain, orders, versions, view};
+use crate::control::Detail;
 use crate::metrics;
 
 /// From the whole request to its answer.
@@ -21,6 +23,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a request's body.
 const BODY_BYTES: usize = 64 * 1024;
+
+/// Bytes of a backend's name in a query.
+const NAME_BYTES: usize = 512;
 
 /// Events shown when nobody says how many.
 const EVENTS: usize = 100;
@@ -108,9 +113,7 @@ async fn ready<C: Source>(Shared(state): Shared<State<C>>) -> Response {
 async fn status<C: Source>(
     Shared(state): Shared<State<C>>,
 ) -> Result<Json<view::Status>, ApiError> {
-    let known = state.control.status().await.ok_or(ApiError::Ended)?;
-    let (ready, now) = (state.control.ready(), (state.clock)());
-    Ok(Json(view::status(&known, &state.live, ready, now)))
+    shown(&state, Detail::Brief).await
 }
 
 async fn drains<C: Source>(Shared(state): Shared<State<C>>) -> Json<view::Drains> {
@@ -134,14 +137,36 @@ async fn events<C: Source>(
 
 async fn detailed<C: Source>(
     Shared(state): Shared<State<C>>,
+    uri: Uri,
 ) -> Result<Json<view::Status>, ApiError> {
-    let known = state.control.status().await.ok_or(ApiError::Ended)?;
+    let detail = match uri.query() {
+        None | Some("") => Detail::Results,
+        Some(query) => Detail::Backend(
+            backend_asked(query).ok_or(ApiError::Query("?backend=NAME or ?backend=POOL/NAME"))?,
+        ),
+    };
+    shown(&state, detail).await
+}
+
+fn backend_asked(query: &str) -> Option<Arc<str>> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (key, name) = pairs.next()?;
+    let one = pairs.next().is_none() && key == "backend";
+    (one && (1..=NAME_BYTES).contains(&name.len())).then(|| name.into())
+}
+
+async fn shown<C: Source>(
+    state: &State<C>,
+    detail: Detail,
+) -> Result<Json<view::Status>, ApiError> {
+    let known = state.control.status(detail).await.ok_or(ApiError::Ended)?;
+    let known = known.map_err(ApiError::Unanswerable)?;
     let (ready, now) = (state.control.ready(), (state.clock)());
-    Ok(Json(view::detailed(&known, &state.live, ready, now)))
+    Ok(Json(view::status(&known, &state.live, ready, now)))
 }
 
 async fn metrics<C: Source>(Shared(state): Shared<State<C>>) -> Result<Response, ApiError> {
-    let known = state.control.status().await;
+    let known = state.control.status(Detail::Brief).await.and_then(Result::ok);
     let text = collect::collect(&state, known.as_ref()).encode().map_err(|error| {
         tracing::error!(%error, "metrics");
         ApiError::Metrics

@@ -114,6 +114,24 @@ impl Client {
         self.ask(Method::GET, "/status").await
     }
 
+    /// `GET /health/detailed` of the backends of this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn backend(&self, name: &str) -> Result<view::Status, ClientError> {
+        self.ask(Method::GET, &detailed(name)).await
+    }
+
+    /// `GET /health/detailed` of the backends of this name, as it came.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn backend_json(&self, name: &str) -> Result<serde_json::Value, ClientError> {
+        self.ask(Method::GET, &detailed(name)).await
+    }
+
     /// `GET /events`.
     ///
     /// # Errors
@@ -296,4 +314,9 @@ impl Client {
             _ => ClientError::Io { address: self.name(), cause },
         }
     }
+}
+
+fn detailed(backend: &str) -> String {
+    let name: String = form_urlencoded::byte_serialize(backend.as_bytes()).collect();
+    format!("/health/detailed?backend={name}")
 }

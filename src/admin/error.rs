@@ -86,8 +86,8 @@ impl ApiError {
             }
             Self::ViewerToken => "a viewer's token may only read",
             Self::NotFound => {
-                "no such path (expected /health, /ready, /status, /drains, /events, /orders, /explain,\
-                 \x20/metrics, /webhooks/alertmanager,\
+                "no such path (expected /health, /health/detailed, /ready, /status, /drains, /events,\
+                 \x20/orders, /explain, /metrics, /webhooks/alertmanager,\
                  \x20/reload, /reload/confirm or /rollback)"
             }
             Self::MethodNotAllowed => "this path does not take this method",

@@ -11,6 +11,7 @@
 //! | `GET /health` | 200 while the process lives |
 //! | `GET /ready` | 200, or 503 while it should not be sent traffic |
 //! | `GET /status` | [`view::Status`] |
+//! | `GET /health/detailed` | [`view::Status`] with the single results of every check; `?backend=NAME` or `?backend=POOL/NAME` only of that backend, 422 with the nearest names if there is none |
 //! | `GET /drains` | [`view::Drains`]: what holds each drain open |
 //! | `GET /events` | [`view::Events`], the newest 100; `?limit=N` for another number, up to 1,000 |
 //! | `GET /metrics` | Prometheus' text format, see [`metrics::names`](crate::metrics::names) |

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::{
-    Actor, Client, Counters, OrderDone, OrderError, OrderRequest, ReloadError, Reloaded, Snapshot,
-    Status,
+    Actor, Client, Counters, Detail, OrderDone, OrderError, OrderRequest, ReloadError, Reloaded,
+    Snapshot, Status,
 };
 use crate::events::wire::{self, Line};
 
 /// Answers the admin API's questions: [`Client`], or a stand-in where no control runs.
 pub trait Source: Clone + Send + Sync + 'static {
     /// Everything that is known, as of one moment; `None` once control has ended.
-    fn status(&self) -> impl Future<Output = Option<Status>> + Send;
+    ///
+    /// # Errors
+    ///
+    /// The detail is of a backend that there is none of.
+    fn status(&self, detail: Detail)
+    -> impl Future<Output = Option<Result<Status, String>>> + Send;
 
     /// What requests are routed by, and why; with a copy of the decision core, if asked for.
     fn snapshot(&self, core: bool) -> impl Future<Output = Option<Snapshot>> + Send;
@@ -69,8 +74,8 @@ pub trait Source: Clone + Send + Sync + 'static {
 }
 
 impl Source for Client {
-    async fn status(&self) -> Option<Status> {
-        Self::status(self).await
+    async fn status(&self, detail: Detail) -> Option<Result<Status, String>> {
+        Self::status(self, detail).await
     }
 
     async fn snapshot(&self, core: bool) -> Option<Snapshot> {

@@ -63,6 +63,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   pulsegate status
+  pulsegate status --backend api/10.0.1.10:8080      what its last probes saw, and who decided
   pulsegate status --socket /run/pulsegate/admin.sock
   pulsegate status --url http://127.0.0.1:9900 --json | jq '.pools[].name'")]
     Status(StatusArgs),
@@ -103,9 +104,9 @@ Examples:
     /// Take a region out at once
     Emergency(EmergencyArgs),
     /// List what is being drained, and every connection that holds it open
-    Drains(StatusArgs),
+    Drains(ListArgs),
     /// List the orders that stand: what, who, why, until when
-    Orders(StatusArgs),
+    Orders(ListArgs),
     /// Load the configuration file again and put it in force, without dropping a request
     ///
     /// If the file has a mistake, every mistake is printed, the running configuration stays as it
@@ -277,6 +278,15 @@ pub(super) struct ReplayArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
+    /// All that is known of one backend: its name, with its pool or without
+    #[arg(long, value_name = "[POOL/]NAME")]
+    pub(super) backend: Option<String>,
+    #[command(flatten)]
+    pub(super) list: ListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
     /// Print the whole answer as JSON
     #[arg(long)]
     pub(super) json: bool,

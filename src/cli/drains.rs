@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::args::StatusArgs;
+use super::args::ListArgs;
 use super::failure::{Failure, print};
 use super::remote;
 use crate::admin::view::{Connection, Drain};
 use crate::model::printable;
 
-pub(super) fn execute(args: &StatusArgs) -> Result<(), Failure> {
+pub(super) fn execute(args: &ListArgs) -> Result<(), Failure> {
     let answer = remote::ask(&args.remote, async |client| client.drains().await)?;
     if args.json {
         return print(&format!("{:#}\n", serde_json::to_value(&answer)?));

@@ -40,9 +40,11 @@ pub(super) fn told(event: &Event) -> (String, Vec<String>) {
             let path = config.path.as_deref().unwrap_or("its own configuration");
             (format!("started: pulsegate {version} on {path}"), none())
         }
-        Event::Health { pool, backend, from, to, reason, .. } => {
-            let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-            (format!("health: {pool}/{backend} {from} -> {to}{why}"), none())
+        Event::Health { pool, backend, from, to, cause, reason, .. } => {
+            let by = cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+            let seen = if to == "up" { "was: " } else { "" };
+            let why = reason.as_ref().map_or_else(String::new, |why| format!(": {seen}{why}"));
+            (format!("health: {pool}/{backend} {from} -> {to}{by}{why}"), none())
         }
         Event::CommonCause { pool, failure: Some(failure) } => {
             (format!("common cause: every zone of {pool} shows {failure}: no failover"), none())
@@ -97,6 +99,7 @@ mod tests {
             from: "up".to_owned(),
             to: "down".to_owned(),
             factor: 0.0,
+            cause: Some("application".to_owned()),
             reason: Some("status: 503\x1b[2J".to_owned()),
         };
         let (region, zone) = ("eu".to_owned(), "eu-1".to_owned());
@@ -108,7 +111,7 @@ mod tests {
             render(&mut out, &chain.next(UnixMillis(1_795_228_044_123), event));
         }
         insta::assert_snapshot!(out, @r"
-        2026-11-21T02:27:24.123Z  health: api/a1 up -> down: status: 503�[2J
+        2026-11-21T02:27:24.123Z  health: api/a1 up -> down (application): status: 503�[2J
         2026-11-21T02:27:24.123Z  published: generation 3
             api eu/eu-1 50.0 % -> 100.0 %
             api: moves: eu/eu-1 50.0 % -> 100.0 %

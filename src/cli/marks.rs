@@ -83,6 +83,7 @@ mod tests {
             from: "up".to_owned(),
             to: to.to_owned(),
             factor: 0.0,
+            cause: None,
             reason: None,
         };
         let empty = Event::Published { generation: 3, moves: Vec::new(), because: Vec::new() };

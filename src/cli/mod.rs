@@ -13,6 +13,7 @@ mod completions;
 mod demo;
 mod drains;
 mod events;
+mod evidence;
 mod explain;
 mod failure;
 mod logging;

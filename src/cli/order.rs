@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::args::StatusArgs;
+use super::args::ListArgs;
 use super::failure::{Failure, note, print};
 use super::order_args::{
     Automation, AutomationArgs, DrainArgs, Emergency, EmergencyArgs, Failover, FailoverArgs, Kind,
@@ -78,7 +78,7 @@ pub(super) fn emergency(args: &EmergencyArgs) -> Result<(), Failure> {
 }
 
 /// The orders that stand.
-pub(super) fn list(args: &StatusArgs) -> Result<(), Failure> {
+pub(super) fn list(args: &ListArgs) -> Result<(), Failure> {
     let answer = remote::ask(&args.remote, async |client| client.orders().await)?;
     if args.json {
         return print(&format!("{:#}\n", serde_json::to_value(&answer)?));

@@ -23,7 +23,7 @@ const HEALTH: usize = 5;
 /// Numbers are easier to compare when they end at one place.
 const RIGHT: [usize; 5] = [2, 6, 7, 8, 9];
 
-const RESET: &str = "\x1b[0m";
+pub(super) const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
 
 /// The whole text. Nothing in it but the colours can be taken for a terminal's command.
@@ -153,7 +153,7 @@ fn line(
     out.push('\n');
 }
 
-fn colour_of(health: &str) -> &'static str {
+pub(super) fn colour_of(health: &str) -> &'static str {
     match health {
         "up" => "\x1b[32m",
         "unknown" => "\x1b[2m",
@@ -163,7 +163,7 @@ fn colour_of(health: &str) -> &'static str {
 }
 
 /// A duration in its largest whole unit.
-fn age(ms: u64) -> String {
+pub(super) fn age(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
         0..60 => format!("{seconds}s"),
@@ -193,6 +193,11 @@ mod tests {
             backup: false,
             in_flight: 3,
             counters: Counters { requests: 12_345, timeouts: 2, ..Counters::default() },
+            flips: 0,
+            ejections: 0,
+            ejected: None,
+            held_ms: None,
+            layers: Vec::new(),
             checks: Vec::new(),
             lookup_failure: None,
         }

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::command::Command;
 use super::{
-    Actor, BackendEvidence, Counters, OrderDone, OrderError, OrderRequest, ReloadError,
+    Actor, BackendEvidence, Counters, Detail, OrderDone, OrderError, OrderRequest, ReloadError,
     ReloadReport, Reloaded, Snapshot, Status,
 };
 use crate::events::wire::{self, Line};
@@ -89,13 +89,18 @@ impl Client {
     }
 
     /// Everything that is known, as of one moment; `None` once control has ended.
-    pub async fn status(&self) -> Option<Status> {
-        self.ask(|answer| Command::Status { answer }).await
+    ///
+    /// # Errors
+    ///
+    /// The [`detail`](Detail) is of a backend that there is none of; one line of text with the
+    /// nearest names.
+    pub async fn status(&self, detail: Detail) -> Option<Result<Status, String>> {
+        self.ask(|answer| Command::Status { detail, answer }).await
     }
 
     /// Every backend of every pool, in config order; empty once control has ended.
     pub async fn evidence(&self) -> Vec<BackendEvidence> {
-        let status = self.status().await;
+        let status = self.status(Detail::Brief).await.and_then(Result::ok);
         let pools = status.into_iter().flat_map(|status| status.pools);
         let zones = pools.flat_map(|pool| pool.regions).flat_map(|region| region.zones);
         zones.flat_map(|zone| zone.backends).collect()

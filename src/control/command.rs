@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{
-    OrderDone, OrderError, OrderRequest, ReloadError, ReloadReport, Reloaded, Snapshot, Status,
+    Detail, OrderDone, OrderError, OrderRequest, ReloadError, ReloadReport, Reloaded, Snapshot,
+    Status,
 };
 use crate::events::wire::{self, Line};
 
@@ -59,8 +60,8 @@ pub(super) enum Command {
     Order { request: OrderRequest, answer: oneshot::Sender<Result<OrderDone, OrderError>> },
     /// The orders that stand, oldest first.
     Orders { answer: oneshot::Sender<Vec<wire::Order>> },
-    /// Everything that is known, as of one moment.
-    Status { answer: oneshot::Sender<Status> },
+    /// Everything that is known, as of one moment; an error where no backend has the name asked for.
+    Status { detail: Detail, answer: oneshot::Sender<Result<Status, String>> },
     /// What requests are routed by, and why; with the decision core itself, if that is asked for.
     Snapshot { core: bool, answer: oneshot::Sender<Snapshot> },
     /// How the last reload went.

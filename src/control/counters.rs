@@ -1,7 +1,7 @@
 //! What control counts about itself.
 
-use crate::live::{Counter, Gauge};
-use crate::model::{Layer, Outcome};
+use crate::live::{Counter, Gauge, Histogram};
+use crate::model::{Layer, Observation, Outcome};
 
 /// Control's counters; control is their one writer, anyone may read.
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ pub struct ProbeCounters {
     pub failed: Counter,
     /// Not to be judged.
     pub void: Counter,
+    /// How long those took that could be judged.
+    pub latency: Histogram,
 }
 
 impl Counters {
@@ -42,12 +44,14 @@ impl Counters {
     }
 
     /// Counts one probe's result.
-    pub(super) fn count_probe(&self, layer: Layer, outcome: &Outcome) {
-        let counters = self.probes(layer);
-        match outcome {
+    pub(super) fn count_probe(&self, seen: &Observation) {
+        let counters = self.probes(seen.layer);
+        match seen.outcome {
             Outcome::Pass => counters.passed.add(1),
             Outcome::Fail(_) => counters.failed.add(1),
-            Outcome::Void(_) => counters.void.add(1),
+            Outcome::Void(_) => return counters.void.add(1),
         }
+        let micros = u64::try_from(seen.latency.as_micros()).unwrap_or(u64::MAX);
+        counters.latency.record_us(micros);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Actor, ReloadError, Reloaded};
 use crate::decision::Moved;
 use crate::events::wire::{Configuration, Move};
+use crate::health::Cause;
 use crate::model::{BackendKey, Failure, Health, Order};
 
 /// One change.
@@ -18,7 +19,9 @@ pub(super) enum Event {
         from: Health,
         /// Now.
         to: Health,
-        /// Why it is not up, when it is not; capped and escaped.
+        /// Who decided, when it is not up now; who had decided, when it is.
+        cause: Option<Cause>,
+        /// What was seen, by the same rule; capped and escaped.
         reason: Option<Arc<str>>,
     },
     /// Every zone of a pool shows the same business failure, or no longer does: one alert.

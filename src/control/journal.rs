@@ -12,6 +12,7 @@ use super::line;
 use crate::decision::Moved;
 use crate::events::wire::Line;
 use crate::events::{Chain, Writer};
+use crate::health::Cause;
 use crate::model::{Health, Phase};
 
 /// Events kept in memory.
@@ -55,13 +56,15 @@ impl Journal {
 
 fn log(event: &Event) {
     match event {
-        Event::Health { backend, from, to, reason } => {
+        Event::Health { backend, from, to, cause, reason } => {
             let (from, now) = (from.name(), to.name());
-            let reason = reason.as_deref().unwrap_or_default();
+            let cause = cause.map_or("-", Cause::name);
+            let reason = reason.as_deref().unwrap_or("-");
             if matches!(to, Health::Up) {
-                info!(%backend, %from, health = %now, "backend health changed");
+                info!(%backend, from, health = now, was_cause = cause, was = reason, "backend health changed");
             } else {
-                warn!(%backend, %from, health = %now, reason, "backend health changed");
+                let factor = to.factor();
+                warn!(%backend, from, health = now, factor, cause, reason, "backend health changed");
             }
         }
         Event::CommonCause { pool, failure: Some(failure) } => {

@@ -18,12 +18,13 @@ pub(super) fn of(event: Event, anchor: Anchor) -> wire::Event {
         Event::Started { config } => {
             wire::Event::Start { version: env!("CARGO_PKG_VERSION").to_owned(), config }
         }
-        Event::Health { backend, from, to, reason } => wire::Event::Health {
+        Event::Health { backend, from, to, cause, reason } => wire::Event::Health {
             pool: clean(&backend.pool),
             backend: clean(&backend.name),
             from: from.name().to_owned(),
             to: to.name().to_owned(),
             factor: to.factor(),
+            cause: cause.map(|cause| cause.name().to_owned()),
             reason: reason.as_deref().map(clean),
         },
         Event::CommonCause { pool, failure } => wire::Event::CommonCause {

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::{Config, Pool, Region, nearest};
-use crate::model::{Action, Scope};
+use crate::decision::State;
+use crate::model::{Action, BackendKey, Scope};
 
 /// Names told when none of them is near to what was typed.
 const TOLD: usize = 12;
@@ -56,6 +57,36 @@ pub(super) fn unknown(config: &Config, scope: &Scope, action: &Action) -> Vec<St
         }
     }
     problems
+}
+
+/// Whether there is a backend that is meant by this name.
+///
+/// # Errors
+/// There is none; one line with what was probably meant.
+pub(super) fn backend(state: &State, typed: &str) -> Result<(), String> {
+    let resolved = state.pools().flat_map(|(_, members)| members).map(|it| it.backend.key.clone());
+    let configured = state.config().pools.iter().flat_map(|pool| {
+        let zones = pool.regions.iter().flat_map(|region| &region.zones);
+        let backends = zones.flat_map(|zone| &zone.backends);
+        backends.map(|it| BackendKey { pool: pool.name.clone(), name: it.name.clone() })
+    });
+    let keys: Vec<BackendKey> = resolved.chain(configured).collect();
+    if keys.iter().any(|key| is_meant(typed, key)) {
+        return Ok(());
+    }
+    // Who names a pool is told pools, too.
+    let told = |key: &BackendKey| {
+        if typed.contains('/') { key.to_string() } else { key.name.to_string() }
+    };
+    let names: Vec<String> = keys.iter().map(told).collect();
+    named("backend", typed, names.iter().map(String::as_str))
+}
+
+/// Whether a backend is meant by a name: its own or its host's, with its pool or without.
+pub(super) fn is_meant(typed: &str, key: &BackendKey) -> bool {
+    let names = [&*key.name, of_host(&key.name)];
+    let in_pool = typed.strip_prefix(&*key.pool).and_then(|rest| rest.strip_prefix('/'));
+    names.iter().any(|name| *name == typed || in_pool == Some(*name))
 }
 
 /// What an order cannot be about, though it exists.
@@ -138,6 +169,7 @@ fn named<'n>(kind: &str, typed: &str, names: impl Iterator<Item = &'n str>) -> R
 mod tests {
     use std::time::Duration;
 
+    use super::backend as backend_named;
     use super::*;
     use crate::decision::tests::fixture::{backend, config, key, pool, region, zone};
 
@@ -181,6 +213,31 @@ mod tests {
             let problems = told(&scope, &action);
             assert!(problems[0].contains(expected), "{scope}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn a_backend_is_meant_by_its_name_with_its_pool_or_without() {
+        let now = tokio::time::Instant::now().into_std();
+        let state = State::new(Arc::new(site()), now);
+        for typed in ["a", "site/a"] {
+            assert_eq!(backend_named(&state, typed), Ok(()), "{typed}");
+        }
+        for (typed, expected) in [
+            ("b", "there is no backend `b` (did you mean `a`?)"),
+            ("site/b", "there is no backend `site/b` (did you mean `site/a`?)"),
+            ("nowhere", "there is no backend `nowhere` (there is a)"),
+        ] {
+            assert_eq!(backend_named(&state, typed), Err(expected.to_owned()));
+        }
+        let of_host = key("site", "app/10.0.0.1:80");
+        let meant = |typed| is_meant(typed, &of_host);
+        assert!(
+            ["app", "site/app", "app/10.0.0.1:80", "site/app/10.0.0.1:80"]
+                .map(meant)
+                .iter()
+                .all(|it| *it)
+        );
+        assert!(!["ap", "other/app", "site/", "site"].map(meant).iter().any(|it| *it));
     }
 
     #[test]

@@ -7,7 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ReloadReport;
+use crate::health::Verdict;
 use crate::model::{Address, Admin, BackendKey, Health, Layer, Outcome, UnixMillis};
+
+/// How much a status tells.
+///
+/// The single results of all probes are most of what is known: a thousand backends with six checks
+/// each have 200,000. So they are told only to who asks for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Every backend, without single results.
+    #[default]
+    Brief,
+    /// Every backend, with the single results of its checks.
+    Results,
+    /// The same, only of the backends of this name: `pool/name`, `name`, or a hostname's without the
+    /// address.
+    Backend(Arc<str>),
+}
 
 /// Everything that is known, as of one moment.
 #[derive(Clone, Debug)]
@@ -93,10 +110,29 @@ pub struct BackendEvidence {
     pub flips: u64,
     /// How often live traffic has ejected it.
     pub ejections: u64,
+    /// Since when live traffic keeps it out or on trial, and why: one line, capped and escaped.
+    pub ejected: Option<(UnixMillis, Arc<str>)>,
+    /// How long it may not come back yet, because it has done so too often.
+    pub held: Option<Duration>,
+    /// Each layer asked, lowest first.
+    pub layers: Vec<LayerVerdict>,
     /// Each check asked of it, lowest layer first.
     pub checks: Vec<CheckEvidence>,
     /// The last failure to resolve its hostname, while that is not mended: capped and escaped.
     pub lookup_failure: Option<Arc<str>>,
+}
+
+/// What the checks of one layer add up to.
+#[derive(Clone, Debug)]
+pub struct LayerVerdict {
+    /// The layer.
+    pub layer: Layer,
+    /// The worst verdict of its checks.
+    pub verdict: Verdict,
+    /// Since when the verdict holds.
+    pub since: UnixMillis,
+    /// Why it is not up, when it is not: one line, capped and escaped.
+    pub reason: Option<Arc<str>>,
 }
 
 /// What one check of a backend showed.
@@ -112,11 +148,15 @@ pub struct CheckEvidence {
     pub since: UnixMillis,
     /// How surprising its silence is, −ln P(later); `None` while its rhythm is not known.
     pub phi: Option<f64>,
+    /// Whether that is suspect.
+    pub suspect: bool,
     /// What made it down, if it is: `fall`, `phi` or `bound`.
     pub decided_by: Option<&'static str>,
     /// Its verdict.
     pub health: Health,
-    /// The newest results, oldest first.
+    /// The newest results in brief, oldest first: `+` passed, `-` failed.
+    pub marks: String,
+    /// The newest results, oldest first; empty in a [`Detail::Brief`] status.
     pub results: Vec<Seen>,
     /// Why the newest failure failed: one line, capped and escaped.
     pub reason: Option<Arc<str>>,

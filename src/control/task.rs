@@ -19,11 +19,11 @@ use super::reload::{Asker, Reloads, Sockets};
 use super::sample::Sampler;
 use super::standings::Standings;
 use super::versions::Versions;
-use super::{ReloadReport, Snapshot, Status, line, view};
+use super::{Detail, ReloadReport, Snapshot, Status, line, names, view};
 use crate::decision::{Change, Input, State, Step};
-use crate::health::probe_plan;
+use crate::health::{self, probe_plan};
 use crate::live::{self, Live};
-use crate::model::{Health, Lookup, LookupPlan, Observation, ProbePlan, UnixMillis};
+use crate::model::{Lookup, LookupPlan, Observation, ProbePlan, UnixMillis};
 use crate::table::{self, Publisher};
 
 /// How often traffic counters are sampled and old tables are freed.
@@ -132,7 +132,7 @@ impl Task {
             Command::Orders { answer } => {
                 drop(answer.send(kept(self.state.orders(), anchor(self.clock))));
             }
-            Command::Status { answer } => drop(answer.send(self.status())),
+            Command::Status { detail, answer } => drop(answer.send(self.status(&detail))),
             Command::Snapshot { core, answer } => drop(answer.send(self.snapshot(core))),
             Command::LastReload { answer } => drop(answer.send(self.last_reload.clone())),
             Command::Events { limit, answer } => drop(answer.send(self.journal.newest(limit))),
@@ -141,7 +141,7 @@ impl Task {
 
     fn observed(&mut self, seen: &mut Vec<Observation>) {
         for one in &*seen {
-            self.shared.counters.count_probe(one.layer, &one.outcome);
+            self.shared.counters.count_probe(one);
         }
         self.step(seen.drain(..).map(Input::Observed));
     }
@@ -224,10 +224,9 @@ impl Task {
             match change {
                 Change::Members => members = true,
                 Change::Health(backend, change) => {
-                    let (from, to) = (change.from, change.to);
-                    let reason = change.reason.filter(|_| to != Health::Up);
+                    let health::Change { from, to, cause, reason, at: _ } = change;
                     let reason = reason.map(|reason| reason.to_string().into());
-                    self.journal.record(Event::Health { backend, from, to, reason });
+                    self.journal.record(Event::Health { backend, from, to, cause, reason });
                 }
                 Change::Moved(moved) => self.journal.record(Event::Moved { moved }),
                 Change::Expired(order) => self.expired(order),
@@ -292,16 +291,19 @@ impl Task {
         }
     }
 
-    fn status(&self) -> Status {
-        Status {
+    fn status(&self, detail: &Detail) -> Result<Status, String> {
+        if let Detail::Backend(name) = detail {
+            names::backend(&self.state, name)?;
+        }
+        Ok(Status {
             generation: self.publisher.current().generation,
             published: self.times.published,
             started: self.times.started,
             draining: self.shared.is_draining(),
-            pools: view::pools(&self.state, self.clock, self.times.configured),
+            pools: view::pools(&self.state, self.clock, self.times.configured, detail),
             report: view::report(self.state.report()),
             last_reload: self.last_reload.clone(),
-        }
+        })
     }
 }
 

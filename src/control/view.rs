@@ -6,18 +6,31 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::clock::{WallClock, at};
-use super::status::{BackendEvidence, CheckEvidence, PoolStatus, RegionStatus, Seen, ZoneStatus};
+use super::names::is_meant;
+use super::status::{
+    BackendEvidence, CheckEvidence, Detail, LayerVerdict, PoolStatus, RegionStatus, Seen,
+    ZoneStatus,
+};
 use crate::config::{Backend, Pool, Region, Target, Zone};
 use crate::decision::{Member, PoolReport, Report, State};
-use crate::health::{Cause, Detector, LayerEvidence, Sample, Verdict};
-use crate::model::{Admin, BackendKey, Health, LookupSpec, PoolPlan, UnixMillis, ZonePlan};
+use crate::health::{self, Cause, Detector, LayerEvidence, Sample, Verdict};
+use crate::model::{
+    Admin, BackendKey, Health, Layer, LookupSpec, Outcome, PoolPlan, Reason, UnixMillis, ZonePlan,
+};
 
-/// Every pool with its regions, zones and backends, in config order.
-pub(super) fn pools(state: &State, clock: WallClock, configured: UnixMillis) -> Vec<PoolStatus> {
+/// Every pool with its regions, zones and backends, in config order; only those with a backend that
+/// is asked for.
+pub(super) fn pools(
+    state: &State,
+    clock: WallClock,
+    configured: UnixMillis,
+    detail: &Detail,
+) -> Vec<PoolStatus> {
     let now = Instant::now().into_std();
-    let view = View { state, clock, now, configured };
-    let plans = state.plan().pools.iter();
-    state.pools().zip(plans).map(|((pool, members), plan)| view.pool(pool, members, plan)).collect()
+    let view = View { state, clock, now, configured, detail };
+    let pools = state.pools().zip(&state.plan().pools);
+    let told = pools.map(|((pool, members), plan)| view.pool(pool, members, plan));
+    told.filter(|pool| view.tells_all() || !pool.regions.is_empty()).collect()
 }
 
 /// What a decision did, one line each.
@@ -35,9 +48,23 @@ struct View<'a> {
     now: std::time::Instant,
     /// Since when the config is in force.
     configured: UnixMillis,
+    detail: &'a Detail,
 }
 
 impl View<'_> {
+    /// Whether every backend is asked for.
+    fn tells_all(&self) -> bool {
+        !matches!(self.detail, Detail::Backend(_))
+    }
+
+    /// Whether this backend is asked for.
+    fn tells(&self, key: &BackendKey) -> bool {
+        match self.detail {
+            Detail::Backend(name) => is_meant(name, key),
+            Detail::Brief | Detail::Results => true,
+        }
+    }
+
     /// Members, zones and plan are in the same order, the config's.
     fn pool(&self, pool: &Pool, members: &[Member], plan: &PoolPlan) -> PoolStatus {
         let mut members = members.iter();
@@ -49,7 +76,10 @@ impl View<'_> {
                 zones.push(self.zone(pool, region, zone, plan, &mut members));
             }
             let share = zones.iter().map(|zone| zone.share).sum::<f64>();
-            regions.push(RegionStatus { name: Arc::clone(&region.name), share, zones });
+            zones.retain(|zone| self.tells_all() || !zone.backends.is_empty());
+            if self.tells_all() || !zones.is_empty() {
+                regions.push(RegionStatus { name: Arc::clone(&region.name), share, zones });
+            }
         }
         let algorithm = pool.algorithm.name();
         PoolStatus { name: Arc::clone(&pool.name), algorithm, regions }
@@ -74,11 +104,15 @@ impl View<'_> {
                 .map_or(1, |spec| self.state.addresses().get(&spec.pool, &spec.backend).len());
             let failure = spec.as_ref().and_then(|spec| self.state.lookup_failure(spec));
             if count == 0 {
-                backends.push(self.unresolved(pool, region, zone, backend, failure));
+                let known = self.unresolved(pool, region, zone, backend, failure);
+                backends.extend(Some(known).filter(|known| self.tells(&known.key)));
             }
             for member in members.by_ref().take(count) {
-                let weight = weights.get(&*member.backend.key.name).copied().unwrap_or_default();
-                backends.push(self.backend(member, weight, failure));
+                let key = &member.backend.key;
+                if self.tells(key) {
+                    let weight = weights.get(&*key.name).copied().unwrap_or_default();
+                    backends.push(self.backend(member, weight, failure));
+                }
             }
         }
         ZoneStatus { name: Arc::clone(&zone.name), share: plan.share, backends }
@@ -102,12 +136,15 @@ impl View<'_> {
             backup: backend.backup,
             health: evidence.health,
             admin: ordered.admin,
-            reason: evidence.reason.map(|reason| reason.to_string().into()),
+            reason: evidence.reason.as_ref().map(text),
             cause: evidence.cause.map(Cause::name),
-            since: at(self.clock, evidence.since),
+            since: self.at(evidence.since),
             flips: evidence.flips,
             ejections: evidence.ejections,
-            checks: evidence.layers.iter().flat_map(|layer| checks(layer, self.clock)).collect(),
+            ejected: evidence.ejected.map(|(since, reason)| (self.at(since), text(&reason))),
+            held: evidence.held_until.map(|until| until.saturating_duration_since(self.now)),
+            layers: evidence.layers.iter().map(|layer| self.layer(layer)).collect(),
+            checks: evidence.layers.iter().flat_map(|layer| self.checks(layer)).collect(),
             lookup_failure: lookup_failure.cloned(),
         }
     }
@@ -136,9 +173,61 @@ impl View<'_> {
             since: self.configured,
             flips: 0,
             ejections: 0,
+            ejected: None,
+            held: None,
+            layers: Vec::new(),
             checks: Vec::new(),
             lookup_failure: failure.cloned(),
         }
+    }
+
+    fn layer(&self, layer: &LayerEvidence<'_>) -> LayerVerdict {
+        let LayerEvidence { layer: name, verdict, since, reason, checks: _ } = layer;
+        let reason = reason.as_ref().map(text);
+        LayerVerdict { layer: *name, verdict: *verdict, since: self.at(*since), reason }
+    }
+
+    fn checks(&self, layer: &LayerEvidence<'_>) -> impl Iterator<Item = CheckEvidence> {
+        let checks = layer.checks.iter().enumerate();
+        checks.map(|(index, check)| self.check(layer.layer, index, check))
+    }
+
+    fn check(
+        &self,
+        layer: Layer,
+        index: usize,
+        check: &health::CheckEvidence<'_>,
+    ) -> CheckEvidence {
+        let results = match self.detail {
+            Detail::Brief => Vec::new(),
+            _ => check.results.iter().map(|sample| self.seen(sample)).collect(),
+        };
+        CheckEvidence {
+            layer,
+            check: index,
+            name: check.question.to_string().into(),
+            since: self.at(check.since),
+            phi: check.phi,
+            suspect: check.suspect,
+            decided_by: check.decided_by.map(Detector::name),
+            health: match check.verdict {
+                Verdict::Up | Verdict::Presumed => Health::Up,
+                Verdict::Unknown => Health::Unknown,
+                Verdict::Down => Health::Down,
+            },
+            marks: check.results.iter().filter_map(|sample| mark(&sample.outcome)).collect(),
+            results,
+            reason: check.last_failure.map(text),
+        }
+    }
+
+    fn seen(&self, sample: &Sample) -> Seen {
+        let Sample { at, latency, outcome } = sample;
+        Seen { at: self.at(*at), latency: *latency, outcome: outcome.clone() }
+    }
+
+    fn at(&self, moment: std::time::Instant) -> UnixMillis {
+        at(self.clock, moment)
     }
 }
 
@@ -148,25 +237,15 @@ fn spec(pool: &Pool, backend: &Backend) -> Option<LookupSpec> {
     Some(LookupSpec { pool, backend, host: Arc::clone(name), port: *port })
 }
 
-fn checks(layer: &LayerEvidence, clock: WallClock) -> impl Iterator<Item = CheckEvidence> + '_ {
-    layer.checks.iter().enumerate().map(move |(index, check)| CheckEvidence {
-        layer: layer.layer,
-        check: index,
-        name: Arc::clone(&check.name),
-        since: at(clock, check.since),
-        phi: check.phi,
-        decided_by: check.decided_by.map(Detector::name),
-        health: match check.verdict {
-            Verdict::Up | Verdict::Presumed => Health::Up,
-            Verdict::Unknown => Health::Unknown,
-            Verdict::Down => Health::Down,
-        },
-        results: check.results.iter().map(|sample| seen(sample, clock)).collect(),
-        reason: check.last_failure.as_ref().map(|reason| reason.to_string().into()),
-    })
+/// How a probe ended; `None` if it could not be judged.
+fn mark(outcome: &Outcome) -> Option<char> {
+    match outcome {
+        Outcome::Pass => Some('+'),
+        Outcome::Fail(_) => Some('-'),
+        Outcome::Void(_) => None,
+    }
 }
 
-fn seen(sample: &Sample, clock: WallClock) -> Seen {
-    let Sample { latency, outcome, .. } = sample;
-    Seen { at: at(clock, sample.at), latency: *latency, outcome: outcome.clone() }
+fn text(reason: &Reason) -> Arc<str> {
+    reason.to_string().into()
 }

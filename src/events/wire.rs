@@ -49,7 +49,11 @@ pub enum Event {
         to: String,
         /// The factor on its weight now.
         factor: f64,
-        /// Why it is not up, when it is not.
+        /// Who decided, when it is not up now; who had decided, when it is: a layer, `agent` or
+        /// `traffic`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+        /// What was seen, by the same rule.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },

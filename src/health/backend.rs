@@ -232,7 +232,7 @@ impl BackendHealth {
 
     /// Everything known, for views.
     #[must_use]
-    pub fn evidence(&self, now: Instant) -> Evidence {
+    pub fn evidence(&self, now: Instant) -> Evidence<'_> {
         Evidence {
             health: self.health,
             cause: self.cause,

@@ -155,17 +155,20 @@ impl Check {
         self.last_failure = None;
     }
 
-    pub(super) fn evidence(&self, now: Instant, rules: &Rules) -> CheckEvidence {
+    pub(super) fn evidence(&self, now: Instant, rules: &Rules) -> CheckEvidence<'_> {
+        let phi = rules.phi.as_ref().and_then(|phi| self.rhythm.phi(now, phi));
+        let suspect = |level: f64| rules.phi.is_some_and(|settings| level >= settings.suspect);
         CheckEvidence {
-            name: self.question.to_string().into(),
+            question: &self.question,
             verdict: self.verdict(),
             since: self.since,
             passes: self.detector.passes(),
             fails: self.detector.fails(),
-            phi: rules.phi.as_ref().and_then(|phi| self.rhythm.phi(now, phi)),
+            phi,
+            suspect: self.verdict() != Verdict::Down && phi.is_some_and(suspect),
             decided_by: self.decided_by,
-            last_failure: self.last_failure.clone(),
-            results: self.history.to_vec(),
+            last_failure: self.last_failure.as_ref(),
+            results: self.history.samples(),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Everything known about a backend's health, as plain data for views and logs.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::combine::Cause;
 use super::detector::Verdict;
 use super::history::Sample;
-use crate::model::{Health, Layer, Reason};
+use crate::model::{Health, Layer, ProbeKind, Reason};
 
 /// One backend's verdict and all that led to it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Evidence {
+pub struct Evidence<'a> {
     /// The verdict.
     pub health: Health,
     /// Who decided, when it is not up.
@@ -28,12 +28,12 @@ pub struct Evidence {
     /// How often live traffic has ejected it.
     pub ejections: u64,
     /// The layers asked, lowest first.
-    pub layers: Vec<LayerEvidence>,
+    pub layers: Vec<LayerEvidence<'a>>,
 }
 
 /// One layer's verdict and its checks.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LayerEvidence {
+pub struct LayerEvidence<'a> {
     /// Which layer.
     pub layer: Layer,
     /// The worst of its checks' verdicts.
@@ -43,7 +43,7 @@ pub struct LayerEvidence {
     /// What was seen, when it is not up and something was.
     pub reason: Option<Reason>,
     /// Its checks, in config order.
-    pub checks: Vec<CheckEvidence>,
+    pub checks: Vec<CheckEvidence<'a>>,
 }
 
 /// What made a check down.
@@ -71,9 +71,9 @@ impl Detector {
 
 /// One check's verdict and its last results.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CheckEvidence {
-    /// What it asks: `connect`, `GET /health`.
-    pub name: Arc<str>,
+pub struct CheckEvidence<'a> {
+    /// What it asks.
+    pub question: &'a ProbeKind,
     /// What it says.
     pub verdict: Verdict,
     /// Since when the verdict holds.
@@ -84,10 +84,13 @@ pub struct CheckEvidence {
     pub fails: u32,
     /// How surprising its silence is: −ln P(later); `None` while its rhythm is not known.
     pub phi: Option<f64>,
+    /// The silence is suspect: φ has reached the level set for that, and no verdict yet. This is told
+    /// and changes nothing; the module's documentation says why.
+    pub suspect: bool,
     /// What made it down, if it is.
     pub decided_by: Option<Detector>,
     /// The last failure seen, however long ago.
-    pub last_failure: Option<Reason>,
+    pub last_failure: Option<&'a Reason>,
     /// The last [`HISTORY`](super::HISTORY) results, oldest first.
-    pub results: Vec<Sample>,
+    pub results: &'a VecDeque<Sample>,
 }

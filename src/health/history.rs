@@ -31,7 +31,7 @@ impl History {
         self.0.push_back(sample);
     }
 
-    pub(super) fn to_vec(&self) -> Vec<Sample> {
-        self.0.iter().cloned().collect()
+    pub(super) fn samples(&self) -> &VecDeque<Sample> {
+        &self.0
     }
 }

@@ -158,7 +158,7 @@ impl LayerState {
         self.since = now;
     }
 
-    pub(super) fn evidence(&self, now: Instant) -> LayerEvidence {
+    pub(super) fn evidence(&self, now: Instant) -> LayerEvidence<'_> {
         LayerEvidence {
             layer: self.layer,
             verdict: self.verdict(),

@@ -14,6 +14,10 @@
 //! once two probes have failed (the `phi` submodule has the model). A void result (the
 //! prober could not judge) is shown among the results and changes nothing.
 //!
+//! A silence that has become *suspect* is told (status, metrics) and has no consequence: it lasts
+//! from about 2.0 to 2.6 intervals at an even pace, in which a second look is already being taken,
+//! and a backend that was degraded for that half interval and back would only be another change.
+//!
 //! A check that a reload adds to a backend which is up starts `presumed`: it counts as up until it
 //! has failed `fall` times in a row, so that a reload alone never takes a backend out.
 //!

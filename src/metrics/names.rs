@@ -72,10 +72,12 @@ families! {
         "1 for the state the operator ordered, 0 for the others.";
     BACKEND_WEIGHT = Gauge "pulsegate_backend_effective_weight" ["pool", "backend"]
         "Weight within its zone now; 0 = gets nothing new.";
-    BACKEND_PHI = Gauge "pulsegate_backend_phi" ["pool", "backend", "layer", "check"]
-        "How surprising a check's silence is, -ln P(later); absent while its rhythm is not known.";
-    CHECK_UP = Gauge "pulsegate_check_up" ["pool", "backend", "layer", "check"]
-        "1 while a check says up, 0 while it says down; absent before its first verdict.";
+    LAYER_UP = Gauge "pulsegate_backend_layer_up" ["pool", "backend", "layer"]
+        "1 while a layer's checks say up, 0 while one says down; absent before the first verdict.";
+    BACKEND_PHI = Gauge "pulsegate_backend_phi" ["pool", "backend", "layer"]
+        "How surprising the silence of a layer's checks is, -ln P(later), the most of them; absent while no rhythm is known.";
+    BACKEND_SUSPECT = Gauge "pulsegate_backend_suspect" ["pool", "backend"]
+        "1 while the silence of a check has reached phi.suspect and is no verdict yet.";
     BACKEND_FLIPS = Counter "pulsegate_backend_flips_total" ["pool", "backend"]
         "Changes of the observed health, the first one from unknown not counted.";
     BACKEND_EJECTIONS = Counter "pulsegate_backend_ejections_total" ["pool", "backend"]
@@ -109,6 +111,8 @@ families! {
 
     PROBES = Counter "pulsegate_probes_total" ["layer", "result"]
         "Probes, by layer and result: pass, fail, or void where the prober could not judge.";
+    PROBE_LATENCY = Histogram "pulsegate_probe_latency_seconds" ["layer"]
+        "From a probe's start to its end, of those that could be judged.";
     LOG_LOST = Counter "pulsegate_access_log_lost_lines_total" ["cause"]
         "Access-log lines lost: behind = the writer could not keep up, write = it could not write.";
     WEBHOOKS = Counter "pulsegate_webhooks_total" ["result"]

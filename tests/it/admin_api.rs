@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::harness::{Client, Response, Setup, Site};
+use crate::harness::{Client, Pulsegate, Response, Setup, Site, pulsegate, until};
 
 /// One request to the admin API with these extra fields.
 fn ask(site: &Site, request: &str, fields: &str) -> Response {
@@ -90,7 +90,7 @@ fn tcp_without_a_token_may_only_read() {
 
 #[test]
 fn a_token_gives_its_role() {
-    let folder = crate::harness::Pulsegate::folder();
+    let folder = Pulsegate::folder();
     std::fs::write(folder.path().join("operator"), "open-sesame\n").expect("a writable folder");
     std::fs::write(folder.path().join("viewer"), "peek\n").expect("a writable folder");
     let setup = Setup::default().top(
@@ -99,7 +99,7 @@ fn a_token_gives_its_role() {
     );
     let backends = crate::harness::Backends::start(1);
     let config = setup.config(backends.addresses());
-    let proxy = crate::harness::Pulsegate::start(folder, &config);
+    let proxy = Pulsegate::start(folder, &config);
     let site = Site { setup, proxy, backends };
     for (fields, expected) in [
         ("Authorization: Bearer open-sesame\r\n", 200),
@@ -178,9 +178,48 @@ fn text_from_a_backend_is_escaped_and_capped_where_it_is_shown() {
     );
     let proxy = setup.over(&[&server]);
     let admin = proxy.admin();
-    let text = crate::harness::until("a verdict", || {
+    let text = until("a verdict", || {
         let text = Client::connect(admin).admin("/status").text();
         text.contains("\"down\"").then_some(text)
     });
     assert!(!text.contains('\u{1b}') && !text.contains("\\u001b[31m\\u0007\\u001b"), "{text}");
+}
+
+#[test]
+fn why_a_backend_is_out_is_told_with_what_its_probes_saw() {
+    let setup = Setup::default().health("{ network: { interval: 20ms, fall: 2 } }");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = taken.local_addr().expect("an address");
+    drop(taken);
+    let config = setup.config(&[nobody]);
+    let proxy = Pulsegate::start(Pulsegate::folder(), &config);
+    let socket = proxy.socket().display().to_string();
+    let ask = |name: &str, more: &[&str]| {
+        let words = ["status", "--backend", name, "--socket", &socket];
+        pulsegate(words.iter().chain(more).map(|word| (*word).to_owned()))
+    };
+    let told = until("a verdict", || {
+        let told = ask(&format!("site/{nobody}"), &[]);
+        told.stdout.contains("network: down").then_some(told)
+    });
+    for part in
+        ["down since ", ", by network: refused", "connect: down for ", " by fall", "  fail "]
+    {
+        assert!(told.stdout.contains(part), "{part} in {told:?}");
+    }
+    let whole: Value = serde_json::from_str(&ask(&nobody.to_string(), &["--json"]).stdout)
+        .expect("JSON on standard output");
+    let backend = &whole["pools"][0]["regions"][0]["zones"][0]["backends"][0];
+    assert_eq!(
+        (&backend["cause"], &backend["layers"][0]["verdict"]),
+        (&"network".into(), &"down".into())
+    );
+    let history = backend["checks"][0]["history"].as_array().expect("single results");
+    assert!(history.len() >= 2 && history[0]["result"] == "fail", "{whole:#}");
+
+    let unknown = ask("127.0.0.1:99", &[]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(unknown.stderr.contains("there is no backend `127.0.0.1:99` "), "{unknown:?}");
+    assert!(unknown.stderr.contains(&nobody.to_string()), "{unknown:?}");
+    assert!(proxy.says("backend health changed").contains("cause=\"network\""));
 }

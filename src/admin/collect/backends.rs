@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::latency::{BOUNDS_S, Distribution, PoolLatencies};
 use super::traffic::CLASSES;
 use crate::control::{BackendEvidence, Status};
+use crate::health::Verdict;
 use crate::live::{self, BackendCounters, Counter, Live};
 use crate::metrics::{Exposition, Family, names};
 use crate::model::{Admin, Health};
@@ -91,33 +92,42 @@ pub(super) fn states(out: &mut Exposition, backends: &Backends<'_>) {
     }
 }
 
-/// What each check says, and how often verdicts changed.
-pub(super) fn checks(out: &mut Exposition, backends: &Backends<'_>) {
-    let each = || {
-        backends
-            .0
-            .iter()
-            .flat_map(|(backend, _)| backend.checks.iter().map(move |check| (&backend.key, check)))
-    };
-    let mut phi = out.family(&names::BACKEND_PHI);
-    for (key, check) in each() {
-        if let Some(level) = check.phi {
-            let index = check.check.to_string();
-            phi.add(&[&key.pool, &key.name, check.layer.name(), &index], level);
+/// What is told of a backend in one number.
+type Told = fn(&BackendEvidence) -> f64;
+
+/// What the layers say, and how often verdicts changed. Not by check: with many endpoints that
+/// would be most of all series, and the status has it.
+pub(super) fn evidence(out: &mut Exposition, backends: &Backends<'_>) {
+    let mut up = out.family(&names::LAYER_UP);
+    for (backend, _) in &backends.0 {
+        for layer in &backend.layers {
+            let value = match layer.verdict {
+                Verdict::Unknown => continue,
+                Verdict::Presumed | Verdict::Up => 1.0,
+                Verdict::Down => 0.0,
+            };
+            up.add(&[&backend.key.pool, &backend.key.name, layer.layer.name()], value);
         }
     }
-    let mut up = out.family(&names::CHECK_UP);
-    for (key, check) in each().filter(|(_, check)| check.health != Health::Unknown) {
-        let value = if check.health == Health::Up { 1.0 } else { 0.0 };
-        up.add(&[&key.pool, &key.name, check.layer.name(), &check.check.to_string()], value);
-    }
-    let mut flips = out.family(&names::BACKEND_FLIPS);
+    let mut phi = out.family(&names::BACKEND_PHI);
     for (backend, _) in &backends.0 {
-        flips.add(&[&backend.key.pool, &backend.key.name], backend.flips as f64);
+        for layer in &backend.layers {
+            let checks = backend.checks.iter().filter(|check| check.layer == layer.layer);
+            if let Some(most) = checks.filter_map(|check| check.phi).reduce(f64::max) {
+                phi.add(&[&backend.key.pool, &backend.key.name, layer.layer.name()], most);
+            }
+        }
     }
-    let mut ejections = out.family(&names::BACKEND_EJECTIONS);
-    for (backend, _) in &backends.0 {
-        ejections.add(&[&backend.key.pool, &backend.key.name], backend.ejections as f64);
+    let of_backend: [(&Family, Told); 3] = [
+        (&names::BACKEND_SUSPECT, |it| f64::from(u8::from(it.checks.iter().any(|it| it.suspect)))),
+        (&names::BACKEND_FLIPS, |it| it.flips as f64),
+        (&names::BACKEND_EJECTIONS, |it| it.ejections as f64),
+    ];
+    for (family, value) in of_backend {
+        let mut samples = out.family(family);
+        for (backend, _) in &backends.0 {
+            samples.add(&[&backend.key.pool, &backend.key.name], value(backend));
+        }
     }
 }
 

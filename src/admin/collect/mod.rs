@@ -26,7 +26,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
         let backends = backends::Backends::of(status, &state.live);
         backends::latency(&mut out, &backends, &state.latencies);
         backends::states(&mut out, &backends);
-        backends::checks(&mut out, &backends);
+        backends::evidence(&mut out, &backends);
         backends::counters(&mut out, &backends);
     }
     out

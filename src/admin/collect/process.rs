@@ -1,5 +1,6 @@
 //! The process, its tables, and what control counts about itself.
 
+use super::latency::{BOUNDS_S, Distribution};
 use crate::admin::Source;
 use crate::control::Status;
 use crate::metrics::{Exposition, names};
@@ -29,5 +30,11 @@ pub(super) fn collect(out: &mut Exposition, control: &impl Source, status: Optio
         probes.add(&[layer.name(), "pass"], ended.passed.get() as f64);
         probes.add(&[layer.name(), "fail"], ended.failed.get() as f64);
         probes.add(&[layer.name(), "void"], ended.void.get() as f64);
+    }
+    let mut took = out.family(&names::PROBE_LATENCY);
+    for layer in Layer::ALL {
+        let mut total = Distribution::default();
+        total.add_live(&counters.probes(layer).latency);
+        took.histogram(&[layer.name()], &BOUNDS_S, &total.counts, total.sum_us as f64 / 1e6);
     }
 }

@@ -222,9 +222,11 @@ impl hyper::body::Body for Never {
 #[tokio::test]
 async fn single_results_are_told_in_detail_only() {
     let scene = Scene::new(&AdminApi::default());
-    for (path, told) in [("/status", 0), ("/health/detailed", 3)] {
+    for (path, told) in
+        [("/status", 0), ("/health/detailed", 3), ("/health/detailed?backend=api%2Fa+2", 3)]
+    {
         let (status, _, body) = scene.ask(Method::GET, path, TCP, &[]).await;
-        assert_eq!(status, StatusCode::OK);
+        assert_eq!(status, StatusCode::OK, "{path}");
         assert!(!body.contains('\u{1b}'));
         let shown: Status = serde_json::from_str(&body).unwrap();
         let zones = shown.pools.iter().flat_map(|pool| &pool.regions).flat_map(|it| &it.zones);
@@ -240,5 +242,25 @@ async fn single_results_are_told_in_detail_only() {
             assert_eq!((&*last.result, last.latency_us), ("fail", 250));
             assert!(last.reason.as_ref().unwrap().starts_with("refused"));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_there_is_none_of_is_refused() {
+    let scene = Scene::new(&AdminApi::default());
+    let (status, _, body) =
+        scene.ask(Method::GET, "/health/detailed?backend=a%1b3", TCP, &[]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(failed(&body).problems, ["there is no backend `a\u{1b}3`"]);
+    let long = format!("/health/detailed?backend={}", "a".repeat(513));
+    for path in [
+        "/health/detailed?backend=",
+        "/health/detailed?name=a",
+        "/health/detailed?backend=a&backend=b",
+        &long,
+    ] {
+        let (status, _, body) = scene.ask(Method::GET, path, TCP, &[]).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(failed(&body).problems[0].contains("?backend="), "{body}");
     }
 }

@@ -20,11 +20,13 @@ use super::{Door, Peer, Source, State, router};
 use crate::access_log::Losses;
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
-    Actor, BackendEvidence, CheckEvidence, Counters, OrderDone, OrderError, OrderRequest,
-    PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Seen, Snapshot, Status, ZoneStatus,
+    Actor, BackendEvidence, CheckEvidence, Counters, Detail, LayerVerdict, OrderDone, OrderError,
+    OrderRequest, PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Seen, Snapshot,
+    Status, ZoneStatus,
 };
 use crate::events::wire::{self, Event, Line};
 use crate::events::{self, Chain};
+use crate::health::Verdict;
 use crate::live::{self, Live};
 use crate::model::{
     Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Reason, UnixMillis,
@@ -45,8 +47,19 @@ struct FakeState {
 }
 
 impl Source for Fake {
-    async fn status(&self) -> Option<Status> {
-        self.0.status.lock().unwrap().clone()
+    async fn status(&self, detail: Detail) -> Option<Result<Status, String>> {
+        let mut status = self.0.status.lock().unwrap().clone()?;
+        match detail {
+            Detail::Backend(name) if &*name == "api/a 2" => {}
+            Detail::Backend(name) => return Some(Err(format!("there is no backend `{name}`"))),
+            Detail::Results => {}
+            Detail::Brief => {
+                let zone = &mut status.pools[0].regions[0].zones[0];
+                let checks = zone.backends.iter_mut().flat_map(|backend| &mut backend.checks);
+                checks.for_each(|check| check.results.clear());
+            }
+        }
+        Some(Ok(status))
     }
 
     async fn snapshot(&self, _core: bool) -> Option<Snapshot> {
@@ -227,14 +240,24 @@ fn backend(name: &str, health: Health, reason: Option<&str>, weight: f64) -> Bac
         since: UnixMillis(1_795_228_030_000),
         flips: 2,
         ejections: 1,
+        ejected: None,
+        held: (health == Health::Down).then_some(Duration::from_secs(12)),
+        layers: vec![LayerVerdict {
+            layer: Layer::Network,
+            verdict: if health == Health::Up { Verdict::Up } else { Verdict::Down },
+            since: UnixMillis(1_795_228_030_000),
+            reason: reason.map(Into::into),
+        }],
         checks: vec![CheckEvidence {
             layer: Layer::Network,
             check: 0,
             name: "connect".into(),
             since: UnixMillis(1_795_228_030_000),
-            phi: Some(0.5),
+            phi: Some(if health == Health::Down { 17.5 } else { 0.5 }),
+            suspect: false,
             decided_by: (health == Health::Down).then_some("phi"),
             health,
+            marks: if health == Health::Up { "++" } else { "+-" }.to_owned(),
             results: results(health == Health::Up),
             reason: reason.map(Into::into),
         }],

@@ -3,27 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    Address, Backend, Check, Classes, Counters, LastReload, Listener, Pool, Region, Seen, Status,
-    Zone,
+    Address, Backend, Check, Classes, Counters, Ejected, LastReload, Layer, Listener, Pool, Region,
+    Seen, Status, Zone,
 };
-use crate::control::{self, BackendEvidence, CheckEvidence, ReloadReport};
+use crate::control::{self, BackendEvidence, CheckEvidence, LayerVerdict, ReloadReport};
 use crate::live::{self, BackendCounters, Counter, ListenerCounters, Live};
 use crate::model::{Outcome, UnixMillis, printable};
 
-/// The view of one status without the single results of probes, which would be most of it.
-#[must_use]
-pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMillis) -> Status {
-    let mut view = detailed(status, live, ready, now);
-    let regions = view.pools.iter_mut().flat_map(|pool| &mut pool.regions);
-    let zones = regions.flat_map(|region| &mut region.zones);
-    let backends = zones.flat_map(|zone| &mut zone.backends);
-    backends.flat_map(|backend| &mut backend.checks).for_each(|check| check.history.clear());
-    view
-}
-
 /// The view of one status, with the counters as they are now.
 #[must_use]
-pub fn detailed(status: &control::Status, live: &Live, ready: bool, now: UnixMillis) -> Status {
+pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMillis) -> Status {
     let pools = status.pools.iter().map(|pool| Pool {
         name: clean(&pool.name),
         algorithm: pool.algorithm.to_owned(),
@@ -109,7 +98,15 @@ fn backend(evidence: &BackendEvidence, live: &Live, now: UnixMillis) -> Backend 
         backup: evidence.backup,
         in_flight: entry.as_ref().map_or(0, |entry| entry.in_flight()),
         counters: entry.map(|entry| counters(&entry)).unwrap_or_default(),
-        checks: evidence.checks.iter().map(check).collect(),
+        flips: evidence.flips,
+        ejections: evidence.ejections,
+        ejected: evidence
+            .ejected
+            .as_ref()
+            .map(|(since, reason)| Ejected { since: since.to_string(), reason: clean(reason) }),
+        held_ms: evidence.held.map(|held| u64::try_from(held.as_millis()).unwrap_or(u64::MAX)),
+        layers: evidence.layers.iter().map(|it| layer(it, now)).collect(),
+        checks: evidence.checks.iter().map(|it| check(it, now)).collect(),
         lookup_failure: evidence.lookup_failure.as_deref().map(clean),
     }
 }
@@ -144,21 +141,28 @@ fn classes<'a>(workers: impl Iterator<Item = &'a [Counter; 5]>) -> Classes {
     Classes { switched, success, redirection, client_error, server_error }
 }
 
-fn check(evidence: &CheckEvidence) -> Check {
-    let mark = |seen: &control::Seen| match seen.outcome {
-        Outcome::Pass => Some('+'),
-        Outcome::Fail(_) => Some('-'),
-        Outcome::Void(_) => None,
-    };
+fn layer(told: &LayerVerdict, now: UnixMillis) -> Layer {
+    Layer {
+        layer: told.layer.name().to_owned(),
+        verdict: told.verdict.name().to_owned(),
+        since: told.since.to_string(),
+        age_ms: now.0.saturating_sub(told.since.0),
+        reason: told.reason.as_deref().map(clean),
+    }
+}
+
+fn check(evidence: &CheckEvidence, now: UnixMillis) -> Check {
     Check {
         layer: evidence.layer.name().to_owned(),
         check: evidence.check,
         name: clean(&evidence.name),
         health: evidence.health.name().to_owned(),
         since: evidence.since.to_string(),
+        age_ms: now.0.saturating_sub(evidence.since.0),
         phi: evidence.phi,
+        suspect: evidence.suspect,
         decided_by: evidence.decided_by.map(str::to_owned),
-        results: evidence.results.iter().filter_map(mark).collect(),
+        results: evidence.marks.clone(),
         reason: evidence.reason.as_deref().map(clean),
         history: evidence.results.iter().map(seen).collect(),
     }

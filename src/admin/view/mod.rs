@@ -12,10 +12,11 @@ mod reload;
 mod status;
 
 pub use alerts::{Alert, AlertStatus, Alerts, Heeded};
-pub use build::{detailed, status};
+pub use build::status;
 pub use drains::{Connection, Drain, Drains, drains};
 pub use order::{Give, Given, Orders};
 pub use reload::{Confirmed, Events, Failed, LastReload, Ready, Reloaded};
 pub use status::{
-    Address, Backend, Check, Classes, Counters, Listener, Pool, Region, Seen, Status, Zone,
+    Address, Backend, Check, Classes, Counters, Ejected, Layer, Listener, Pool, Region, Seen,
+    Status, Zone,
 };

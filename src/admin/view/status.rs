@@ -151,6 +151,16 @@ pub struct Backend {
     pub in_flight: u32,
     /// What was counted about it.
     pub counters: Counters,
+    /// How often its health has changed, the first verdict not counted.
+    pub flips: u64,
+    /// How often live traffic has ejected it.
+    pub ejections: u64,
+    /// What live traffic holds against it, while it is out or on trial for that.
+    pub ejected: Option<Ejected>,
+    /// How long it may not come back yet, because it has done so too often within a minute.
+    pub held_ms: Option<u64>,
+    /// Each layer asked of it, lowest first.
+    pub layers: Vec<Layer>,
     /// Each check asked of it, lowest layer first.
     pub checks: Vec<Check>,
     /// The last failure to resolve its hostname, while that is not mended.
@@ -196,6 +206,30 @@ impl Counters {
     }
 }
 
+/// Why live traffic keeps a backend out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ejected {
+    /// Since when.
+    pub since: String,
+    /// What was seen.
+    pub reason: String,
+}
+
+/// What the checks of one layer add up to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// `network`, `process`, `application` or `business`.
+    pub layer: String,
+    /// `unknown`, `presumed` (up until it has failed, because a reload added it), `up` or `down`.
+    pub verdict: String,
+    /// Since when the verdict holds.
+    pub since: String,
+    /// How long that is.
+    pub age_ms: u64,
+    /// Why it is not up, when it is not.
+    pub reason: Option<String>,
+}
+
 /// What one check of a backend showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -209,8 +243,12 @@ pub struct Check {
     pub health: String,
     /// Since when the verdict holds.
     pub since: String,
+    /// How long that is.
+    pub age_ms: u64,
     /// How surprising its silence is, −ln P(later); `null` while its rhythm is not known.
     pub phi: Option<f64>,
+    /// Whether that has reached the level set as `phi.suspect`. It is told and changes nothing.
+    pub suspect: bool,
     /// What made it down, if it is: `fall`, `phi` or `bound`.
     pub decided_by: Option<String>,
     /// The newest results, oldest first: `+` passed, `-` failed.

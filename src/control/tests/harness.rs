@@ -13,7 +13,7 @@ use crate::config::{
     Config, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, PathOptions, Protocol,
 };
 use crate::control::{
-    Actor, Client, Control, Fresh, ReloadError, Reloaded, StartError, Started, Status,
+    Actor, Client, Control, Detail, Fresh, ReloadError, Reloaded, StartError, Started, Status,
 };
 use crate::decision::tests::fixture::{fail, pass};
 use crate::live::{self, Live};
@@ -80,7 +80,7 @@ impl Harness {
     }
 
     pub(super) async fn status(&self) -> Status {
-        self.client().status().await.unwrap()
+        self.client().status(Detail::Results).await.unwrap().unwrap()
     }
 
     /// What the file says from now on.

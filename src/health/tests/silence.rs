@@ -61,8 +61,25 @@ fn one_failure_is_no_verdict_however_long_the_silence() {
     let mut story = Story::new(&learning());
     story.steady_until(10_000).at(10_900).connect(refused()).silent_until(20_000);
     assert_eq!(story.health.health().0, Health::Up);
-    let phi = story.health.evidence(story.now).layers[0].checks[0].phi.unwrap();
-    assert!(phi > PHI.failed, "{phi}");
+    let evidence = story.health.evidence(story.now);
+    let check = &evidence.layers[0].checks[0];
+    assert!(check.phi.unwrap() > PHI.failed, "{:?}", check.phi);
+    assert!(check.suspect);
+}
+
+#[test]
+fn a_suspicion_is_told_and_changes_nothing() {
+    let mut story = Story::new(&learning());
+    story.steady_until(10_000);
+    let suspect = |ms: u64| {
+        let evidence = story.health.evidence(story.zero + Duration::from_millis(ms));
+        (evidence.layers[0].checks[0].suspect, evidence.health)
+    };
+    // The deviation is taken as 30 ms: φ reaches 8 after a silence of about 202 ms.
+    assert_eq!([10_195, 10_210].map(suspect), [(false, Health::Up), (true, Health::Up)]);
+    assert_eq!(story.health.due(), None, "nothing is awaited of it");
+    story.at(10_300).connect(PASS);
+    assert!(!story.health.evidence(story.now).layers[0].checks[0].suspect);
 }
 
 #[test]

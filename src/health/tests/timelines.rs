@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::health::{Cause, HISTORY, Verdict};
-use crate::model::Health;
+use crate::model::{Health, ProbeKind};
 
 const PASS: Outcome = Outcome::Pass;
 
@@ -132,12 +132,12 @@ fn the_last_results_are_kept_with_the_void_ones() {
     story.at(100).connect(void()).at(101).connect(refused());
     let evidence = story.health.evidence(story.now);
     let check = &evidence.layers[0].checks[0];
-    assert_eq!(&*check.name, "connect");
+    assert_eq!(check.question, &ProbeKind::Connect);
     assert_eq!((check.verdict, check.passes, check.fails), (Verdict::Up, 0, 1));
     assert_eq!(check.since, story.zero);
     assert_eq!(check.results.len(), HISTORY);
     assert_eq!(check.results[0].at, story.zero + Duration::from_millis(2));
-    let last: Vec<&Outcome> = check.results[HISTORY - 2..].iter().map(|one| &one.outcome).collect();
+    let last: Vec<&Outcome> = check.results.range(HISTORY - 2..).map(|one| &one.outcome).collect();
     assert_eq!(last, [&void(), &refused()]);
     assert_eq!(evidence.reason, None, "one failure is no reason while it is up");
 }
