@@ -36,8 +36,9 @@ impl Journal {
 
     /// Writes an event down, at the time it is now.
     pub(super) fn record(&mut self, event: Event) {
-        log(&event);
+        // Before the log line: who reads that and looks at the clock must not be earlier.
         let anchor = anchor(self.clock);
+        log(&event);
         let line = Arc::new(self.chain.next(anchor.wall, line::of(event, anchor)));
         if let Some(writer) = &self.writer {
             writer.write(&line);
