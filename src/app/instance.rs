@@ -193,6 +193,10 @@ impl Instance {
         client.start_drain();
         runtime.block_on(workers.drain(hurry));
         workers.stop();
+        let recorded = async { tokio::time::timeout(LOG_GRACE, client.record()).await };
+        if runtime.block_on(recorded).is_err() {
+            tracing::warn!("health could not be written in time: a restart forgets some of it");
+        }
         // The admin API answers to the end: an operator may want to watch.
         drop(admin.stop);
         if runtime.block_on(admin.task).is_err() {

@@ -117,6 +117,12 @@ impl Client {
         self.ask(|answer| Command::LastReload { answer }).await.flatten()
     }
 
+    /// Has what was observed written down for the next process, and waits for it; returns at once
+    /// where it is not kept.
+    pub async fn record(&self) {
+        self.ask(|done| Command::Record { done }).await;
+    }
+
     /// The newest `limit` events, oldest first. The last 1,000 are kept.
     pub async fn events(&self, limit: usize) -> Vec<Arc<Line>> {
         self.ask(|answer| Command::Events { limit, answer }).await.unwrap_or_default()

@@ -64,6 +64,8 @@ pub(super) enum Command {
     Status { detail: Detail, answer: oneshot::Sender<Result<Status, String>> },
     /// What requests are routed by, and why; with the decision core itself, if that is asked for.
     Snapshot { core: bool, answer: oneshot::Sender<Snapshot> },
+    /// Have what was observed written down; told when that is done, dropped where it is not kept.
+    Record { done: oneshot::Sender<()> },
     /// How the last reload went.
     LastReload { answer: oneshot::Sender<Option<ReloadReport>> },
     /// The newest events, oldest first.

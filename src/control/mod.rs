@@ -19,6 +19,7 @@ mod names;
 mod order;
 mod ordering;
 mod outcome;
+mod recall;
 mod recorder;
 mod reload;
 mod sample;

@@ -23,18 +23,20 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording with all that the core knows: it was made just now.
+    /// Begins a recording. It is `whole` if the core knows nothing but what is written here: it was made
+    /// just now and remembers nothing of a process before.
     pub(super) fn start(
         writer: Writer,
         most: u64,
         state: &State,
         now: (Instant, UnixMillis),
+        whole: bool,
     ) -> Self {
         // What a process before left is kept until this one has more to tell.
         let broken = !writer.rotate();
         let (epoch, file_bytes) = (Epoch(now.0), most / 2);
         let mut recorder = Self { writer, epoch, file_bytes, written: 0, next: 0, broken };
-        recorder.begin(state, now, true);
+        recorder.begin(state, now, whole);
         recorder
     }
 
@@ -128,7 +130,7 @@ mod tests {
         let now = || (tokio::time::Instant::now().into_std(), UnixMillis(0));
         let config = Arc::new(config(vec![flat("site", vec![backend("a", 1)])]));
         let mut state = State::new(config, now().0);
-        let mut recorder = Recorder::start(writer.clone(), 8_000, &state, now());
+        let mut recorder = Recorder::start(writer.clone(), 8_000, &state, now(), true);
         for _ in 0..200 {
             tokio::time::advance(Duration::from_millis(100)).await;
             recorder.before(&state, now());

@@ -12,6 +12,7 @@ use super::event::Event;
 use super::journal::Journal;
 use super::listeners::{Open, open_all};
 use super::ordering::drained_listeners;
+use super::recall::{self, Recall};
 use super::recorder::Recorder;
 use super::reload::{Load, Reloads};
 use super::sample::Sampler;
@@ -110,6 +111,7 @@ impl Control {
         if let Some(dir) = &state_dir {
             standings::resume(&mut state, dir, anchor(clock));
         }
+        let recalled = recall::recall(state_dir.as_ref(), &mut state, anchor(clock));
         let first = state.step(orders.iter().cloned().map(Input::Ordered), now.into_std());
         let (publisher, reader) = Publisher::new(first_table(&state, &live, &listeners));
         let shared = Arc::<Shared>::default();
@@ -120,10 +122,14 @@ impl Control {
         let started = clock();
         let mut journal = Journal::new(clock, events);
         let made = (now.into_std(), started);
-        let recorder = record.map(|(writer, most)| Recorder::start(writer, most, &state, made));
+        // What was recalled is not in the recording.
+        let whole = recalled.is_empty();
+        let record =
+            record.map(|(writer, most)| Recorder::start(writer, most, &state, made, whole));
         let identity = line::configuration(&config);
         journal.record(Event::Started { config: identity.clone() });
         orders.into_iter().for_each(|order| journal.record(Event::Ordered { order }));
+        let recall = state_dir.clone().map(Recall::new);
         let mut task = Task {
             state,
             publisher,
@@ -132,12 +138,13 @@ impl Control {
             shared: Arc::clone(&shared),
             clock,
             journal,
-            recorder,
+            recorder: record,
             sampler: Sampler::default(),
             reloads: Reloads::new(load, Arc::clone(&open), workers, Arc::clone(&config)),
             open,
             standings: Standings::new(state_dir.as_ref()),
             keeper: state_dir.map(keeper),
+            recall,
             outbox,
             times: Times {
                 started,
@@ -150,6 +157,7 @@ impl Control {
             versions: Versions::new(&config, identity),
             unpruned: false,
         };
+        task.note(recalled);
         task.note(first.changes);
         task.follow_members();
         if let Some(path) = &config.path {

@@ -14,6 +14,7 @@ use super::journal::Journal;
 use super::keep::{Write, kept};
 use super::listeners::Open;
 use super::ordering::drained_listeners;
+use super::recall::Recall;
 use super::recorder::Recorder;
 use super::reload::{Asker, Reloads, Sockets};
 use super::sample::Sampler;
@@ -64,6 +65,8 @@ pub(super) struct Task {
     pub(super) keeper: Option<mpsc::UnboundedSender<Write>>,
     /// Where it is kept how zones and regions stand, if anywhere.
     pub(super) standings: Standings,
+    /// Where what was observed is kept, if anywhere.
+    pub(super) recall: Option<Recall>,
     pub(super) outbox: Outbox,
     pub(super) times: Times,
     pub(super) last_reload: Option<ReloadReport>,
@@ -134,6 +137,7 @@ impl Task {
             }
             Command::Status { detail, answer } => drop(answer.send(self.status(&detail))),
             Command::Snapshot { core, answer } => drop(answer.send(self.snapshot(core))),
+            Command::Record { done } => self.record_last(done),
             Command::LastReload { answer } => drop(answer.send(self.last_reload.clone())),
             Command::Events { limit, answer } => drop(answer.send(self.journal.newest(limit))),
         }
@@ -174,6 +178,7 @@ impl Task {
         if self.standings.are_due(&self.state) {
             self.standings.keep(&self.state, anchor(self.clock));
         }
+        self.record_health();
         let held = self.publisher.reap();
         let gauge = &self.shared.counters.tables_held;
         gauge.add(i64::try_from(held).unwrap_or(i64::MAX) - gauge.get());
@@ -224,6 +229,7 @@ impl Task {
             match change {
                 Change::Members => members = true,
                 Change::Health(backend, change) => {
+                    self.recall.iter_mut().for_each(Recall::hasten);
                     let health::Change { from, to, cause, reason, at: _ } = change;
                     let reason = reason.map(|reason| reason.to_string().into());
                     self.journal.record(Event::Health { backend, from, to, cause, reason });

@@ -55,4 +55,4 @@ pub use member::Member;
 pub use orders::{Ordered, Orders};
 pub use pool::Moved;
 pub use report::{Entry, PoolReport, Report, Stage, Why};
-pub use state::{Change, Input, State, Step};
+pub use state::{Change, Input, Recalled, State, Step};

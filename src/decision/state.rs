@@ -4,6 +4,9 @@
 //! time, so that a simulation or a replay can drive it exactly as the real process does.
 
 mod deciding;
+mod recalling;
+
+pub use recalling::Recalled;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -92,6 +95,8 @@ pub struct State {
     watches: Watches,
     /// Pools in which somebody answers badly.
     outliers: HashSet<PoolName>,
+    /// What a process before knew of backends that are not there yet.
+    recalled: HashMap<BackendKey, Recalled>,
     /// When a member that starts slowly takes its next step.
     next_start: Option<Instant>,
 }
@@ -115,6 +120,7 @@ impl State {
             alarms: Alarms::default(),
             watches: Watches::default(),
             outliers: HashSet::new(),
+            recalled: HashMap::new(),
             next_start: None,
         };
         state.gather(now);
@@ -395,6 +401,7 @@ impl State {
             .map(|spec| (&*spec.pool, &*spec.backend))
             .collect();
         self.addresses.retain(|pool, backend| same.contains(&(pool, backend)));
+        self.recalled.clear();
         self.regather(now, changes);
         self.pace.at_once(now);
     }
@@ -424,6 +431,7 @@ impl State {
                 self.alarms.set((index, place), member.health.due());
             }
         }
+        changes.extend(self.resumed(now));
         changes
     }
 }

@@ -8,6 +8,7 @@ use super::common_cause::{Patience, Symptom};
 use super::detector::Verdict;
 use super::ejection::{Ejections, Standing, is_bad};
 use super::evidence::Evidence;
+use super::kept::Kept;
 use super::layer::LayerState;
 use super::plan::asked;
 use super::returns::Returns;
@@ -228,6 +229,40 @@ impl BackendHealth {
         self.ejections = Ejections::new(now);
         self.agent = None;
         self.settle(now)
+    }
+
+    /// What the next process should know.
+    #[must_use]
+    pub fn keep(&self) -> Kept {
+        Kept {
+            health: self.health,
+            since: self.since,
+            flips: self.flips,
+            ejections: self.ejections.keep(),
+            agent: self.agent.clone(),
+            layers: self.layers.iter().map(LayerState::keep).collect(),
+        }
+    }
+
+    /// Takes over what a process before has seen, where nothing was seen yet. How long it is
+    /// believed is told where it is kept.
+    pub fn resume(&mut self, kept: &Kept, now: Instant) -> Option<Change> {
+        for layer in &mut self.layers {
+            let found = kept.layers.iter().find(|kept| kept.layer == layer.layer());
+            let believed = found.is_some_and(|kept| layer.resume(kept, now));
+            if believed && layer.layer() == Layer::Process {
+                self.agent.clone_from(&kept.agent);
+            }
+        }
+        if let Some(proving) = self.layers.first() {
+            self.ejections.resume(&kept.ejections, proving.len(), self.traffic.as_ref(), now);
+        }
+        let change = self.settle(now);
+        self.flips = kept.flips;
+        if self.health.name() == kept.health.name() {
+            self.since = kept.since;
+        }
+        change
     }
 
     /// Everything known, for views.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::detector::{RiseFall, Thresholds, Verdict};
 use super::evidence::{CheckEvidence, Detector};
 use super::history::{History, Sample};
+use super::kept::KeptCheck;
 use super::phi::Rhythm;
 use crate::config::Phi;
 use crate::model::{Failure, Observation, Outcome, ProbeKind, Reason};
@@ -24,6 +25,15 @@ impl Rules {
     }
 }
 
+/// A verdict from before a restart.
+#[derive(Clone, Copy, Debug)]
+struct Belief {
+    /// When it is too old, unless there was a result since.
+    until: Instant,
+    /// The verdict then.
+    otherwise: Verdict,
+}
+
 /// One check of one layer.
 #[derive(Clone, Debug)]
 pub(super) struct Check {
@@ -31,6 +41,8 @@ pub(super) struct Check {
     question: ProbeKind,
     detector: RiseFall,
     rhythm: Rhythm,
+    /// Its verdict rests on what a process before has seen.
+    belief: Option<Belief>,
     /// What made it down, if it is.
     decided_by: Option<Detector>,
     since: Instant,
@@ -47,6 +59,7 @@ impl Check {
             question,
             detector: RiseFall::new(start),
             rhythm: Rhythm::default(),
+            belief: None,
             decided_by: None,
             since: now,
             failing_since: None,
@@ -70,6 +83,9 @@ impl Check {
 
     /// Takes over one result.
     pub(super) fn record(&mut self, seen: &Observation, rules: &Rules) {
+        if !matches!(seen.outcome, Outcome::Void(_)) {
+            self.belief = None;
+        }
         match &seen.outcome {
             Outcome::Pass => self.passed(seen.at, rules),
             Outcome::Fail(reason) => {
@@ -121,9 +137,17 @@ impl Check {
         in_doubt.then(|| self.rhythm.verdict_at(rules.bound(), phi)).flatten()
     }
 
+    /// When its verdict is too old, if it is from before a restart.
+    pub(super) fn believed_until(&self) -> Option<Instant> {
+        self.belief.map(|belief| belief.until)
+    }
+
     /// Judges the silence because time has passed. A look that is itself late by a whole interval
     /// decides nothing: whoever slept may have slept through a pass.
     pub(super) fn elapse(&mut self, now: Instant, rules: &Rules) {
+        if let Some(belief) = self.belief.filter(|belief| belief.until <= now) {
+            self.forget(belief.otherwise, now);
+        }
         match self.due(rules) {
             Some((due, _)) if now > due + rules.interval => self.rhythm.lose(),
             Some(_) => self.judge(now, rules),
@@ -149,10 +173,38 @@ impl Check {
     pub(super) fn forget(&mut self, start: Verdict, now: Instant) {
         self.detector = RiseFall::new(start);
         self.rhythm = Rhythm::default();
+        self.belief = None;
         self.decided_by = None;
         self.since = now;
         self.failing_since = None;
         self.last_failure = None;
+    }
+
+    pub(super) fn keep(&self) -> KeptCheck {
+        KeptCheck {
+            name: self.question.to_string(),
+            verdict: self.verdict(),
+            since: self.since,
+            passes: self.detector.passes(),
+            fails: self.detector.fails(),
+            decided_by: self.decided_by,
+            failing_since: self.failing_since,
+            last_failure: self.last_failure.clone(),
+            results: self.history.samples().iter().cloned().collect(),
+        }
+    }
+
+    /// Takes over what a process before has seen; its verdict, as far as that is young enough.
+    pub(super) fn resume(&mut self, kept: &KeptCheck, rules: &Rules, now: Instant) {
+        self.history = History::of(&kept.results);
+        let judged = |sample: &&Sample| !matches!(sample.outcome, Outcome::Void(_));
+        let newest = kept.results.iter().rfind(judged);
+        let until = newest.and_then(|sample| sample.at.checked_add(rules.bound()));
+        let Some(until) = until.filter(|until| *until > now) else { return };
+        self.belief = Some(Belief { until, otherwise: self.verdict() });
+        self.detector = RiseFall::resumed(kept.verdict, kept.passes, kept.fails);
+        (self.since, self.decided_by) = (kept.since, kept.decided_by);
+        (self.failing_since, self.last_failure) = (kept.failing_since, kept.last_failure.clone());
     }
 
     pub(super) fn evidence(&self, now: Instant, rules: &Rules) -> CheckEvidence<'_> {

@@ -18,6 +18,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Unknown, Self::Presumed, Self::Up, Self::Down];
+
     /// The closed set of names used in metrics and views.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -50,6 +53,11 @@ pub(super) struct RiseFall {
 impl RiseFall {
     pub(super) fn new(verdict: Verdict) -> Self {
         Self { verdict, passes: 0, fails: 0 }
+    }
+
+    /// One that goes on where another ended.
+    pub(super) fn resumed(verdict: Verdict, passes: u32, fails: u32) -> Self {
+        Self { verdict, passes, fails: if passes == 0 { fails } else { 0 } }
     }
 
     pub(super) fn verdict(&self) -> Verdict {

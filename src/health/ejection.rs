@@ -19,6 +19,7 @@
 use std::time::{Duration, Instant};
 
 use super::detector::Thresholds;
+use super::kept::{Charge, KeptEjections};
 use super::window::{Tally, Window};
 use crate::config::TrafficCheck;
 use crate::model::{Failure, Observation, Outcome, Reason, Traffic};
@@ -193,6 +194,50 @@ impl Ejections {
         self.phase = Phase::In;
         self.window = Window::new(now);
         self.returned = Some(now);
+    }
+
+    pub(super) fn keep(&self) -> KeptEjections {
+        let charge = match &self.phase {
+            Phase::In => None,
+            Phase::Out(Out { since, until, reason, proof, .. }) => Some(Charge {
+                since: *since,
+                until: *until,
+                reason: reason.clone(),
+                by_trial: proof.is_none(),
+            }),
+            Phase::Trial { since, reason, .. } => Some(Charge {
+                since: *since,
+                until: *since,
+                reason: reason.clone(),
+                by_trial: true,
+            }),
+        };
+        KeptEjections { count: self.count, row: self.row, returned: self.returned, charge }
+    }
+
+    /// Takes over what a process before held against it, unless its time was over long ago or
+    /// nobody would try it.
+    pub(super) fn resume(
+        &mut self,
+        kept: &KeptEjections,
+        checks: usize,
+        settings: Option<&TrafficCheck>,
+        now: Instant,
+    ) {
+        self.count = kept.count;
+        (self.row, self.returned) = (kept.row.min(31), kept.returned);
+        let forgotten = settings.map_or(AGAIN, |settings| settings.eject_max);
+        let holds = |charge: &&Charge| {
+            let old = now.saturating_duration_since(charge.until) >= forgotten;
+            !old && (settings.is_some() || !charge.by_trial)
+        };
+        if let Some(Charge { since, until, reason, by_trial }) =
+            kept.charge.as_ref().filter(holds).cloned()
+        {
+            let proof = (!by_trial).then(|| vec![0; checks]);
+            self.phase = Phase::Out(Out { since, until, last: now, reason, proof, proven: false });
+            self.elapse(now);
+        }
     }
 
     /// The proving layer is another one now, or asks other questions: the proof starts again.

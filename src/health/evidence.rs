@@ -58,6 +58,9 @@ pub enum Detector {
 }
 
 impl Detector {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Fall, Self::Phi, Self::Bound];
+
     /// The closed set of names used in logs and views.
     #[must_use]
     pub fn name(self) -> &'static str {

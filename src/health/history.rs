@@ -31,6 +31,12 @@ impl History {
         self.0.push_back(sample);
     }
 
+    pub(super) fn of(samples: &[Sample]) -> Self {
+        let mut history = Self::default();
+        samples.iter().cloned().for_each(|sample| history.push(sample));
+        history
+    }
+
     pub(super) fn samples(&self) -> &VecDeque<Sample> {
         &self.0
     }

@@ -7,6 +7,7 @@ use super::combine::Said;
 use super::common_cause::Symptom;
 use super::detector::{Thresholds, Verdict};
 use super::evidence::LayerEvidence;
+use super::kept::KeptLayer;
 use super::plan::{Asked, Consequence};
 use crate::config::Phi;
 use crate::model::{Failure, Layer, Observation, ProbeKind, Reason};
@@ -140,7 +141,8 @@ impl LayerState {
     /// When one of its checks needs a look although nothing was seen.
     pub(super) fn due(&self) -> Option<Instant> {
         let dues = self.checks.iter().filter_map(|check| check.due(&self.rules));
-        dues.map(|(due, _)| due).min()
+        let beliefs = self.checks.iter().filter_map(Check::believed_until);
+        dues.map(|(due, _)| due).chain(beliefs).min()
     }
 
     /// Judges silences as of now.
@@ -156,6 +158,31 @@ impl LayerState {
     pub(super) fn forget(&mut self, start: Verdict, now: Instant) {
         self.checks.iter_mut().for_each(|check| check.forget(start, now));
         self.since = now;
+    }
+
+    pub(super) fn keep(&self) -> KeptLayer {
+        KeptLayer {
+            layer: self.layer,
+            verdict: self.verdict(),
+            since: self.since,
+            checks: self.checks.iter().map(Check::keep).collect(),
+        }
+    }
+
+    /// Takes over what a process before has seen; true if a verdict of it is believed.
+    pub(super) fn resume(&mut self, kept: &KeptLayer, now: Instant) -> bool {
+        let mut kept_checks: Vec<_> = kept.checks.iter().collect();
+        for check in &mut self.checks {
+            let name = check.question().to_string();
+            if let Some(found) = kept_checks.iter().position(|kept| kept.name == name) {
+                check.resume(kept_checks.swap_remove(found), &self.rules, now);
+            }
+        }
+        let believed = self.checks.iter().any(|check| check.believed_until().is_some());
+        if believed && self.verdict() == kept.verdict {
+            self.since = kept.since;
+        }
+        believed
     }
 
     pub(super) fn evidence(&self, now: Instant) -> LayerEvidence<'_> {

@@ -23,3 +23,18 @@ pub enum AgentState {
     /// Out.
     Down,
 }
+
+impl AgentState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Up, Self::Drain, Self::Down];
+
+    /// The closed set of names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Drain => "drain",
+            Self::Down => "down",
+        }
+    }
+}

@@ -359,8 +359,8 @@ fn told(state: &State) -> impl Iterator<Item = (&Arc<str>, &'static str, String)
         let worth = |entry: &&Entry| {
             let stage = entry.stage;
             let turn = matches!(stage, Stage::Failover | Stage::Standing);
-            !matches!(stage, Stage::Eligibility | Stage::Moves)
-                && !(turn && matches!(entry.why, Why::Because(_)))
+            let told = turn && matches!(entry.why, Why::Because(_));
+            !told && !matches!(stage, Stage::Eligibility | Stage::Moves)
         };
         let entries = pool.entries.iter().filter(worth);
         entries.map(move |entry| (&pool.pool, entry.stage.name(), entry.to_string()))

@@ -151,7 +151,7 @@ impl Player<'_> {
         let mut warm = begin.t;
         if !begin.whole {
             let places = begin.standings.iter().map(|place| tape::stood(place, self.epoch));
-            state.resume(&places.collect::<Result<Vec<_>, _>>()?, now);
+            state.resume(&places.collect::<Result<Vec<_>, _>>()?, false, now);
             let lookups = begin.lookups.iter().map(tape::looked_up);
             state.step(lookups.map(Input::LookedUp), now);
             warm = begin.t.saturating_add(WARMING.as_nanos() as i64);

@@ -32,6 +32,7 @@ mod reload;
 mod replaying;
 mod rescue;
 mod restarting;
+mod restarts;
 mod retries;
 mod routing;
 mod strict_requests;

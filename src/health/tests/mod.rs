@@ -6,6 +6,7 @@ mod flapping;
 mod lowering;
 mod properties;
 mod reload;
+mod restarts;
 mod silence;
 mod table;
 mod timelines;

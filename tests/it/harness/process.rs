@@ -182,7 +182,13 @@ impl Pulsegate {
 
     /// Stops it and runs it again on the same folder.
     pub(crate) fn restart(self) -> Self {
+        self.restart_with(|_| {})
+    }
+
+    /// The same, with something done to the folder in between.
+    pub(crate) fn restart_with(self, between: impl FnOnce(&Path)) -> Self {
         let folder = self.stop();
+        between(folder.path());
         let config = fs::read_to_string(folder.path().join("pulsegate.yaml")).expect("it is there");
         Self::start(folder, &config)
     }
