@@ -51,6 +51,7 @@ pub mod live;
 pub mod metrics;
 pub mod model;
 pub mod net;
+pub mod notify;
 pub mod probe;
 pub mod sim;
 pub mod state_dir;

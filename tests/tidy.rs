@@ -41,6 +41,7 @@ const MODULES: &[Module] = &[
     module("decision", 3, &["model", "config", "health"]),
     module("table", 3, &["model", "config", "balance", "live", "net"]),
     module("probe", 3, &["model", "config", "metrics", "net"]),
+    module("notify", 3, &["model", "config", "events"]),
     module("discovery", 3, &["model", "config", "net"]),
     module("worker", 4, &["model", "config", "table", "live", "net", "access_log"]),
     module(
@@ -82,6 +83,7 @@ const MODULES: &[Module] = &[
             "access_log",
             "events",
             "explain",
+            "notify",
             "control",
         ],
     ),
@@ -104,6 +106,7 @@ const MODULES: &[Module] = &[
             "table",
             "probe",
             "discovery",
+            "notify",
             "worker",
             "l4",
             "l7",

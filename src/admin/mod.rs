@@ -49,4 +49,4 @@ pub use api::router;
 pub use server::{BindError, Server};
 pub use socket::SocketError;
 pub use source::Source;
-pub use state::State;
+pub use state::{State, Tallies};

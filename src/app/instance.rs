@@ -20,9 +20,12 @@ use crate::discovery;
 use crate::events;
 use crate::live::{self, Live};
 use crate::net;
+use crate::notify;
 use crate::probe;
 use crate::state_dir::{StateDir, StateError};
 
+/// Events that may wait to be handed on to webhooks.
+const LINES: usize = 4_096;
 /// How long each log may take to write out what it holds.
 const LOG_GRACE: Duration = Duration::from_secs(2);
 
@@ -102,6 +105,9 @@ impl Instance {
             None => None,
         };
         let settings = config.admin.clone();
+        let webhooks = config.webhooks.clone();
+        let tapped = (!webhooks.is_empty()).then(|| events::Tap::new(LINES));
+        let (tap, lines) = tapped.unzip();
         let control = Control {
             config,
             live: Arc::clone(&live),
@@ -109,6 +115,7 @@ impl Instance {
             load,
             clock: wall_clock,
             events: events.clone(),
+            tap: tap.clone(),
             record: record.clone(),
             state_dir,
         };
@@ -119,14 +126,18 @@ impl Instance {
         runtime.spawn(probe::run(ports.probe_plan, ports.observations));
         let resolver = Arc::new(discovery::SystemResolver::default());
         runtime.spawn(discovery::run(ports.lookup_plan, ports.lookups, resolver));
-        let state = admin::State::new(
-            client.clone(),
-            Arc::clone(&live),
-            log.losses(),
-            events.as_ref().map(events::Writer::losses).unwrap_or_default(),
-            wall_clock,
-            &settings,
-        );
+        let told = Arc::<notify::Counters>::default();
+        if let Some(lines) = lines {
+            runtime.spawn(notify::run(webhooks, lines, Arc::clone(&told)));
+        }
+        let tallies = admin::Tallies {
+            access_log: log.losses(),
+            event_log: events.as_ref().map(events::Writer::losses).unwrap_or_default(),
+            untold: tap.as_ref().map(events::Tap::losses).unwrap_or_default(),
+            told,
+        };
+        let state =
+            admin::State::new(client.clone(), Arc::clone(&live), tallies, wall_clock, &settings);
         let admin = serve_admin(&runtime, server, state);
         let table = client.table();
         let bound = table.listeners.iter().flat_map(|listener| &listener.sockets);

@@ -29,6 +29,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod value;
+mod webhook;
 
 pub use admin::{AdminApi, AlertAction, AlertPlace, AlertRule, Role, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
@@ -60,6 +61,7 @@ pub use schema::schema;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
 
 pub use crate::model::Secret;
+pub use webhook::{News, Webhook};
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -77,6 +79,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// The admin API.
     pub admin: AdminApi,
+    /// Who is told what happens.
+    pub webhooks: Vec<Webhook>,
     /// Where state is kept across restarts (directory mode 0700, files 0600); `None` = nowhere.
     pub state_dir: Option<PathBuf>,
     /// How much of what decisions are made from is kept there at most; `None` = nothing.

@@ -11,7 +11,7 @@ use super::event::Event;
 use super::line;
 use crate::decision::Moved;
 use crate::events::wire::Line;
-use crate::events::{Chain, Writer};
+use crate::events::{Chain, Tap, Writer};
 use crate::health::Cause;
 use crate::model::{Health, Phase};
 
@@ -25,13 +25,14 @@ pub(super) struct Journal {
     chain: Chain,
     newest: VecDeque<Arc<Line>>,
     writer: Option<Writer>,
+    tap: Option<Tap>,
 }
 
 impl Journal {
-    /// An empty one; lines also go to `writer`, if there is one.
-    pub(super) fn new(clock: WallClock, writer: Option<Writer>) -> Self {
+    /// An empty one; lines also go to `writer` and `tap`, if there are any.
+    pub(super) fn new(clock: WallClock, writer: Option<Writer>, tap: Option<Tap>) -> Self {
         let (chain, newest) = (Chain::default(), VecDeque::with_capacity(KEPT));
-        Self { clock, chain, newest, writer }
+        Self { clock, chain, newest, writer, tap }
     }
 
     /// Writes an event down, at the time it is now.
@@ -42,6 +43,9 @@ impl Journal {
         let line = Arc::new(self.chain.next(anchor.wall, line::of(event, anchor)));
         if let Some(writer) = &self.writer {
             writer.write(&line);
+        }
+        if let Some(tap) = &self.tap {
+            tap.offer(&line);
         }
         if self.newest.len() == KEPT {
             self.newest.pop_front();
@@ -114,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_full_journal_forgets_the_oldest_and_keeps_counting() {
-        let mut journal = Journal::new(|| UnixMillis(1), None);
+        let mut journal = Journal::new(|| UnixMillis(1), None, None);
         for generation in 0..=KEPT as u64 {
             let (moves, because) = (Vec::new(), Vec::new());
             journal.record(Event::Published { generation, moves, because });

@@ -136,6 +136,7 @@ fn needs_restart(first: &Config, new: &Config) -> impl Iterator<Item = String> {
     let differs = [
         ("workers", first.workers != new.workers),
         ("admin", admin),
+        ("webhooks", first.webhooks != new.webhooks),
         ("state.dir", first.state_dir != new.state_dir),
         ("state.record", first.record_bytes != new.record_bytes),
     ];

@@ -50,6 +50,8 @@ pub struct Control {
     pub clock: WallClock,
     /// Where events are written, if anywhere.
     pub events: Option<events::Writer>,
+    /// Who hands on what happened, if anybody does.
+    pub tap: Option<events::Tap>,
     /// Where what is decided from is recorded, and how much of it at most.
     pub record: Option<(events::Writer, u64)>,
     /// Where orders are kept over a restart, if anywhere.
@@ -97,7 +99,7 @@ impl Control {
     /// [`StartError`] if a listener cannot be opened or kept orders cannot be read; nothing is left
     /// open then.
     pub fn start(self) -> Result<Started, StartError> {
-        let Self { config, live, open, load, clock, events, record, state_dir } = self;
+        let Self { config, live, open, load, clock, events, tap, record, state_dir } = self;
         let config = Arc::new(config);
         let workers = live.worker_count();
         let now = Instant::now();
@@ -120,7 +122,7 @@ impl Control {
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outbox, ports, observations, lookups) = connect();
         let started = clock();
-        let mut journal = Journal::new(clock, events);
+        let mut journal = Journal::new(clock, events, tap);
         let made = (now.into_std(), started);
         // What was recalled is not in the recording.
         let whole = recalled.is_empty();

@@ -26,6 +26,7 @@
 mod chain;
 mod order;
 mod read;
+mod tap;
 pub mod tape;
 pub mod wire;
 mod writer;
@@ -33,4 +34,5 @@ mod writer;
 pub use chain::Chain;
 pub use order::{Anchor, action, read_back, scope, written};
 pub use read::{Corrupt, read};
+pub use tap::Tap;
 pub use writer::{FILE, Losses, Writer};

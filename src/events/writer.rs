@@ -38,7 +38,7 @@ impl Losses {
         self.0.load(Relaxed)
     }
 
-    fn add_one(&self) {
+    pub(super) fn add_one(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 }

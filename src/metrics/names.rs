@@ -117,6 +117,8 @@ families! {
         "Access-log lines lost: behind = the writer could not keep up, write = it could not write.";
     WEBHOOKS = Counter "pulsegate_webhooks_total" ["result"]
         "Webhooks that came in, by result: heeded or refused.";
+    NOTICES = Counter "pulsegate_notices_total" ["result"]
+        "Notices to webhooks, by result: delivered, failed, or dropped because there was no place.";
     EVENTS_LOST = Counter "pulsegate_event_log_lost_lines_total" []
         "Event-log lines lost because the disk was too slow or refused them.";
 }

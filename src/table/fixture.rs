@@ -67,6 +67,7 @@ pub(crate) fn config(pools: Vec<Pool>, listeners: Vec<Listener>) -> Config {
         listeners,
         pools,
         admin: AdminApi::default(),
+        webhooks: Vec::new(),
         state_dir: None,
         record_bytes: None,
         workers: std::num::NonZeroUsize::MIN,

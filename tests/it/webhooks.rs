@@ -1,9 +1,10 @@
 //! What comes in by webhook, and what goes out.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::harness::{Backends, Client, Pulsegate, Response, Setup};
+use crate::harness::{Backends, Client, PATIENCE, Pulsegate, Response, Setup, pulsegate};
 
 const ALERTS: &str = "admin: { bind: 127.0.0.1:0, socket: admin.sock, \
     tokens: [ { role: operator, file: token } ], \
@@ -83,4 +84,43 @@ fn what_nobody_may_or_can_mean_orders_nothing() {
         proxy.admin()
     ));
     assert!(metrics.text().contains("pulsegate_webhooks_total{result=\"refused\"} 3"));
+}
+
+#[test]
+fn a_failover_is_told_to_who_asked_to_be_told() {
+    let (told, notices) = std::sync::mpsc::channel();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut wire = stream.expect("a connection");
+            let (mut text, mut bytes) = (Vec::new(), [0; 4096]);
+            while !text.ends_with(b"}") {
+                let read = wire.read(&mut bytes).expect("a request");
+                text.extend_from_slice(&bytes[..read]);
+            }
+            wire.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("an answer");
+            if told.send(String::from_utf8_lossy(&text).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    let backends = Backends::start(2);
+    let zones = format!(
+        "regions: {{ eu: {{ zones: {{ eu-1: {{ backends: [ \"{}\" ] }}, eu-2: {{ backends: [ \"{}\" ] }} }} }} }}",
+        backends.address(0),
+        backends.address(1)
+    );
+    let hook = format!("webhooks: [ {{ url: \"http://{address}/hook\" }} ]");
+    let config = Setup::default().top(&hook).pool(&zones).config(backends.addresses());
+    let proxy = Pulsegate::start(Pulsegate::folder(), &config);
+    let socket = proxy.socket().display().to_string();
+    let failover = ["failover", "zone", "eu-1", "--why", "drill", "--socket", &socket];
+    assert_eq!(pulsegate(failover).code, Some(0));
+    let notice = notices.recv_timeout(PATIENCE).expect("a notice");
+    for part in
+        ["POST /hook HTTP/1.1", "\"event\":\"transition\"", "\"zone\":\"eu-1\"", "\"to\":\"out\""]
+    {
+        assert!(notice.contains(part), "{part} in {notice}");
+    }
 }

@@ -7,6 +7,8 @@ mod traffic;
 
 pub(super) use latency::PoolLatencies;
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::{Source, State};
 use crate::control::Status;
 use crate::metrics::{Exposition, names};
@@ -16,11 +18,16 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     let mut out = Exposition::default();
     process::collect(&mut out, &state.control, status);
     traffic::listeners(&mut out, &state.live.listeners());
-    traffic::workers(&mut out, &state.live, &state.losses);
-    out.family(&names::EVENTS_LOST).add(&[], state.event_losses.lines() as f64);
+    traffic::workers(&mut out, &state.live, &state.tallies.access_log);
+    out.family(&names::EVENTS_LOST).add(&[], state.tallies.event_log.lines() as f64);
     let mut webhooks = out.family(&names::WEBHOOKS);
     webhooks.add(&["heeded"], state.hooks.heeded() as f64);
     webhooks.add(&["refused"], state.hooks.refused() as f64);
+    let (told, untold) = (&state.tallies.told, state.tallies.untold.lines());
+    let mut notices = out.family(&names::NOTICES);
+    notices.add(&["delivered"], told.delivered.load(Relaxed) as f64);
+    notices.add(&["failed"], told.failed.load(Relaxed) as f64);
+    notices.add(&["dropped"], (told.dropped.load(Relaxed) + untold) as f64);
     if let Some(status) = status {
         backends::zones(&mut out, status);
         let backends = backends::Backends::of(status, &state.live);

@@ -16,16 +16,15 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use tower_service::Service;
 
-use super::{Door, Peer, Source, State, router};
-use crate::access_log::Losses;
+use super::{Door, Peer, Source, State, Tallies, router};
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
     Actor, BackendEvidence, CheckEvidence, Counters, Detail, LayerVerdict, OrderDone, OrderError,
     OrderRequest, PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Seen, Snapshot,
     Status, ZoneStatus,
 };
+use crate::events::Chain;
 use crate::events::wire::{self, Event, Line};
-use crate::events::{self, Chain};
 use crate::health::Verdict;
 use crate::live::{self, Live};
 use crate::model::{
@@ -133,14 +132,7 @@ impl Scene {
         let live = Arc::new(Live::new(1));
         let kept = sample_counters(&live);
         let clock = || UnixMillis(1_795_228_060_000);
-        let state = State::new(
-            fake.clone(),
-            live,
-            Losses::default(),
-            events::Losses::default(),
-            clock,
-            settings,
-        );
+        let state = State::new(fake.clone(), live, Tallies::default(), clock, settings);
         Self { fake, state, _kept: kept }
     }
 

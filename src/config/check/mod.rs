@@ -24,6 +24,7 @@ mod route;
 pub(super) mod scenario;
 mod secret;
 mod tcp;
+mod webhook;
 
 #[cfg(test)]
 pub(super) use self::header::FORBIDDEN_EDITS;
@@ -61,6 +62,11 @@ pub(super) static ROOT: Shape = Shape {
             "The backends that routes lead to.",
         ),
         key("admin", Kind::Shape(&admin::SHAPE), "The admin API."),
+        key(
+            "webhooks",
+            Kind::List(&Kind::Shape(&webhook::SHAPE)),
+            "Who is told of transitions, escalations and restarts that are due; default nobody.",
+        ),
         key("state", Kind::Shape(&STATE), "Where state is kept across restarts."),
         key("reload", Kind::Shape(&RELOAD), "When the file is read again."),
         key(
@@ -146,6 +152,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
 
     let admin = admin::check(fields.fields("admin").as_ref());
     unique_binds(&fields, &listeners, &admin.bind);
+    let webhooks = fields.list("webhooks").unwrap_or_default();
     let state = fields.fields("state");
     let state = state.as_ref();
     let state_dir = state.and_then(|state| state.text("dir").map(|(_, dir)| PathBuf::from(dir)));
@@ -158,6 +165,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
         listeners: listeners.into_iter().map(|(_, listener)| listener).collect(),
         pools,
         admin,
+        webhooks: webhooks.iter().filter_map(webhook::check).collect(),
         state_dir,
         record_bytes,
         workers: workers.unwrap_or_else(one_per_core),

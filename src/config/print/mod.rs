@@ -11,7 +11,7 @@ mod route;
 mod yaml;
 
 use self::yaml::{Tree, list, map, text, word};
-use super::{AdminApi, AlertPlace, AlertRule, Config, Role, SecretSource, Token, value};
+use super::{AdminApi, AlertPlace, AlertRule, Config, Role, SecretSource, Token, Webhook, value};
 
 /// Writes the config in effect.
 #[must_use]
@@ -25,6 +25,9 @@ pub fn print(config: &Config) -> String {
         ("pools", Tree::Map(pools.collect())),
         ("admin", admin(&config.admin)),
     ];
+    if !config.webhooks.is_empty() {
+        keys.push(("webhooks", list(&config.webhooks, webhook)));
+    }
     if let Some(dir) = &config.state_dir {
         let record =
             config.record_bytes.map_or_else(|| word("off"), |most| word(value::size(most)));
@@ -57,6 +60,17 @@ fn alert(rule: &AlertRule) -> Tree {
     let keys =
         [("match", Tree::Map(matches.collect())), place, ("action", word(rule.action.name()))];
     map(keys.into_iter().chain(lasts))
+}
+
+fn webhook(webhook: &Webhook) -> Tree {
+    let restart = webhook.restart_after.map_or_else(|| "off".to_owned(), value::duration);
+    let token = webhook.token.iter().map(|(_, source)| ("token", map([source_key(source)])));
+    let keys = [
+        ("url", text(&webhook.url)),
+        ("events", list(&webhook.events, |event| word(event.name()))),
+        ("restart_after", word(restart)),
+    ];
+    map(keys.into_iter().chain(token))
 }
 
 fn token(token: &Token) -> Tree {

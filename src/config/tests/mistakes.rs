@@ -467,30 +467,3 @@ fn what_makes_an_ejection_endless_or_idle_is_told() {
     assert!(warnings[0].to_string().contains("acts as 500ms"), "{warnings:?}");
     assert!(valid(&health("slow: { above: 500ms }")).warnings.is_empty());
 }
-
-#[test]
-fn an_alert_rule_says_what_it_is_about() {
-    let text = "\
-version: 1
-listeners: {}
-pools: { site: { backends: [ 10.0.0.1:80 ] } }
-admin:
-  alerts:
-    - { match: { severity: critical }, action: drain }
-    - { match: { severity: critical }, zone: zone, region: region, action: drain }
-    - { match: {}, zone: zone, action: explode }
-    - { zone: zone, action: pause, for: 0s }
-";
-    let told = problems(text);
-    for (line, expected) in [
-        ("config:6:", "(expected `zone` or `region`)"),
-        ("config:7:", "(expected `zone` or `region`)"),
-        ("config:8:", "every alert would match"),
-        ("config:8:", "explode"),
-        ("config:9:", "match"),
-        ("config:9:", "0s"),
-    ] {
-        let found = told.lines().any(|it| it.starts_with(line) && it.contains(expected));
-        assert!(found, "{line} {expected} in\n{told}");
-    }
-}

@@ -2,6 +2,7 @@
 
 mod conf;
 mod forms;
+mod hooks;
 mod hostile;
 mod mistakes;
 mod printing;

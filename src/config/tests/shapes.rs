@@ -47,7 +47,13 @@ fn full() -> (String, [tempfile::NamedTempFile; 2]) {
     let text = text
         .replace("values: {}", &format!("values: {{ password: {file} }}"))
         .replace("database: shop", "database: shop, password: { env: CARGO_PKG_NAME }")
-        .replace("redis: PING", &format!("redis: PING, user: check, password: {file}"));
+        .replace("redis: PING", &format!("redis: PING, user: check, password: {file}"))
+        .replace(
+            "# token: {",
+            &format!(
+                "token: {file}\n  - url: http://a/\n    token: {{ env: CARGO_PKG_NAME }} # {{"
+            ),
+        );
     let tokens = format!(
         "tokens: [ {{ role: viewer, env: CARGO_PKG_NAME }}, {{ role: operator, file: {:?} }} ]",
         secret.path()

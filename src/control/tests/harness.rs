@@ -67,6 +67,7 @@ impl Harness {
             }),
             clock: || UnixMillis(1_000_000),
             events: None,
+            tap: None,
             record: None,
             state_dir: None,
         }

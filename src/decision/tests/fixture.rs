@@ -23,6 +23,7 @@ pub(crate) fn config(pools: Vec<Pool>) -> Config {
         listeners: Vec::new(),
         pools,
         admin: AdminApi::default(),
+        webhooks: Vec::new(),
         state_dir: None,
         record_bytes: None,
         workers: NonZeroUsize::MIN,
