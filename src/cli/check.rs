@@ -22,8 +22,10 @@ fn check(path: &Path, all: bool) -> Result<(), Failure> {
         return print(&config::print(&loaded.config));
     }
     let (listeners, pools) = (loaded.config.listeners.len(), loaded.config.pools.len());
-    let probes: String = loaded.config.pools.iter().filter_map(probing).collect();
-    print(&format!("{}: ok, listeners: {listeners}, pools: {pools}\n{probes}", path.display()))
+    let about = loaded.config.pools.iter();
+    let about: String =
+        about.flat_map(|pool| probing(pool).into_iter().chain(changes(pool))).collect();
+    print(&format!("{}: ok, listeners: {listeners}, pools: {pools}\n{about}", path.display()))
 }
 
 /// What a pool's probes cost and when they see a fault, as one line.
@@ -37,6 +39,14 @@ fn probing(pool: &Pool) -> Option<String> {
     let each: Vec<String> = each.collect();
     let (name, rate) = (&pool.name, rounded(rate));
     (!each.is_empty()).then(|| format!("pool {name}: {rate} probes/s ({})\n", each.join("; ")))
+}
+
+/// How often automation could change a zone at the most, as one line; a lone zone is never changed.
+fn changes(pool: &Pool) -> Option<String> {
+    let zones = pool.regions.iter().map(|region| region.zones.len()).sum::<usize>();
+    let most = pool.failover.transitions_per_hour(&pool.restoration).filter(|_| zones > 1)?;
+    let (name, allowed) = (&pool.name, pool.failover.max_transitions);
+    Some(format!("pool {name}: at most {most} changes of a zone in an hour ({allowed} allowed)\n"))
 }
 
 /// To the tenth, where there is one.
@@ -76,6 +86,22 @@ pools: { site: { backends: [ 10.0.0.1:80 ], health: { network: {}, business: { t
             "pool site: 10.2 probes/s (network 10/s, down within 270 ms; \
              business 0.2/s, down within 10000 ms)\n"
         );
+    }
+
+    #[test]
+    fn how_often_a_zone_could_change_is_told_where_there_are_several() {
+        let told = |zones: &str| {
+            let text = format!(
+                "version: 1\nlisteners: {{ web: {{ bind: 127.0.0.1:80, pool: site }} }}\npools: {{ \
+                 site: {{ health: off, failover: {{ dwell: 1m }}, regions: {{ r: {{ zones: {{ {zones} \
+                 }} }} }} }} }}\n"
+            );
+            changes(&Config::parse(&text, None).unwrap().config.pools[0])
+        };
+        let zones = ["a: { backends: [ 10.0.0.1:80 ] }", "b: { backends: [ 10.0.0.2:80 ] }"];
+        assert_eq!(told(zones[0]), None);
+        let line = "pool site: at most 92 changes of a zone in an hour (150 allowed)\n";
+        assert_eq!(told(&zones.join(", ")).as_deref(), Some(line));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod logging;
 mod marks;
 mod order;
 mod order_args;
+mod places;
 mod reload;
 mod remote;
 mod replay;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::places;
 use crate::admin::view::{Backend, LastReload, Status};
 use crate::model::printable;
 
@@ -71,6 +72,9 @@ fn head(out: &mut String, status: &Status) -> std::fmt::Result {
             let (name, local) = (printable(&listener.name), printable(&address.local));
             writeln!(out, "listener {name} on {local}, {} open", address.connections)?;
         }
+    }
+    for place in places::lines(status) {
+        writeln!(out, "{place}")?;
     }
     for decision in &status.decisions {
         writeln!(out, "decision: {}", printable(decision))?;
@@ -176,7 +180,7 @@ pub(super) fn age(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{Address, Classes, Counters, Listener, Pool, Region, Zone};
+    use crate::admin::view::{Address, Classes, Counters, Listener, Pool, Region, Standing, Zone};
 
     fn backend(name: &str, health: &str, admin: &str, reason: Option<&str>) -> Backend {
         Backend {
@@ -209,8 +213,10 @@ mod tests {
             backend("a-longer-name", "up", "drain", None),
             backend("evil", "down", "ready", Some("status: 503\x1b[2J\n")),
         ];
-        let zones = vec![Zone { name: "eu-1".to_owned(), share: 1.0 / 3.0, backends }];
-        let regions = vec![Region { name: "eu".to_owned(), share: 1.0, zones }];
+        let standing = Standing { phase: "active".to_owned(), ..Standing::default() };
+        let (name, share, entitled) = ("eu-1".to_owned(), 1.0 / 3.0, 1.0 / 3.0);
+        let zone = Zone { name, share, entitled, standing: standing.clone(), backends };
+        let region = Region { name: "eu".to_owned(), share: 1.0, standing, zones: vec![zone] };
         let addresses = vec![Address {
             bind: "127.0.0.1:0".to_owned(),
             local: "127.0.0.1:8080".to_owned(),
@@ -241,7 +247,8 @@ mod tests {
             pools: vec![Pool {
                 name: "api".to_owned(),
                 algorithm: "round-robin".to_owned(),
-                regions,
+                headroom: Some(0.0),
+                regions: vec![region],
             }],
         }
     }

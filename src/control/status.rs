@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::ReloadReport;
 use crate::health::Verdict;
-use crate::model::{Address, Admin, BackendKey, Health, Layer, Outcome, UnixMillis};
+use crate::model::{Address, Admin, BackendKey, Health, Layer, Outcome, Phase, UnixMillis};
 
 /// How much a status tells.
 ///
@@ -52,8 +52,30 @@ pub struct PoolStatus {
     pub name: Arc<str>,
     /// How a backend is chosen within a zone.
     pub algorithm: &'static str,
+    /// The part of what is asked of it that it could carry without the zone that carries most; from 1
+    /// on, that zone may be lost. `None` = nothing takes traffic, or nothing is asked.
+    pub headroom: Option<f64>,
     /// In config order.
     pub regions: Vec<RegionStatus>,
+}
+
+/// Where a zone or region stands between taking part and being out.
+#[derive(Clone, Debug)]
+pub struct PlaceStatus {
+    /// What is being done with it.
+    pub phase: Phase,
+    /// In a restoration, the part of what it is entitled to that it may have, 0..=1.
+    pub stage_share: Option<f64>,
+    /// Since when; `None` = since it is configured.
+    pub since: Option<UnixMillis>,
+    /// What led to it: one line; empty = nothing did.
+    pub cause: Arc<str>,
+    /// Automation makes no other change before, but for a rollback; `None` = it may now.
+    pub dwells_until: Option<UnixMillis>,
+    /// Automation does not bring it back before; `None` = it may, once it is well.
+    pub held_until: Option<UnixMillis>,
+    /// How often it failed of late; each doubles the time it is held.
+    pub flaps: u32,
 }
 
 /// One region of a pool.
@@ -63,6 +85,8 @@ pub struct RegionStatus {
     pub name: Arc<str>,
     /// The part of the pool's traffic it gets, 0..=1.
     pub share: f64,
+    /// How it stands as a whole.
+    pub standing: PlaceStatus,
     /// In config order.
     pub zones: Vec<ZoneStatus>,
 }
@@ -74,6 +98,10 @@ pub struct ZoneStatus {
     pub name: Arc<str>,
     /// The part of the pool's traffic it gets, 0..=1.
     pub share: f64,
+    /// The part it would get if automation held nobody back, 0..=1.
+    pub entitled: f64,
+    /// How it stands.
+    pub standing: PlaceStatus,
     /// In config order; a hostname has one entry per address, or one without address while it has
     /// none.
     pub backends: Vec<BackendEvidence>,

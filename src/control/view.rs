@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::clock::{WallClock, at};
+use super::clock::{WallClock, anchor, at};
 use super::names::is_meant;
 use super::status::{
-    BackendEvidence, CheckEvidence, Detail, LayerVerdict, PoolStatus, RegionStatus, Seen,
-    ZoneStatus,
+    BackendEvidence, CheckEvidence, Detail, LayerVerdict, PlaceStatus, PoolStatus, RegionStatus,
+    Seen, ZoneStatus,
 };
 use crate::config::{Backend, Pool, Region, Target, Zone};
-use crate::decision::{Member, PoolReport, Report, State};
+use crate::decision::{Member, Outlook, PoolReport, Report, State};
 use crate::health::{self, Cause, Detector, LayerEvidence, Sample, Verdict};
 use crate::model::{
-    Admin, BackendKey, Health, Layer, LookupSpec, Outcome, PoolPlan, Reason, UnixMillis, ZonePlan,
+    Admin, BackendKey, Health, Layer, LookupSpec, Outcome, Phase, PoolPlan, Reason, Standing,
+    UnixMillis, ZonePlan,
 };
 
 /// Every pool with its regions, zones and backends, in config order; only those with a backend that
@@ -28,8 +29,10 @@ pub(super) fn pools(
 ) -> Vec<PoolStatus> {
     let now = Instant::now().into_std();
     let view = View { state, clock, now, configured, detail };
-    let pools = state.pools().zip(&state.plan().pools);
-    let told = pools.map(|((pool, members), plan)| view.pool(pool, members, plan));
+    let plans = state.plan().pools.iter().zip(state.outlooks());
+    let pools = state.pools().zip(plans);
+    let told =
+        pools.map(|((pool, members), (plan, outlook))| view.pool(pool, members, plan, outlook));
     told.filter(|pool| view.tells_all() || !pool.regions.is_empty()).collect()
 }
 
@@ -66,33 +69,65 @@ impl View<'_> {
     }
 
     /// Members, zones and plan are in the same order, the config's.
-    fn pool(&self, pool: &Pool, members: &[Member], plan: &PoolPlan) -> PoolStatus {
+    fn pool(
+        &self,
+        pool: &Pool,
+        members: &[Member],
+        plan: &PoolPlan,
+        outlook: Outlook,
+    ) -> PoolStatus {
         let mut members = members.iter();
-        let mut plans = plan.zones.iter();
+        let mut plans = plan.zones.iter().zip(outlook.entitled);
         let mut regions = Vec::new();
-        for region in &pool.regions {
+        for (region, of_region) in pool.regions.iter().zip(&plan.regions) {
             let mut zones = Vec::new();
-            for (zone, plan) in region.zones.iter().zip(&mut plans) {
-                zones.push(self.zone(pool, region, zone, plan, &mut members));
+            for (zone, (plan, entitled)) in region.zones.iter().zip(&mut plans) {
+                let backends = self.backends(pool, region, zone, plan, &mut members);
+                let (name, share) = (Arc::clone(&zone.name), plan.share);
+                let standing = self.place(pool, &plan.standing);
+                zones.push(ZoneStatus { name, share, entitled, standing, backends });
             }
             let share = zones.iter().map(|zone| zone.share).sum::<f64>();
             zones.retain(|zone| self.tells_all() || !zone.backends.is_empty());
             if self.tells_all() || !zones.is_empty() {
-                regions.push(RegionStatus { name: Arc::clone(&region.name), share, zones });
+                let (name, standing) = (Arc::clone(&region.name), self.place(pool, &of_region.standing));
+                regions.push(RegionStatus { name, share, standing, zones });
             }
         }
-        let algorithm = pool.algorithm.name();
-        PoolStatus { name: Arc::clone(&pool.name), algorithm, regions }
+        let (name, algorithm) = (Arc::clone(&pool.name), pool.algorithm.name());
+        PoolStatus { name, algorithm, headroom: outlook.headroom, regions }
     }
 
-    fn zone<'m>(
+    fn place(&self, pool: &Pool, standing: &Standing) -> PlaceStatus {
+        let anchor = anchor(self.clock);
+        let moment = |moment: std::time::Instant| UnixMillis(anchor.wall(moment));
+        let to_come =
+            |until: Option<std::time::Instant>| until.filter(|until| *until > self.now).map(moment);
+        let dwells = standing.since.and_then(|since| since.checked_add(pool.failover.dwell));
+        PlaceStatus {
+            phase: standing.phase,
+            stage_share: match standing.phase {
+                Phase::Restoring { stage } => {
+                    pool.restoration.stages.get(stage).map(|stage| stage.share)
+                }
+                _ => None,
+            },
+            since: standing.since.map(moment),
+            cause: Arc::clone(&standing.cause),
+            dwells_until: to_come(dwells),
+            held_until: to_come(standing.held_until),
+            flaps: standing.flaps,
+        }
+    }
+
+    fn backends<'m>(
         &self,
         pool: &Pool,
         region: &Region,
         zone: &Zone,
         plan: &ZonePlan,
         members: &mut impl Iterator<Item = &'m Member>,
-    ) -> ZoneStatus {
+    ) -> Vec<BackendEvidence> {
         let planned = plan.backends.iter();
         let weights: HashMap<&str, f64> =
             planned.map(|planned| (&*planned.name, planned.effective_weight)).collect();
@@ -115,7 +150,7 @@ impl View<'_> {
                 }
             }
         }
-        ZoneStatus { name: Arc::clone(&zone.name), share: plan.share, backends }
+        backends
     }
 
     fn backend(

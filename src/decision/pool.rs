@@ -163,13 +163,13 @@ impl PoolCore {
     }
 
     fn call_backups(&self, report: &mut PoolReport) -> Mode {
-        let sum = |part: fn(&Zone) -> f64| self.zones.iter().map(part).sum::<f64>();
-        let backups = sum(|zone| zone.tally.backups) > 0.0;
-        let primaries = sum(|zone| zone.tally.primaries) > 0.0;
-        let (did, why, mode) = match (primaries, backups) {
-            (_, false) => return Mode::Primaries,
-            (true, true) => ("held the backups back", "others are eligible", Mode::Primaries),
-            (false, true) => ("called the backups in", "no other is eligible", Mode::Backups),
+        let mode = self.mode();
+        if !self.zones.iter().any(|zone| zone.tally.backups > 0.0) {
+            return mode;
+        }
+        let (did, why) = match mode {
+            Mode::Backups => ("called the backups in", "no other is eligible"),
+            Mode::Primaries | Mode::All => ("held the backups back", "others are eligible"),
         };
         report.add(Stage::Backups, did.to_owned(), Why::Because(why.to_owned()));
         mode

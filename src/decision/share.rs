@@ -79,7 +79,7 @@ fn decided(gathered: &Gathered, shares: Shares, amount: f64) -> Decided {
 
 /// Which places are asked.
 #[derive(Clone, Copy, PartialEq)]
-enum Who {
+pub(super) enum Who {
     /// Those that take part.
     TakesPart,
     /// Also those that automation has taken out, with all they are entitled to.
@@ -87,13 +87,14 @@ enum Who {
 }
 
 /// Everything zones claim.
-struct Gathered {
-    claims: Vec<Claim>,
-    regions: Vec<Option<f64>>,
+pub(super) struct Gathered {
+    pub(super) claims: Vec<Claim>,
+    /// The regions' own weights, where they have one.
+    pub(super) regions: Vec<Option<f64>>,
 }
 
 impl Gathered {
-    fn new(core: &PoolCore, pool: &Pool, orders: &Orders, mode: Mode, who: Who) -> Self {
+    pub(super) fn new(core: &PoolCore, pool: &Pool, orders: &Orders, mode: Mode, who: Who) -> Self {
         let mut claims = Vec::with_capacity(core.zones.len());
         let mut regions = Vec::with_capacity(pool.regions.len());
         let mut known = core.zone_places.iter().zip(&core.zones);
@@ -124,7 +125,8 @@ impl Gathered {
         gathered
     }
 
-    fn share_out(&self, amount: f64, rest_carries: f64) -> Shares {
+    /// Shares out `amount`, a part of the pool's traffic.
+    pub(super) fn share_out(&self, amount: f64, rest_carries: f64) -> Shares {
         Claims { zones: &self.claims, regions: &self.regions, rest_carries }.share_out(amount)
     }
 
@@ -215,6 +217,7 @@ fn claim(
         pull,
         healthy: if takes { full * part } else { 0.0 },
         room: if room.is_nan() { f64::INFINITY } else { room },
+        bounded: config.capacity.is_some(),
         stage: 1.0,
     }
 }

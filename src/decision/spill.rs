@@ -30,6 +30,8 @@ pub(super) struct Claim {
     pub(super) healthy: f64,
     /// The part of the pool's traffic that its declared capacity allows; infinite = not declared.
     pub(super) room: f64,
+    /// It declares a capacity.
+    pub(super) bounded: bool,
     /// The part of what it is entitled to that it may have yet, up to 1.
     pub(super) stage: f64,
 }

@@ -57,6 +57,10 @@ families! {
     ACCEPT_PAUSES = Counter "pulsegate_accept_pauses_total" []
         "Times accepting paused for lack of file descriptors or memory.";
 
+    POOL_HEADROOM = Gauge "pulsegate_pool_headroom" ["pool"]
+        "Part of what is asked of the pool that it could carry without its largest zone; below 1, losing that zone costs requests.";
+    ZONE_PHASE = Gauge "pulsegate_zone_phase" ["pool", "region", "zone", "phase"]
+        "1 for the phase the zone is in between taking part and being out, 0 for the others.";
     ZONE_SHARE = Gauge "pulsegate_zone_share" ["pool", "region", "zone"]
         "Part of the pool's traffic the zone gets, 0 to 1.";
     UPSTREAM_LATENCY = Histogram "pulsegate_upstream_latency_seconds" ["pool"]

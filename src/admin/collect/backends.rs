@@ -8,7 +8,7 @@ use crate::control::{BackendEvidence, Status};
 use crate::health::Verdict;
 use crate::live::{self, BackendCounters, Counter, Live};
 use crate::metrics::{Exposition, Family, names};
-use crate::model::{Admin, Health};
+use crate::model::{Admin, Health, Phase};
 
 /// Every backend with its counters.
 pub(super) struct Backends<'a>(Vec<(&'a BackendEvidence, Option<Arc<live::Backend>>)>);
@@ -50,6 +50,35 @@ pub(super) fn zones(out: &mut Exposition, status: &Status) {
         for region in &pool.regions {
             for zone in &region.zones {
                 shares.add(&[&pool.name, &region.name, &zone.name], zone.share);
+            }
+        }
+    }
+}
+
+/// Where the zones stand, and whether their pools could lose one.
+pub(super) fn phases(out: &mut Exposition, status: &Status) {
+    const PHASES: [Phase; 6] = [
+        Phase::Active,
+        Phase::Draining,
+        Phase::Out,
+        Phase::Proving,
+        Phase::Restoring { stage: 0 },
+        Phase::Watching,
+    ];
+    let mut headroom = out.family(&names::POOL_HEADROOM);
+    for pool in &status.pools {
+        if let Some(part) = pool.headroom {
+            headroom.add(&[&pool.name], part);
+        }
+    }
+    let mut phases = out.family(&names::ZONE_PHASE);
+    for pool in &status.pools {
+        for region in &pool.regions {
+            for zone in &region.zones {
+                for phase in PHASES.map(Phase::name) {
+                    let holds = f64::from(u8::from(zone.standing.phase.name() == phase));
+                    phases.add(&[&pool.name, &region.name, &zone.name, phase], holds);
+                }
             }
         }
     }

@@ -30,6 +30,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     notices.add(&["dropped"], (told.dropped.load(Relaxed) + untold) as f64);
     if let Some(status) = status {
         backends::zones(&mut out, status);
+        backends::phases(&mut out, status);
         let backends = backends::Backends::of(status, &state.live);
         backends::latency(&mut out, &backends, &state.latencies);
         backends::states(&mut out, &backends);

@@ -20,15 +20,15 @@ use super::{Door, Peer, Source, State, Tallies, router};
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
     Actor, BackendEvidence, CheckEvidence, Counters, Detail, LayerVerdict, OrderDone, OrderError,
-    OrderRequest, PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Seen, Snapshot,
-    Status, ZoneStatus,
+    OrderRequest, PlaceStatus, PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Seen,
+    Snapshot, Status, ZoneStatus,
 };
 use crate::events::Chain;
 use crate::events::wire::{self, Event, Line};
 use crate::health::Verdict;
 use crate::live::{self, Live};
 use crate::model::{
-    Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Reason, UnixMillis,
+    Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Phase, Reason, UnixMillis,
 };
 
 /// Control's stand-in: tells what it was given and remembers who asked for a reload.
@@ -195,8 +195,24 @@ pub(super) fn with_tokens() -> AdminApi {
 fn sample_status() -> Status {
     let up = backend("a1", Health::Up, None, 1.0);
     let down = backend("a2", Health::Down, Some("refused: \u{1b}[31mconnection refused"), 0.0);
-    let zone = ZoneStatus { name: "eu-1".into(), share: 1.0, backends: vec![up, down] };
-    let region = RegionStatus { name: "eu".into(), share: 1.0, zones: vec![zone] };
+    let place = |phase| PlaceStatus {
+        phase,
+        stage_share: Some(0.1).filter(|_| phase != Phase::Active),
+        since: Some(UnixMillis(1_795_228_050_000)).filter(|_| phase != Phase::Active),
+        cause: if phase == Phase::Active { "".into() } else { "stage 1 held".into() },
+        dwells_until: Some(UnixMillis(1_795_228_080_000)).filter(|_| phase != Phase::Active),
+        held_until: None,
+        flaps: u32::from(phase != Phase::Active),
+    };
+    let zone = ZoneStatus {
+        name: "eu-1".into(),
+        share: 1.0,
+        entitled: 1.0,
+        standing: place(Phase::Restoring { stage: 1 }),
+        backends: vec![up, down],
+    };
+    let standing = place(Phase::Active);
+    let region = RegionStatus { name: "eu".into(), share: 1.0, standing, zones: vec![zone] };
     Status {
         generation: 3,
         published: UnixMillis(1_795_228_050_000),
@@ -205,6 +221,7 @@ fn sample_status() -> Status {
         pools: vec![PoolStatus {
             name: "api".into(),
             algorithm: "round-robin",
+            headroom: Some(0.5),
             regions: vec![region],
         }],
         report: vec!["api: one backend is out".to_owned()],

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::standing::standing;
 use super::{
     Address, Backend, Check, Classes, Counters, Ejected, LastReload, Layer, Listener, Pool, Region,
     Seen, Status, Zone,
@@ -16,6 +17,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
     let pools = status.pools.iter().map(|pool| Pool {
         name: clean(&pool.name),
         algorithm: pool.algorithm.to_owned(),
+        headroom: pool.headroom,
         regions: pool.regions.iter().map(|it| region(it, live, now)).collect(),
     });
     Status {
@@ -77,9 +79,12 @@ fn region(region: &control::RegionStatus, live: &Live, now: UnixMillis) -> Regio
     let zones = region.zones.iter().map(|zone| Zone {
         name: clean(&zone.name),
         share: zone.share,
+        entitled: zone.entitled,
+        standing: standing(&zone.standing, now),
         backends: zone.backends.iter().map(|it| backend(it, live, now)).collect(),
     });
-    Region { name: clean(&region.name), share: region.share, zones: zones.collect() }
+    let (name, standing) = (clean(&region.name), standing(&region.standing, now));
+    Region { name, share: region.share, standing, zones: zones.collect() }
 }
 
 fn backend(evidence: &BackendEvidence, live: &Live, now: UnixMillis) -> Backend {

@@ -9,6 +9,7 @@ mod build;
 mod drains;
 mod order;
 mod reload;
+mod standing;
 mod status;
 
 pub use alerts::{Alert, AlertStatus, Alerts, Heeded};
@@ -16,6 +17,7 @@ pub use build::status;
 pub use drains::{Connection, Drain, Drains, drains};
 pub use order::{Give, Given, Orders};
 pub use reload::{Confirmed, Events, Failed, LastReload, Ready, Reloaded};
+pub use standing::Standing;
 pub use status::{
     Address, Backend, Check, Classes, Counters, Ejected, Layer, Listener, Pool, Region, Seen,
     Status, Zone,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LastReload;
+use super::{LastReload, Standing};
 
 /// Everything that is known, as of one moment.
 ///
@@ -96,6 +96,9 @@ pub struct Pool {
     pub name: String,
     /// `round-robin`, `least-connections` or `ip-hash`.
     pub algorithm: String,
+    /// The part of what is asked of it that it could carry without the zone that carries most; from 1
+    /// on, that zone may be lost. `null` while nothing takes traffic, or nothing is asked.
+    pub headroom: Option<f64>,
     /// In config order.
     pub regions: Vec<Region>,
 }
@@ -107,6 +110,8 @@ pub struct Region {
     pub name: String,
     /// The part of the pool's traffic it gets.
     pub share: f64,
+    /// How it stands as a whole.
+    pub standing: Standing,
     /// In config order.
     pub zones: Vec<Zone>,
 }
@@ -118,6 +123,10 @@ pub struct Zone {
     pub name: String,
     /// The part of the pool's traffic it gets.
     pub share: f64,
+    /// The part it would get, with the backends it has now, if automation held nobody back.
+    pub entitled: f64,
+    /// How it stands.
+    pub standing: Standing,
     /// In config order; a hostname has one entry per address.
     pub backends: Vec<Backend>,
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Change, State};
 use crate::decision::pool::{Inputs, PoolCore};
-use crate::decision::{Candidate, Member, Report};
+use crate::decision::{Candidate, Member, Outlook, Report, outlook};
 use crate::model::{Action, Order, PlaceKey, Plan, Standing, Traffic};
 
 /// How often a pool's load is measured.
@@ -144,6 +144,12 @@ impl State {
             self.plan = Arc::new(Plan { pools });
         }
         !same
+    }
+
+    /// What each pool could do beyond what it does, in config order.
+    pub fn outlooks(&self) -> impl Iterator<Item = Outlook> {
+        let pools = self.config.pools.iter().zip(&self.cores);
+        pools.map(|(pool, core)| outlook::of(core, pool, &self.orders))
     }
 
     /// How every zone and region stands that is not simply active: what a restart must not forget.

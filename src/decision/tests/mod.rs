@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 mod golden;
 mod histories;
 mod journeys;
+mod outlooks;
 mod properties;
 mod recoveries;
 mod restarts;

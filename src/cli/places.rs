@@ -1,0 +1,113 @@
+//! What a status says of zones and regions that do not simply take their part, and of pools that
+//! could not lose one.
+
+use super::table::age;
+use crate::admin::view::{Pool, Standing, Status};
+use crate::model::printable;
+
+/// One line for each.
+pub(super) fn lines(status: &Status) -> Vec<String> {
+    let mut lines = Vec::new();
+    for pool in &status.pools {
+        lines.extend(headroom(pool));
+        for region in &pool.regions {
+            let share = region.share * 100.0;
+            let about = || format!("region {} of pool {}", region.name, pool.name);
+            lines.extend(standing(&region.standing, about, || format!("{share:.1} %")));
+            for zone in &region.zones {
+                let (share, entitled) = (zone.share * 100.0, zone.entitled * 100.0);
+                let about = || format!("zone {}/{} of pool {}", region.name, zone.name, pool.name);
+                let shares = || format!("{share:.1} % of {entitled:.1} %");
+                lines.extend(standing(&zone.standing, about, shares));
+            }
+        }
+    }
+    lines
+}
+
+/// Where there is one zone, everybody knows.
+fn headroom(pool: &Pool) -> Option<String> {
+    let zones = pool.regions.iter().map(|region| region.zones.len()).sum::<usize>();
+    let headroom = pool.headroom.filter(|headroom| *headroom < 1.0 && zones > 1)?;
+    let (name, percent) = (printable(&pool.name), headroom * 100.0);
+    Some(format!("pool {name} could carry {percent:.0} % without its largest zone"))
+}
+
+fn standing(
+    standing: &Standing,
+    about: impl Fn() -> String,
+    shares: impl Fn() -> String,
+) -> Option<String> {
+    if standing.phase == "active" {
+        return None;
+    }
+    let mut text = format!("{}: {}", about(), standing.phase);
+    if let Some(stage) = standing.stage {
+        text += &format!(" (stage {stage})");
+    }
+    text += &format!(", {}", shares());
+    if let Some(ms) = standing.age_ms {
+        text += &format!(", for {}", age(ms));
+    }
+    if !standing.cause.is_empty() {
+        text += &format!(", because {}", standing.cause);
+    }
+    if let Some(until) = &standing.held_until {
+        text += &format!(", held until {until}");
+    }
+    Some(printable(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::view::{Region, Zone};
+
+    #[test]
+    fn who_does_not_simply_take_part_has_a_line() {
+        let active = || Standing { phase: "active".to_owned(), ..Standing::default() };
+        let zone = |name: &str, share, entitled, standing| Zone {
+            name: name.to_owned(),
+            share,
+            entitled,
+            standing,
+            backends: Vec::new(),
+        };
+        let out = Standing {
+            phase: "out".to_owned(),
+            age_ms: Some(61_000),
+            cause: "its health is 0 %,\nbelow 50 %".to_owned(),
+            held_until: Some("2026-11-21T02:27:04.123Z".to_owned()),
+            ..Standing::default()
+        };
+        let back = Standing {
+            phase: "restoring".to_owned(),
+            stage: Some(2),
+            age_ms: Some(240_000),
+            cause: "stage 1 held".to_owned(),
+            ..Standing::default()
+        };
+        let zones = vec![
+            zone("a", 0.967, 0.667, active()),
+            zone("b", 0.0, 0.0, out),
+            zone("c", 0.033, 0.333, back),
+        ];
+        let region = Region { name: "eu".to_owned(), share: 1.0, standing: active(), zones };
+        let pool = Pool {
+            name: "api".to_owned(),
+            algorithm: "round-robin".to_owned(),
+            headroom: Some(0.466),
+            regions: vec![region],
+        };
+        let lines = [headroom(&pool)].into_iter().flatten();
+        let zones = pool.regions[0].zones.iter().filter_map(|zone| {
+            let name = || zone.name.clone();
+            standing(&zone.standing, name, || format!("{} of {}", zone.share, zone.entitled))
+        });
+        insta::assert_snapshot!(lines.chain(zones).collect::<Vec<_>>().join("\n"), @r"
+        pool api could carry 47 % without its largest zone
+        b: out, 0 of 0, for 1m, because its health is 0 %,�below 50 %, held until 2026-11-21T02:27:04.123Z
+        c: restoring (stage 2), 0.033 of 0.333, for 4m, because stage 1 held
+        ");
+    }
+}
