@@ -50,6 +50,7 @@ fn false_alarms_over_a_million_gaps_are_as_many_as_promised() {
     for (deviation, seed) in [(0.03, 1), (0.03, 2), (0.035, 3), (0.04, 4)] {
         let [suspect, failed] = alarms(deviation, 1_000_000, seed);
         let rate = suspect as f64 / 1e6;
+        println!("deviation {deviation}: {rate:.2e}, promised {promised:.2e}; failed {failed}");
         assert!((0.5..=2.0).contains(&(rate / promised)), "{rate:e}, deviation {deviation}");
         assert!(failed <= 5, "{failed} of 1e6 reach {}", SETTINGS.failed);
     }

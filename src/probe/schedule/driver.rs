@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::job::{Check, Job, Recipient, Running, split};
 use super::judge::judge;
 use super::queue::{JobId, Queue};
+use super::stalls::Stalls;
 use crate::model::{Observation, Outcome, ProbePlan};
 use crate::probe::attempt::Attempt;
 use crate::probe::fault::Fault;
@@ -51,6 +52,7 @@ pub(super) struct Driver<P> {
     queue: Queue,
     tasks: JoinSet<Attempt<Answer>>,
     running: HashMap<Id, JobId>,
+    stalls: Stalls,
 }
 
 impl<P, F> Driver<P>
@@ -69,6 +71,7 @@ where
             queue: Queue::default(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            stalls: Stalls::default(),
         }
     }
 
@@ -166,7 +169,7 @@ where
             let limit = job.limit(check);
             let abort = self.tasks.spawn((self.attempt)(Arc::clone(check), limit));
             self.running.insert(abort.id(), id);
-            job.running = Some(Running { abort, stalled, limit });
+            job.running = Some(Running { abort, begun: now, stalled, limit });
         }
         let next = match self.queue.next() {
             Some(due) if self.tasks.len() < IN_FLIGHT_MAX => due,
@@ -177,10 +180,12 @@ where
 
     /// How late the loop woke, which every attempt under way may have suffered from.
     fn notice(&mut self, wake: Instant) -> Duration {
-        let late = Instant::now().saturating_duration_since(wake);
+        let now = Instant::now();
+        let late = now.saturating_duration_since(wake);
         if late > ORDINARY_LATENESS {
-            let running = self.jobs.values_mut().filter_map(|(_, job)| job.running.as_mut());
-            running.for_each(|running| running.stalled = running.stalled.max(late));
+            self.stalls.note(now, late);
+        } else if self.running.is_empty() {
+            self.stalls.clear();
         }
         late
     }
@@ -197,7 +202,8 @@ where
         let Some((check, job)) = self.jobs.get_mut(&id) else { return };
         let Some(running) = job.running.take() else { return };
         let latency = attempt.ended - attempt.started;
-        let outcome = judge(&attempt, running.limit, running.stalled);
+        let stalled = running.stalled.max(self.stalls.since(running.begun));
+        let outcome = judge(&attempt, running.limit, stalled);
         let agent = attempt.result.and_then(Result::ok).flatten();
         let again_at_once = match outcome {
             Outcome::Pass => {

@@ -81,7 +81,9 @@ pub(super) fn split(spec: &ProbeSpec) -> (Check, Recipient) {
 pub(super) struct Running {
     /// Ends it when its job is removed.
     pub(super) abort: AbortHandle,
-    /// The longest time this runtime was not attentive, at its start or since.
+    /// When it was begun.
+    pub(super) begun: Instant,
+    /// How late the turn was in which it was begun.
     pub(super) stalled: Duration,
     /// How long the attempt may take.
     pub(super) limit: Duration,

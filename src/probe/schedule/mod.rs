@@ -18,6 +18,7 @@ mod driver;
 mod job;
 mod judge;
 mod queue;
+mod stalls;
 #[cfg(test)]
 mod tests;
 
