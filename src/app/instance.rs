@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::access_logs::{self, UnwritableLog};
 use super::clock::wall_clock;
+use super::prober;
 use super::workers::Workers;
 use crate::access_log::Writer;
 use crate::admin;
@@ -21,7 +22,6 @@ use crate::events;
 use crate::live::{self, Live};
 use crate::net;
 use crate::notify;
-use crate::probe;
 use crate::state_dir::{StateDir, StateError};
 
 /// Events that may wait to be handed on to webhooks.
@@ -123,7 +123,7 @@ impl Instance {
             let server = admin::Server::bind(&settings).await?;
             Ok::<_, StartError>((control.start()?, server))
         })?;
-        runtime.spawn(probe::run(ports.probe_plan, ports.observations));
+        prober::start(ports.probe_plan, ports.observations)?;
         let resolver = Arc::new(discovery::SystemResolver::default());
         runtime.spawn(discovery::run(ports.lookup_plan, ports.lookups, resolver));
         let told = Arc::<notify::Counters>::default();
