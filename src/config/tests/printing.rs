@@ -100,6 +100,7 @@ fn the_choices_of_a_pool_read_back() {
         "backends: [ 1.2.3.4:5 ], health: { business: { query: { redis: 'GET  a', user: b, expect: c } } }",
         "backends: [ { address: 1.2.3.4:5, health: {} } ]",
         "backends: [ { address: 1.2.3.4:5, health: off }, { address: 1.2.3.4:6, health: { network: off } } ]",
+        "backends: [ { address: 1.2.3.4:5, health: { address: ':6', host: a, network: off } } ]",
         "backends: [ { address: 'a:5', health: { address: ':6', phi: off, traffic: { window: 1s }, max_returns: off, start: up } } ]",
         "backends: [ { address: 1.2.3.4:5, health: { address: '[::1]:6', host: 'a:7', network: off, process: { type: banner } } } ], health: { process: {}, network: {} }",
         "backends: [ { address: 1.2.3.4:5, health: { address: 'unix:/a' , application: { endpoints: [ /b ] }, business: off } } ], health: off",

@@ -36,12 +36,12 @@ static SHAPE: Shape = Shape {
 
 /// Reads a backend's own health; `pool` is what it is judged by otherwise.
 pub(in crate::config::check) fn check(cursor: &Cursor<'_>, pool: &HealthChecks) -> OwnHealth {
-    let Some(fields) = mapping(cursor, &SHAPE) else {
-        return OwnHealth { place: None, host: None, checks: HealthChecks::default() };
-    };
+    let nothing = OwnHealth { place: None, host: None, checks: HealthChecks::default() };
+    let Some(fields) = mapping(cursor, &SHAPE) else { return nothing };
     let place = fields.text("address");
     let place = place.and_then(|(cursor, text)| backend::probe_place(&cursor, text));
     let host = fields.get("host").and_then(|cursor| http::host(&cursor));
     let checks = named(&fields, &called(pool, host.as_ref()));
-    OwnHealth { place, host, checks }
+    // Where nothing is asked, neither place nor name means anything: it is `off`.
+    if checks.asks_nothing() { nothing } else { OwnHealth { place, host, checks } }
 }
