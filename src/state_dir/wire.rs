@@ -9,13 +9,13 @@ struct Document<T> {
     content: T,
 }
 
-/// A document as it is written.
+/// A document as it is written: compact, for one of ten thousand backends has megabytes.
 ///
 /// # Errors
 /// The content cannot be put into JSON, such as a map whose keys are no text.
 pub fn encode(version: u32, content: &impl Serialize) -> Result<Vec<u8>, String> {
     let document = Document { version, content };
-    let mut text = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
+    let mut text = serde_json::to_vec(&document).map_err(|error| error.to_string())?;
     text.push(b'\n');
     Ok(text)
 }

@@ -4,11 +4,15 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::harness::{Client, Pulsegate, Response, Setup, Site, pulsegate, until};
+use crate::harness::{Backends, Client, Pulsegate, Response, Setup, Site, pulsegate, until};
 
 /// One request to the admin API with these extra fields.
 fn ask(site: &Site, request: &str, fields: &str) -> Response {
-    let admin = site.proxy.admin();
+    asked(&site.proxy, request, fields)
+}
+
+fn asked(proxy: &Pulsegate, request: &str, fields: &str) -> Response {
+    let admin = proxy.admin();
     let mut client = Client::connect(admin);
     client.send(format!("{request} HTTP/1.1\r\nHost: {admin}\r\n{fields}\r\n"));
     client.response()
@@ -97,7 +101,7 @@ fn a_token_gives_its_role() {
         "admin: { bind: 127.0.0.1:0, tokens: [ { role: operator, file: operator }, \
          { role: viewer, file: viewer } ] }",
     );
-    let backends = crate::harness::Backends::start(1);
+    let backends = Backends::start(1);
     let config = setup.config(backends.addresses());
     let proxy = Pulsegate::start(folder, &config);
     let site = Site { setup, proxy, backends };
@@ -222,4 +226,21 @@ fn why_a_backend_is_out_is_told_with_what_its_probes_saw() {
     assert!(unknown.stderr.contains("there is no backend `127.0.0.1:99` "), "{unknown:?}");
     assert!(unknown.stderr.contains(&nobody.to_string()), "{unknown:?}");
     assert!(proxy.says("backend health changed").contains("cause=\"network\""));
+}
+
+#[test]
+fn a_target_that_is_not_there_at_the_start_is_unknown_with_the_reason() {
+    let setup = Setup::default().health("{ network: { interval: 10s, timeout: 1s, fall: 9 } }");
+    let mut backends = Backends::start(1);
+    backends.refuse(0);
+    let config = setup.config(backends.addresses());
+    let proxy = Pulsegate::start(Pulsegate::folder(), &config);
+    let first = until("a first result", || {
+        let status = json(&asked(&proxy, "GET /health/detailed", ""));
+        let backend = status["pools"][0]["regions"][0]["zones"][0]["backends"][0].clone();
+        (!backend["checks"][0]["history"].as_array()?.is_empty()).then_some(backend)
+    });
+    assert_eq!((&first["health"], &first["cause"]), (&"unknown".into(), &"network".into()));
+    assert!(first["reason"].as_str().is_some_and(|why| why.starts_with("refused")), "{first:#}");
+    assert_eq!(first["effective_weight"], 0.0);
 }

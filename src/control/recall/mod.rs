@@ -91,7 +91,7 @@ async fn write_all(dir: StateDir, mut queue: mpsc::Receiver<Write>) {
     while let Some(Write { anchor, known, done }) = queue.recv().await {
         let dir = dir.clone();
         let write = move || {
-            let text = wire::written(&known, anchor).map_err(|error| error.to_string())?;
+            let text = wire::written(&known, anchor)?;
             dir.replace(FILE, &text).map_err(|error| error.to_string())
         };
         let result = spawn_blocking(write).await.unwrap_or_else(|error| Err(error.to_string()));

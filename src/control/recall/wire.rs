@@ -18,20 +18,15 @@ use crate::model::{
     AgentReport, AgentState, BackendKey, Failure, Health, Layer, Outcome, Reason, UnixMillis,
     printable,
 };
+use crate::state_dir;
 
-/// Changes with the meaning of what is in the file.
+/// Changes with the meaning of what is kept.
 const VERSION: u32 = 1;
 /// Characters of a text that a peer may have chosen.
 const TEXT: usize = 200;
 
-#[derive(Deserialize)]
-struct Head {
-    version: u32,
-}
-
 #[derive(Serialize, Deserialize)]
 struct File<B> {
-    version: u32,
     written_ms: u64,
     backends: Vec<B>,
 }
@@ -121,16 +116,11 @@ struct Seen {
 }
 
 /// The whole file.
-pub(super) fn written(
-    known: &[(BackendKey, Recalled)],
-    anchor: Anchor,
-) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn written(known: &[(BackendKey, Recalled)], anchor: Anchor) -> Result<Vec<u8>, String> {
     let writer = Written(anchor.instant);
-    let backends = known.iter().map(|(key, recalled)| writer.backend(key, recalled)).collect();
-    let file = File { version: VERSION, written_ms: anchor.wall.0, backends };
-    let mut text = serde_json::to_vec(&file)?;
-    text.push(b'\n');
-    Ok(text)
+    let backends: Vec<Backend> =
+        known.iter().map(|(key, recalled)| writer.backend(key, recalled)).collect();
+    state_dir::encode(VERSION, &File { written_ms: anchor.wall.0, backends })
 }
 
 /// Turns moments into how long ago they were.
@@ -230,12 +220,7 @@ pub(super) struct ReadBack {
 /// # Errors
 /// It is not such a file, or is of another version.
 pub(super) fn read_back(text: &[u8], anchor: Anchor) -> Result<ReadBack, String> {
-    let head: Head = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    if head.version != VERSION {
-        return Err(format!("it is of version {}, not {VERSION}", head.version));
-    }
-    let file: File<Box<RawValue>> =
-        serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let file: File<Box<RawValue>> = state_dir::decode(VERSION, text)?;
     let reader = Reader { anchor, written: UnixMillis(file.written_ms) };
     let mut back = ReadBack::default();
     for raw in &file.backends {

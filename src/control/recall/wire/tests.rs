@@ -116,10 +116,10 @@ fn what_is_no_such_file_is_an_error_that_says_so() {
     let other = whole.replacen("\"version\":1", "\"version\":2", 1);
     for (text, expected) in [
         ("", "EOF"),
-        ("[]", "Head"),
+        ("[]", "expected struct"),
         ("\u{0}\u{1b}", "expected value"),
         (half, "EOF"),
-        (&other, "it is of version 2, not 1"),
+        (&other, "it is of version 2 (expected 1)"),
     ] {
         let error = read_back(text.as_bytes(), anchor).err().expect(text);
         assert!(error.contains(expected), "{text}: {error}");
