@@ -11,7 +11,8 @@ use pulsegate::config::{Config, Loaded, ResolvedBackend, expand};
 use pulsegate::l7::{Http, Readiness};
 use pulsegate::live::{self, Live};
 use pulsegate::model::{
-    Addresses, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, UnixMillis, ZonePlan,
+    Addresses, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, Transport, UnixMillis,
+    ZonePlan,
 };
 use pulsegate::net;
 use pulsegate::table::{Inputs, Publisher, build};
@@ -117,7 +118,9 @@ fn open(config: &Config) -> Result<Vec<Arc<live::Listener>>> {
         for bind in &listener.bind {
             let sockets = net::listen(*bind, config.workers.get(), net::FirstWord::Client)?;
             let name = Arc::clone(&listener.name);
-            open.push(Arc::new(live::Listener::new(name, *bind, *bind, sockets)));
+            let sockets = sockets.into_iter().map(live::Socket::Stream).collect();
+            let listener = live::Listener::new(name, *bind, *bind, Transport::Tcp, sockets);
+            open.push(Arc::new(listener));
         }
     }
     Ok(open)

@@ -1,7 +1,7 @@
 //! A whole balancer in this process: started, asked, and ended in order.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::control::{self, Client, Control, Load, Started};
 use crate::discovery;
 use crate::events;
 use crate::live::{self, Live};
+use crate::model::Transport;
 use crate::net;
 use crate::notify;
 use crate::state_dir::{StateDir, StateError};
@@ -240,7 +241,19 @@ fn open(
     bind: SocketAddr,
     workers: usize,
 ) -> io::Result<live::Listener> {
-    let sockets = net::listen(bind, workers, net::FirstWord::on(listener))?;
-    let local = sockets.first().map_or(Ok(bind), std::net::TcpListener::local_addr)?;
-    Ok(live::Listener::new(Arc::clone(&listener.name), bind, local, sockets))
+    let transport = listener.protocol.transport();
+    let (local, sockets): (_, Vec<_>) = match transport {
+        Transport::Tcp => {
+            let sockets = net::listen(bind, workers, net::FirstWord::on(listener))?;
+            let local = sockets.first().map(TcpListener::local_addr);
+            (local, sockets.into_iter().map(live::Socket::Stream).collect())
+        }
+        Transport::Udp => {
+            let sockets = net::bind(bind, workers)?;
+            let local = sockets.first().map(UdpSocket::local_addr);
+            (local, sockets.into_iter().map(live::Socket::Datagram).collect())
+        }
+    };
+    let local = local.unwrap_or(Ok(bind))?;
+    Ok(live::Listener::new(Arc::clone(&listener.name), bind, local, transport, sockets))
 }

@@ -22,6 +22,8 @@ pub const HEADERS: usize = 100;
 pub const CONNECTIONS: u32 = 20_000;
 /// Without a byte in either direction of a forwarded connection.
 pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Without a datagram in either direction of a flow.
+pub const UDP_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// All tries to connect a client of a TCP listener to a backend.
 pub const CONNECT_TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a TLS hello may take to arrive, where routes ask for it.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{ProxyHeaders, Route, Tcp};
+use super::{ProxyHeaders, Route, Tcp, Udp};
+use crate::model::Transport;
 
 /// Where clients connect.
 #[derive(Clone, Debug)]
@@ -41,6 +42,19 @@ pub enum Protocol {
     Http,
     /// Whatever client and backend speak, over TCP.
     Tcp(Tcp),
+    /// Whatever client and backend speak, over UDP.
+    Udp(Udp),
+}
+
+impl Protocol {
+    /// How it comes in.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        match self {
+            Self::Http | Self::Tcp(_) => Transport::Tcp,
+            Self::Udp(_) => Transport::Udp,
+        }
+    }
 }
 
 /// Where access-log lines go.
@@ -75,7 +89,7 @@ pub struct ListenerLimits {
     pub head_bytes: usize,
     /// Header fields of a head, ≤ 1000.
     pub headers: usize,
-    /// Open connections, all workers together.
+    /// Open connections or flows, all workers together.
     pub connections: u32,
 }
 

@@ -28,6 +28,7 @@ mod shape;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod udp;
 mod value;
 mod webhook;
 
@@ -59,6 +60,7 @@ pub use route::{
 };
 pub use schema::schema;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
+pub use udp::Udp;
 
 pub use crate::model::Secret;
 pub use webhook::{News, Webhook};

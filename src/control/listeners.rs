@@ -30,15 +30,17 @@ pub(super) fn open_all(
     let mut problems = Vec::new();
     for listener in config.listeners.iter().filter(|it| !drained.contains(&it.name)) {
         for &bind in &listener.bind {
-            let same =
-                |held: &&Arc<live::Listener>| held.name == listener.name && held.bind == bind;
+            let transport = listener.protocol.transport();
+            let same = |held: &&Arc<live::Listener>| {
+                held.name == listener.name && held.bind == bind && held.transport == transport
+            };
             if let Some(held) = current.iter().find(same) {
                 listeners.push(Arc::clone(held));
                 continue;
             }
             match open(listener, bind, workers) {
                 Ok(opened) => listeners.push(Arc::new(opened)),
-                Err(error) => problems.push(problem(&listener.name, bind, &error, current)),
+                Err(error) => problems.push(problem(listener, bind, &error, current)),
             }
         }
     }
@@ -46,12 +48,14 @@ pub(super) fn open_all(
 }
 
 fn problem(
-    name: &str,
+    listener: &config::Listener,
     bind: SocketAddr,
     error: &io::Error,
     current: &[Arc<live::Listener>],
 ) -> String {
-    let holder = current.iter().find(|held| held.bind == bind || held.local == bind);
+    let (name, transport) = (&listener.name, listener.protocol.transport());
+    let mut same = current.iter().filter(|held| held.transport == transport);
+    let holder = same.find(|held| held.bind == bind || held.local == bind);
     let hint = match holder {
         Some(held) => format!(" (held by listener `{}` of this process)", held.name),
         None => String::new(),

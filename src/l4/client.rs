@@ -101,6 +101,7 @@ impl Client {
             protocol: match listener.settings.protocol {
                 Protocol::Http => "http",
                 Protocol::Tcp(_) => "tcp",
+                Protocol::Udp(_) => "udp",
             },
             server_name: self.hello.as_ref().and_then(|hello| hello.server_name.as_deref()),
             route: record.forward.as_ref().map(|forward| &*forward.policy.name),

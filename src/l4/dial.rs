@@ -21,6 +21,7 @@ use crate::net::proxy_protocol::{self, Version};
 use crate::net::{Stream, Timer, is_local};
 use crate::table::Lease;
 
+use super::choice::{self, Choice};
 use super::client::Client;
 use super::hello;
 use super::passage::Passage;
@@ -177,8 +178,7 @@ async fn obtain(
     }
 }
 
-/// Chooses a backend that was not tried and has a free place. `in_line` = it has waited for its
-/// turn; who has not lets those who wait go first.
+/// Chooses a backend in the pool as it is now.
 fn choose(
     client: &mut Client,
     terms: &Terms,
@@ -193,21 +193,10 @@ fn choose(
             record.pool = Some(Arc::clone(&pool.name));
         }
         let (within, announced) = (pool.timeouts.connect, pool.proxy_protocol);
-        let mut passed = tried.to_vec();
-        while let Some(lease) = pool.choose(picker, Some(terms.key), &passed) {
-            let Some(max) = lease.max_connections else {
-                return Ok(Chosen { lease, place: None, within, announced });
-            };
-            let free = in_line || !pool.waiting.is_busy();
-            if let Some(place) = free.then(|| pool.waiting.place(&lease.live, max)).flatten() {
-                return Ok(Chosen { lease, place: Some(place), within, announced });
-            }
-            passed.push(lease.live.id);
-        }
-        if passed.len() > tried.len() {
-            Err(Unchosen::Full(Arc::clone(&pool.waiting), pool.queue))
-        } else {
-            Err(Unchosen::None)
+        match choice::choose(pool, picker, terms.key, tried, in_line) {
+            Choice::Taken(lease, place) => Ok(Chosen { lease, place, within, announced }),
+            Choice::Full => Err(Unchosen::Full(Arc::clone(&pool.waiting), pool.queue)),
+            Choice::None => Err(Unchosen::None),
         }
     })
 }

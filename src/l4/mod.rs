@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! accept -> hello (if routes ask) -> dial (choose, wait for a place, connect, try another) -> passage (bytes both ways)
+//! datagram -> flow (known, or chosen for once) -> its backend, and its answers back
 //! ```
 //!
 //! A database, a broker, anything encrypted end to end is balanced under the same health, shares
@@ -9,12 +10,14 @@
 //! as nothing was sent, which is while connecting, and after that a failure on one side is passed
 //! on to the other as what it was.
 
+mod choice;
 mod client;
 mod dial;
 mod hello;
 mod passage;
 mod plane;
 mod stays;
+mod udp;
 mod worker;
 
 pub use plane::Forwarder;

@@ -62,7 +62,7 @@ impl Passage {
     pub(super) fn new(client: Client, upstream: Upstream, timer: Timer) -> Self {
         let (idle, lifetime) = client.with_listener(|listener| match &listener.settings.protocol {
             Protocol::Tcp(tcp) => (tcp.timeouts.idle, tcp.timeouts.lifetime),
-            Protocol::Http => (TCP_IDLE_TIMEOUT, None),
+            Protocol::Http | Protocol::Udp(_) => (TCP_IDLE_TIMEOUT, None),
         });
         timer.set(idle);
         let Upstream { stream, lease, place } = upstream;

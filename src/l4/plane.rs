@@ -1,5 +1,7 @@
 //! Serves the listeners that forward bytes.
 
+use std::io;
+use std::net::UdpSocket;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -12,6 +14,7 @@ use crate::worker::{self, Acceptor, Arrival, Plane};
 
 use super::client::Client;
 use super::dial::serve;
+use super::udp::Service;
 use super::worker::Worker;
 
 /// Forwards connections, on one worker.
@@ -28,11 +31,27 @@ impl Forwarder {
 
 impl Plane for Forwarder {
     fn serves(&self, listener: &Listener) -> bool {
-        matches!(listener.protocol, Protocol::Tcp(_))
+        matches!(listener.protocol, Protocol::Tcp(_) | Protocol::Udp(_))
     }
 
     fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {
         tokio::task::spawn_local(serve(Client::new(&self.0, acceptor, arrival)));
+    }
+
+    fn receive<'a>(
+        &'a self,
+        acceptor: &'a Rc<Acceptor>,
+        socket: UdpSocket,
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + 'a>> {
+        Box::pin(async move {
+            let service = Service::new(&self.0, acceptor, socket)?;
+            self.0.add_service(&service);
+            service.run().await
+        })
+    }
+
+    fn count(&self) {
+        self.0.tick();
     }
 
     /// There may be room where there was none, and backends may have gone down.

@@ -1,6 +1,6 @@
 //! A listening address: its sockets, one per worker, and its counters.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crossbeam_utils::CachePadded;
 
 use super::Counter;
+use crate::model::Transport;
 
 /// What is counted about one listening address, by one worker.
 #[derive(Debug, Default)]
@@ -20,6 +21,15 @@ pub struct ListenerCounters {
     pub unanswered: Counter,
 }
 
+/// What a worker listens at.
+#[derive(Debug)]
+pub enum Socket {
+    /// Connections come in.
+    Stream(TcpListener),
+    /// Datagrams come in.
+    Datagram(UdpSocket),
+}
+
 /// One bound address of a listener.
 #[derive(Debug)]
 pub struct Listener {
@@ -29,8 +39,10 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// As bound.
     pub local: SocketAddr,
+    /// What comes in there.
+    pub transport: Transport,
     open: CachePadded<AtomicU32>,
-    sockets: Box<[Mutex<Option<TcpListener>>]>,
+    sockets: Box<[Mutex<Option<Socket>>]>,
     workers: Box<[CachePadded<ListenerCounters>]>,
 }
 
@@ -41,15 +53,16 @@ impl Listener {
         name: Arc<str>,
         bind: SocketAddr,
         local: SocketAddr,
-        sockets: Vec<TcpListener>,
+        transport: Transport,
+        sockets: Vec<Socket>,
     ) -> Self {
         let workers = sockets.iter().map(|_| CachePadded::default()).collect();
         let sockets = sockets.into_iter().map(|socket| Mutex::new(Some(socket))).collect();
-        Self { name, bind, local, open: CachePadded::default(), sockets, workers }
+        Self { name, bind, local, transport, open: CachePadded::default(), sockets, workers }
     }
 
     /// Hands worker `index` its socket, once.
-    pub fn take_socket(&self, index: usize) -> Option<TcpListener> {
+    pub fn take_socket(&self, index: usize) -> Option<Socket> {
         self.sockets[index].lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -64,7 +77,7 @@ impl Listener {
         self.workers.iter().map(|padded| &**padded)
     }
 
-    /// Open client connections, over all workers.
+    /// Open client connections or flows, over all workers.
     #[must_use]
     pub fn open(&self) -> u32 {
         self.open.load(Relaxed)

@@ -20,7 +20,7 @@ mod worker;
 pub use backend::{Backend, BackendCounters};
 pub use counter::{Counter, Gauge, Histogram};
 pub use ledger::{Ask, Drain, Drained, HOLDERS, Holder, Ledger};
-pub use listener::{Listener, ListenerCounters};
+pub use listener::{Listener, ListenerCounters, Socket};
 pub use load::{LoadSummary, Seat};
 pub use once::OncePerMinute;
 pub use queue::{Place, Queue, Turn};

@@ -1,7 +1,7 @@
 //! What is counted per worker and belongs to no backend or listener.
 
 use super::{Counter, Gauge};
-use crate::model::{BadProxyHeader, BadRequest, BadResponse, Ended, ForwardEnded};
+use crate::model::{BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded};
 
 /// A worker's own counters.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct WorkerCounters {
     pub bad_proxy_headers: Box<[Counter]>,
     /// Forwarded connections by how they ended, indexed by [`ForwardEnded`].
     pub forwarded: Box<[Counter]>,
+    /// Datagrams dropped, indexed by [`DatagramDropped`].
+    pub dropped_datagrams: Box<[Counter]>,
     /// Idle upstream connections kept.
     pub pooled: Gauge,
     /// Kept upstream connections that were closed by the backend or sent surplus bytes.
@@ -37,6 +39,7 @@ impl Default for WorkerCounters {
             ended: counters(Ended::ALL.len()),
             bad_proxy_headers: counters(BadProxyHeader::ALL.len()),
             forwarded: counters(ForwardEnded::ALL.len()),
+            dropped_datagrams: counters(DatagramDropped::ALL.len()),
             pooled: Gauge::default(),
             pooled_stale: Counter::default(),
             accept_paused: Counter::default(),

@@ -45,7 +45,9 @@ families! {
     ENDED = Counter "pulsegate_exchanges_total" ["ended"]
         "Exchanges, by how they ended.";
     FORWARDED = Counter "pulsegate_forwarded_connections_total" ["ended"]
-        "Connections forwarded as bytes, by how they ended.";
+        "Connections and flows forwarded as bytes, by how they ended.";
+    DROPPED_DATAGRAMS = Counter "pulsegate_dropped_datagrams_total" ["reason"]
+        "Datagrams dropped, by reason.";
     BAD_PROXY_HEADERS = Counter "pulsegate_bad_proxy_headers_total" ["reason"]
         "Connections closed for their PROXY protocol header, by reason.";
     BAD_REQUESTS = Counter "pulsegate_bad_requests_total" ["reason"]

@@ -21,6 +21,7 @@ mod resolved;
 mod secret;
 mod standing;
 mod time;
+mod transport;
 
 pub use address::Address;
 pub use agent::{AgentReport, AgentState};
@@ -39,8 +40,9 @@ pub use plan::{BackendPlan, Plan, PoolPlan, RegionPlan, ZonePlan};
 pub use printable::{misleads, printable};
 pub use probe::{GrpcAsk, ProbeKind, TlsAsk, TrustedRoots};
 pub use query::{PostgresAsk, RedisAsk};
-pub use reject::{BadProxyHeader, BadRequest, BadResponse, Ended, ForwardEnded};
+pub use reject::{BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded};
 pub use resolved::Addresses;
 pub use secret::Secret;
 pub use standing::{Phase, PlaceKey, Standing};
 pub use time::UnixMillis;
+pub use transport::Transport;

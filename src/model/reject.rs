@@ -152,10 +152,32 @@ closed_set! {
         Lifetime = "lifetime",
         /// Its backend went down, and the pool's `on_down` says that it ends then.
         BackendDown = "backend_down",
+        /// The network said that nobody listens there.
+        Unreachable = "unreachable",
+        /// Of a flow that had not proven itself: it made way for a new one.
+        Evicted = "evicted",
         /// Its backend or listener was drained, and the drain did not wait any longer.
         Drained = "drained",
         /// The proxy was shutting down.
         Shutdown = "shutdown",
+    }
+}
+
+closed_set! {
+    /// Why a datagram was dropped.
+    DatagramDropped {
+        /// There was no room for another flow.
+        NoRoom = "no_room",
+        /// No backend could take it.
+        NoBackend = "no_backend",
+        /// No zone had room for it.
+        Shed = "shed",
+        /// Larger than can be sent on.
+        TooLarge = "too_large",
+        /// The system could not send it.
+        Unsent = "unsent",
+        /// It would have begun something, and nothing new is taken.
+        Closing = "closing",
     }
 }
 

@@ -6,8 +6,9 @@
 //! here the descriptor and its registration are two things, and the runtime asks for a promise
 //! that the compiler cannot check: that the one outlives the other.
 //!
-//! And a listening socket can be told to hand out only connections on which something has arrived
-//! (`tcp(7)`, `TCP_DEFER_ACCEPT`), an option that none of the wrapping crates knows.
+//! And some options of sockets none of the wrapping crates knows: that a listening socket hands out
+//! only connections on which something has arrived (`tcp(7)`, `TCP_DEFER_ACCEPT`), and two that are
+//! set for QUIC and have to be taken back for everything else.
 
 use std::cell::OnceCell;
 use std::io;
@@ -65,16 +66,41 @@ impl AsFd for Descriptor {
 /// # Errors
 /// What the system says of the socket.
 pub(super) fn defer_accept(socket: BorrowedFd<'_>, seconds: libc::c_int) -> io::Result<()> {
-    #[allow(unsafe_code, reason = "no safe interface knows this option")]
+    set(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds)
+}
+
+/// Lets datagrams over IPv6 be sent in fragments.
+///
+/// # Errors
+/// What the system says of the socket.
+pub(super) fn allow_fragments(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 0)
+}
+
+/// Has the kernel note no time of arrival, which costs a look at the clock for each packet.
+///
+/// # Errors
+/// What the system says of the socket.
+pub(super) fn take_no_time_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)
+}
+
+fn set(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    #[allow(unsafe_code, reason = "no safe interface knows these options")]
     // SAFETY: the descriptor is open while it is borrowed, and the kernel only reads the four bytes
     // of an integer that outlives the call.
     let done = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_DEFER_ACCEPT,
-            (&raw const seconds).cast(),
-            size_of_val(&seconds) as libc::socklen_t,
+            level,
+            option,
+            (&raw const value).cast(),
+            size_of_val(&value) as libc::socklen_t,
         )
     };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -11,7 +11,7 @@
 //! connects and stays silent is handed out after about a second.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Socket, Type};
@@ -41,7 +41,7 @@ impl FirstWord {
         match &listener.protocol {
             Protocol::Http => Self::Client,
             Protocol::Tcp(tcp) if introduced || tcp.asks_for_hello() => Self::Client,
-            Protocol::Tcp(_) => Self::Either,
+            Protocol::Tcp(_) | Protocol::Udp(_) => Self::Either,
         }
     }
 
@@ -84,6 +84,36 @@ pub fn listen(
         socket.listen(BACKLOG)?;
     }
     Ok(sockets.into_iter().map(TcpListener::from).collect())
+}
+
+/// Opens `count` sockets for datagrams to `address`; with port 0, all on the same free port. The
+/// kernel spreads clients over them, each always to the same one.
+///
+/// # Errors
+/// The address is in use (also by another instance of this program) or may not be bound.
+pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<UdpSocket>> {
+    let first = open_for_datagrams(address)?;
+    // Bound alone first, which fails if anyone is; only then may others of ours join.
+    first.bind(&address.into())?;
+    first.set_reuse_port(true)?;
+    let bound = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        let socket = open_for_datagrams(address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&bound)?;
+        sockets.push(socket);
+    }
+    Ok(sockets.into_iter().map(UdpSocket::from).collect())
+}
+
+fn open_for_datagrams(address: SocketAddr) -> io::Result<Socket> {
+    let (domain, kind) = (Domain::for_address(address), Type::DGRAM.nonblocking().cloexec());
+    let socket = Socket::new(domain, kind, Some(socket2::Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
 }
 
 /// Takes the address for this instance alone, then lets others of ours join. Two that only *bound*
@@ -129,6 +159,16 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(first);
         listen(address, 2, FirstWord::Client).unwrap();
+    }
+
+    #[test]
+    fn sockets_for_datagrams_share_a_port_among_one_instance_only() {
+        let first = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let address = first[0].local_addr().unwrap();
+        assert!(first.iter().all(|socket| socket.local_addr().unwrap() == address));
+        assert_eq!(bind(address, 3).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        bind(address, 2).unwrap();
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod alarm;
 mod buffer;
 pub mod client_hello;
+mod datagram;
 mod descriptor;
 mod fault;
 mod listen;
@@ -21,8 +22,9 @@ mod trust;
 
 pub use alarm::Alarm;
 pub use buffer::{Buffer, Buffers};
+pub use datagram::{Batch, Correspondent, Datagrams, Received};
 pub use fault::{is_lack, is_local};
-pub use listen::{FirstWord, listen};
+pub use listen::{FirstWord, bind, listen};
 pub use listening::Listening;
 pub use pipe::Pipe;
 pub use relay::{Relay, RelayEnd, Side};

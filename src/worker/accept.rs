@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::live;
+use crate::config::ProxyHeaders;
+use crate::live::{self, Socket};
 use crate::net::{FirstWord, Listening, Stream, is_lack};
 use crate::table::{Listener, Table};
 
@@ -138,16 +139,26 @@ impl Acceptor {
         self: Rc<Self>,
         worker: &Rc<Worker>,
         planes: &Rc<[Rc<dyn Plane>]>,
-        socket: std::net::TcpListener,
+        socket: Socket,
     ) {
         let (worker, planes) = (Rc::clone(worker), Rc::clone(planes));
         worker.accepting.set(worker.accepting.get() + 1);
         tokio::task::spawn_local(async move {
-            match Listening::new(socket) {
-                Ok(socket) => self.run(&worker, &planes, socket).await,
-                Err(error) => {
-                    tracing::error!(listener = %self.live.name, %error, "cannot listen");
-                }
+            let done = match socket {
+                Socket::Stream(socket) => match Listening::new(socket) {
+                    Ok(socket) => {
+                        self.run(&worker, &planes, socket).await;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+                Socket::Datagram(socket) => match self.terms(&worker, &planes).0 {
+                    Some(plane) => plane.receive(&self, socket).await,
+                    None => Ok(()),
+                },
+            };
+            if let Err(error) = done {
+                tracing::error!(listener = %self.live.name, %error, "cannot listen");
             }
             worker.accepting.set(worker.accepting.get() - 1);
             worker.closed.notify_one();
@@ -191,6 +202,21 @@ impl Acceptor {
         self.last_call(&socket, worker, planes).await;
     }
 
+    /// What serves the listener now, and whether its clients are introduced: a reload may have
+    /// changed that.
+    fn terms<'p>(
+        &self,
+        worker: &Worker,
+        planes: &'p [Rc<dyn Plane>],
+    ) -> (Option<&'p Rc<dyn Plane>>, Option<ProxyHeaders>) {
+        worker.with_table(|table, _| {
+            self.with_listener(table, |listener, _| {
+                let plane = planes.iter().find(|plane| plane.serves(&listener.settings));
+                (plane, listener.settings.proxy_protocol.clone())
+            })
+        })
+    }
+
     /// Has the connection served by what the listener speaks now: a reload may have changed that.
     fn serve(
         self: &Rc<Self>,
@@ -199,13 +225,7 @@ impl Acceptor {
         stream: Stream,
         peer: SocketAddr,
     ) {
-        let (plane, terms) = worker.with_table(|table, _| {
-            self.with_listener(table, |listener, _| {
-                let plane = planes.iter().find(|plane| plane.serves(&listener.settings));
-                (plane, listener.settings.proxy_protocol.clone())
-            })
-        });
-        let Some(plane) = plane else { return };
+        let (Some(plane), terms) = self.terms(worker, planes) else { return };
         let Some(terms) = terms else {
             return plane.serve(self, Arrival { stream, client: peer, told: None });
         };

@@ -1,6 +1,8 @@
 //! What a worker does with the connections of a listener: the seam between listening and serving.
 
 use std::fmt::Debug;
+use std::io;
+use std::net::UdpSocket;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -17,6 +19,18 @@ pub trait Plane: Debug {
 
     /// Serves a connection, on a task of its own.
     fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival);
+
+    /// Serves a socket that datagrams come in at, until its address is closed and all is over.
+    ///
+    /// # Errors
+    /// What the system says of the socket.
+    fn receive<'a>(
+        &'a self,
+        _acceptor: &'a Rc<Acceptor>,
+        _socket: UdpSocket,
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + 'a>> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
 
     /// Looks at a new table, for what no request would do.
     fn follow(&self, table: &Table);

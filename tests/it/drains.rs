@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Client, End, Finished, Setup, Site, Upstream, pulsegate, until};
+use crate::harness::{Client, End, Finished, Pulsegate, Setup, Site, Upstream, pulsegate, until};
 
 const REQUEST: &str = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
 const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
@@ -11,7 +11,11 @@ const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\
     Upgrade: websocket\r\n\r\n";
 
 pub(crate) fn say(site: &Site, words: &str) -> Finished {
-    let socket = site.proxy.socket().display().to_string();
+    say_to(&site.proxy, words)
+}
+
+pub(crate) fn say_to(proxy: &Pulsegate, words: &str) -> Finished {
+    let socket = proxy.socket().display().to_string();
     let words = words.split(' ').chain(["--socket", &socket]).map(str::to_owned);
     pulsegate(words.collect::<Vec<_>>())
 }

@@ -38,6 +38,7 @@ mod routing;
 mod strict_requests;
 mod strict_responses;
 mod tcp;
+mod udp;
 mod upgrades;
 mod webhooks;
 mod worst_moments;

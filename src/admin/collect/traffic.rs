@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::access_log::Losses;
 use crate::live::{Counter, Listener, Live, WorkerCounters};
 use crate::metrics::{Exposition, Family, names};
-use crate::model::{BadProxyHeader, BadRequest, BadResponse, Ended, ForwardEnded};
+use crate::model::{BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded};
 
 /// Names of the status classes, as counters are indexed.
 pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -39,6 +39,8 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
     by_index(out, &names::ENDED, live, ended, |worker| &worker.ended);
     let ended = ForwardEnded::ALL.iter().map(|it| it.name());
     by_index(out, &names::FORWARDED, live, ended, |worker| &worker.forwarded);
+    let reasons = DatagramDropped::ALL.iter().map(|it| it.name());
+    by_index(out, &names::DROPPED_DATAGRAMS, live, reasons, |worker| &worker.dropped_datagrams);
     let reasons = BadProxyHeader::ALL.iter().map(|it| it.name());
     by_index(out, &names::BAD_PROXY_HEADERS, live, reasons, |worker| &worker.bad_proxy_headers);
     let reasons = BadRequest::ALL.iter().map(|it| it.name());

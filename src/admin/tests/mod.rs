@@ -28,7 +28,8 @@ use crate::events::wire::{self, Event, Line};
 use crate::health::Verdict;
 use crate::live::{self, Live};
 use crate::model::{
-    Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Phase, Reason, UnixMillis,
+    Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Phase, Reason, Transport,
+    UnixMillis,
 };
 
 /// Control's stand-in: tells what it was given and remembers who asked for a reload.
@@ -290,7 +291,13 @@ fn results(last_passed: bool) -> Vec<Seen> {
 fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>) {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (bind, local) = ("127.0.0.1:0".parse().unwrap(), "127.0.0.1:8080".parse().unwrap());
-    let listener = Arc::new(live::Listener::new("web".into(), bind, local, vec![socket]));
+    let listener = Arc::new(live::Listener::new(
+        "web".into(),
+        bind,
+        local,
+        Transport::Tcp,
+        vec![live::Socket::Stream(socket)],
+    ));
     live.add_listener(&listener);
     listener.opened();
     listener.worker(0).accepted.add(2);

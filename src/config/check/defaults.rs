@@ -23,7 +23,8 @@ pub(super) static SHAPE: Shape = Shape {
 
 const HEAD: &str = "The whole request head, from its first byte; default `10s`.";
 const IDLE: &str = "Between requests of a kept-alive client connection, default `60s`; of a `tcp` \
-                    listener without a byte either way, default `1h`.";
+                    listener without a byte either way, default `1h`; of a `udp` listener without a \
+                    datagram either way, default `60s`.";
 const LIFETIME: &str = "Of a `tcp` listener: from accept to close; default `off`.";
 const CONNECT_TOTAL: &str = "Of a `tcp` listener: all tries to connect to a backend together, \
                              waiting for a free place included; default `5s`.";
@@ -106,7 +107,7 @@ pub(super) static LIMITS: Shape = Shape {
         key(
             "connections",
             Kind::Integer { min: 1, max: 10_000_000 },
-            "Open client connections of a listener, all workers together; default 20000.",
+            "Open client connections of a listener, or flows of a `udp` one, all workers together; default 20000.",
         ),
         key("body_bytes", BODY_SIZE, BODY_BYTES),
     ],

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::defaults::{Inherited, LIMITS, LISTENER_TIMEOUTS};
-use super::{PATH, Pools, action, name, proxy_protocol, route, tcp};
+use super::{PATH, Pools, action, name, proxy_protocol, route, tcp, udp};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
@@ -52,7 +52,7 @@ pub(super) static SHAPE: Shape = Shape {
     later: &["tls", "rate_limit", "allow", "deny", "http2"],
 };
 
-const PROTOCOL: Kind = Kind::Words { now: &["http", "tcp"], later: &["udp"] };
+const PROTOCOL: Kind = Kind::Words { now: &["http", "tcp", "udp"], later: &[] };
 
 static ACCESS_LOG: Shape = Shape {
     name: "access_log",
@@ -90,6 +90,7 @@ pub(super) fn check(
     let inherited = inherited.for_listener(&fields);
     let protocol = match fields.word("protocol") {
         Some("tcp") => Protocol::Tcp(tcp::check(&fields, pools)),
+        Some("udp") => Protocol::Udp(udp::check(&fields, pools)),
         _ => {
             tcp::refuse_in_http(&fields);
             Protocol::Http
@@ -97,7 +98,7 @@ pub(super) fn check(
     };
     let (inherited, routes) = match protocol {
         Protocol::Http => (inherited, routes(&fields, &inherited, pools)),
-        Protocol::Tcp(_) => (inherited.without_http(), Vec::new()),
+        Protocol::Tcp(_) | Protocol::Udp(_) => (inherited.without_http(), Vec::new()),
     };
     let trusted = fields.list("trusted_proxies").unwrap_or_default();
     Some(Listener {

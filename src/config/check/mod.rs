@@ -24,6 +24,7 @@ mod route;
 pub(super) mod scenario;
 mod secret;
 mod tcp;
+mod udp;
 mod webhook;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ use super::raw::Node;
 use super::read::{Cursor, Fields, Named};
 use super::shape::{Kind, OFF, Shape, key, required};
 use super::{Action, Config, Listener, Pool};
+use crate::model::Transport;
 
 /// The whole file.
 pub(super) static ROOT: Shape = Shape {
@@ -148,6 +150,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     let listeners = listeners(&fields, &inherited, &names);
     warn_unused(&named_pools, &names);
     forwarding_only(&named_pools, &pools, &listeners);
+    udp::pools_fit(&named_pools, &pools, &listeners);
     probing::warn(&fields, &named_pools, &pools);
 
     let admin = admin::check(fields.fields("admin").as_ref());
@@ -228,13 +231,15 @@ fn forwarding_only(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>,
     }
 }
 
-/// Two listeners on one address would share its connections at random: the kernel allows it,
-/// because every worker has a socket of its own on the same port.
+/// Two listeners on one address would share what comes in there at random: the kernel allows it,
+/// because every worker has a socket of its own on the same port. One of TCP and one of UDP share
+/// nothing.
 fn unique_binds(fields: &Fields<'_>, listeners: &[(Named<'_>, Listener)], admin: &[SocketAddr]) {
-    let mut taken: HashMap<SocketAddr, &str> = HashMap::new();
+    let mut taken: HashMap<(SocketAddr, Transport), &str> = HashMap::new();
     for (named, listener) in listeners {
         for bind in listener.bind.iter().filter(|bind| bind.port() != 0) {
-            match taken.get(bind) {
+            let place = (*bind, listener.protocol.transport());
+            match taken.get(&place) {
                 Some(&other) if other == named.name => {
                     named.problem(format!("{bind} is bound twice by this listener"));
                 }
@@ -242,13 +247,15 @@ fn unique_binds(fields: &Fields<'_>, listeners: &[(Named<'_>, Listener)], admin:
                     named.problem(format!("{bind} is already bound by listener `{other}`"));
                 }
                 None => {
-                    taken.insert(*bind, named.name);
+                    taken.insert(place, named.name);
                 }
             }
         }
     }
     for bind in admin.iter().filter(|bind| bind.port() != 0) {
-        if let (Some(other), Some(cursor)) = (taken.get(bind), fields.get("admin")) {
+        if let (Some(other), Some(cursor)) =
+            (taken.get(&(*bind, Transport::Tcp)), fields.get("admin"))
+        {
             cursor.problem(format!("{bind} is already bound by listener `{other}`"));
         }
     }

@@ -65,7 +65,7 @@ pub(super) fn check(fields: &Fields<'_>, pools: &Pools<'_>) -> Tcp {
         timeouts: deadlines(timeouts.as_ref()),
         attempts: attempts.unwrap_or(defaults::ATTEMPTS),
         hello: hello(fields.fields("client_hello").as_ref()),
-        forwards: forwards(fields, pools),
+        forwards: forwards(fields, pools, &[]),
     }
 }
 
@@ -105,7 +105,9 @@ fn hello(fields: Option<&Fields<'_>>) -> HelloTerms {
     HelloTerms { timeout: timeout.unwrap_or(defaults::HELLO_TIMEOUT), otherwise }
 }
 
-fn forwards(fields: &Fields<'_>, pools: &Pools<'_>) -> Vec<Forward> {
+/// Reads where a listener that does not speak HTTP leads; `refused` = keys of routes that only TCP
+/// gives a meaning.
+pub(super) fn forwards(fields: &Fields<'_>, pools: &Pools<'_>, refused: &[&str]) -> Vec<Forward> {
     let cursors = fields.list("routes").unwrap_or_default();
     let mut forwards: Vec<Forward> = Vec::with_capacity(cursors.len() + 1);
     let mut everything: Option<u32> = None;
@@ -113,7 +115,7 @@ fn forwards(fields: &Fields<'_>, pools: &Pools<'_>) -> Vec<Forward> {
         if let Some(line) = everything {
             cursor.warning(format!("never reached: the route in line {line} matches everything"));
         }
-        let Some(forward) = forward(cursor, i, pools) else { continue };
+        let Some(forward) = forward(cursor, i, pools, refused) else { continue };
         if forwards.iter().any(|other| other.name == forward.name) {
             cursor.problem(format!("the name `{}` stands twice in this listener", forward.name));
         }
@@ -135,8 +137,14 @@ fn forwards(fields: &Fields<'_>, pools: &Pools<'_>) -> Vec<Forward> {
     forwards
 }
 
-fn forward(cursor: &Cursor<'_>, index: usize, pools: &Pools<'_>) -> Option<Forward> {
+fn forward(
+    cursor: &Cursor<'_>,
+    index: usize,
+    pools: &Pools<'_>,
+    refused: &[&str],
+) -> Option<Forward> {
     let fields = cursor.fields(&route::SHAPE)?;
+    refuse(Some(&fields), refused, "http` or `tcp");
     refuse(Some(&fields), &HTTP_ROUTE, "http");
     let name = fields.get("name").and_then(|cursor| name::of_value(&cursor));
     let matches = fields.fields("match").map(|fields| matches::hello(&fields)).unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::config::check::auto_name;
 use crate::config::value;
 use crate::config::{
     AccessLog, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath, Otherwise, Protocol,
-    ProxyHeaders, Tcp,
+    ProxyHeaders, Tcp, Udp,
 };
 
 /// A listener with every default.
@@ -14,6 +14,7 @@ pub(super) fn tree(config: &Config, listener: &Listener) -> Tree {
     match &listener.protocol {
         Protocol::Http => http(config, listener),
         Protocol::Tcp(options) => tcp(config, listener, options),
+        Protocol::Udp(options) => udp(config, listener, options),
     }
 }
 
@@ -47,6 +48,18 @@ fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
     let forwards = options.forwards.iter().enumerate();
     let routes = list(forwards, |(i, forward)| forward_tree(config, i, forward));
     map(common.into_iter().chain([("client_hello", hello), ("routes", routes)]))
+}
+
+fn udp(config: &Config, listener: &Listener, options: &Udp) -> Tree {
+    let forwards = options.forwards.iter().enumerate();
+    map([
+        ("bind", list(&listener.bind, text)),
+        ("protocol", word("udp")),
+        ("access_log", access_log(listener.access_log.as_ref())),
+        ("timeouts", map([("idle", word(value::duration(options.idle)))])),
+        ("limits", map([("connections", word(listener.limits.connections))])),
+        ("routes", list(forwards, |(i, forward)| forward_tree(config, i, forward))),
+    ])
 }
 
 fn forward_tree(config: &Config, index: usize, forward: &Forward) -> Tree {

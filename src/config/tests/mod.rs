@@ -1,6 +1,7 @@
 //! The file's form as its authors meet it: what is accepted, what is refused and in which words.
 
 mod conf;
+mod datagrams;
 mod forms;
 mod hooks;
 mod hostile;

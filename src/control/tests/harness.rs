@@ -162,7 +162,13 @@ fn open(listener: &Listener, bind: SocketAddr, taken: &Taken) -> io::Result<live
     if taken.lock().unwrap().contains(&bind) {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "address in use"));
     }
-    Ok(live::Listener::new(Arc::clone(&listener.name), bind, bind, Vec::new()))
+    Ok(live::Listener::new(
+        Arc::clone(&listener.name),
+        bind,
+        bind,
+        listener.protocol.transport(),
+        Vec::new(),
+    ))
 }
 
 pub(super) fn listener(name: &str, bind: &str) -> Listener {

@@ -47,7 +47,9 @@ fn listener(
 
 /// The listener's open sockets, in the order of its addresses.
 fn sockets(open: &[Arc<live::Listener>], settings: &config::Listener) -> Vec<Arc<live::Listener>> {
-    let of = |bind| open.iter().find(|open| open.name == settings.name && open.bind == bind);
+    let transport = settings.protocol.transport();
+    let ours = open.iter().filter(|it| it.name == settings.name && it.transport == transport);
+    let of = |bind| ours.clone().find(|open| open.bind == bind);
     settings.bind.iter().filter_map(|bind| of(*bind)).map(Arc::clone).collect()
 }
 
@@ -71,6 +73,7 @@ fn forwards(listener: &config::Listener) -> &[config::Forward] {
     match &listener.protocol {
         Protocol::Http => &[],
         Protocol::Tcp(options) => &options.forwards,
+        Protocol::Udp(options) => &options.forwards,
     }
 }
 

@@ -19,13 +19,18 @@ pub(crate) struct Setup {
     pools: Vec<String>,
     top: Vec<String>,
     health: Option<String>,
-    tcp: bool,
+    protocol: Option<&'static str>,
 }
 
 impl Setup {
     /// The listener forwards bytes instead of speaking HTTP.
     pub(crate) fn tcp() -> Self {
-        Self { tcp: true, ..Self::default() }
+        Self { protocol: Some("tcp"), ..Self::default() }
+    }
+
+    /// The listener forwards datagrams.
+    pub(crate) fn udp() -> Self {
+        Self { protocol: Some("udp"), ..Self::default() }
     }
 
     /// A key of the listener `web`.
@@ -81,8 +86,8 @@ impl Setup {
         let lines =
             |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
         write(0, &self.top);
-        let protocol = if self.tcp { "    protocol: tcp" } else { "    protocol: http" };
-        write(0, &lines(&["listeners:", "  web:", protocol]));
+        write(0, &lines(&["listeners:", "  web:"]));
+        write(4, &[format!("protocol: {}", self.protocol.unwrap_or("http"))]);
         for (key, default) in [("bind", "127.0.0.1:0"), ("access_log", "off")] {
             if !self.listener.iter().any(|line| line.starts_with(key)) {
                 write(4, &[format!("{key}: {default}")]);
