@@ -100,7 +100,7 @@ fn because(reason: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{Counters, Ejected, Layer, Pool, Region, Zone};
+    use crate::admin::view::{Counters, Ejected, Layer, Pool, Region, Standing, Zone};
 
     fn seen(second: u32, result: &str, reason: Option<&str>) -> Seen {
         Seen {
@@ -164,10 +164,13 @@ mod tests {
     }
 
     fn text(backends: Vec<Backend>, colours: bool) -> String {
-        let zones = vec![Zone { name: "eu-1".to_owned(), share: 0.0, backends }];
-        let regions = vec![Region { name: "eu".to_owned(), share: 0.0, zones }];
+        let standing = || Standing { phase: "active".to_owned(), ..Standing::default() };
+        let (share, entitled) = (0.0, 0.0);
+        let (name, standing_of) = ("eu-1".to_owned(), standing());
+        let zones = vec![Zone { name, share, entitled, standing: standing_of, backends }];
+        let regions = vec![Region { name: "eu".to_owned(), share, standing: standing(), zones }];
         let algorithm = "round-robin".to_owned();
-        let pools = vec![Pool { name: "api".to_owned(), algorithm, regions }];
+        let pools = vec![Pool { name: "api".to_owned(), algorithm, headroom: None, regions }];
         render(&Status { pools, ..empty() }, colours)
     }
 

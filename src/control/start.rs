@@ -22,7 +22,7 @@ use super::versions::Versions;
 use super::watch::watch;
 use super::{keep, line};
 use crate::config::Config;
-use crate::decision::{Input, State};
+use crate::decision::{Change, Input, State};
 use crate::events::{self, Anchor};
 use crate::live::{self, Live};
 use crate::model::{Lookup, LookupPlan, Observation, Order, ProbePlan};
@@ -110,10 +110,7 @@ impl Control {
         listeners.iter().for_each(|listener| live.add_listener(listener));
 
         let mut state = State::new(Arc::clone(&config), now.into_std());
-        if let Some(dir) = &state_dir {
-            standings::resume(&mut state, dir, anchor(clock));
-        }
-        let recalled = recall::recall(state_dir.as_ref(), &mut state, anchor(clock));
+        let recalled = state_dir.as_ref().map(|dir| recalled(&mut state, dir, anchor(clock)));
         let first = state.step(orders.iter().cloned().map(Input::Ordered), now.into_std());
         let (publisher, reader) = Publisher::new(first_table(&state, &live, &listeners));
         let shared = Arc::<Shared>::default();
@@ -124,8 +121,7 @@ impl Control {
         let started = clock();
         let mut journal = Journal::new(clock, events, tap);
         let made = (now.into_std(), started);
-        // What was recalled is not in the recording.
-        let whole = recalled.is_empty();
+        let (recalled, whole) = recalled.unwrap_or((Vec::new(), true));
         let record =
             record.map(|(writer, most)| Recorder::start(writer, most, &state, made, whole));
         let identity = line::configuration(&config);
@@ -169,6 +165,15 @@ impl Control {
         let client = Client { commands, shared, reader: reader.clone() };
         Ok(Started { reader, client, ports, task })
     }
+}
+
+/// Lets a new core take over what a process before has left; whether there was nothing at all, so that
+/// a recording that begins now tells everything.
+fn recalled(state: &mut State, dir: &StateDir, anchor: Anchor) -> (Vec<Change>, bool) {
+    standings::resume(state, dir, anchor);
+    let stood = state.standings().is_empty();
+    let (changes, seen) = recall::recall(dir, state, anchor);
+    (changes, stood && !seen)
 }
 
 /// The orders that a process before left standing.

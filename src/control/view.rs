@@ -90,7 +90,8 @@ impl View<'_> {
             let share = zones.iter().map(|zone| zone.share).sum::<f64>();
             zones.retain(|zone| self.tells_all() || !zone.backends.is_empty());
             if self.tells_all() || !zones.is_empty() {
-                let (name, standing) = (Arc::clone(&region.name), self.place(pool, &of_region.standing));
+                let (name, standing) =
+                    (Arc::clone(&region.name), self.place(pool, &of_region.standing));
                 regions.push(RegionStatus { name, share, standing, zones });
             }
         }

@@ -80,7 +80,8 @@ impl Place {
         let standing = Standing { phase, since, cause, held_until, flaps };
         // It failed then at the latest.
         let failed_at = (flaps > 0).then(|| since.unwrap_or(now));
-        Self { told: standing.clone(), standing, failed_at, ..Self::default() }
+        // `told` stays as for a new place: what resumed is told by the first decision.
+        Self { standing, failed_at, ..Self::default() }
     }
 
     /// How it stood before, if that was in another phase; asked once per change.

@@ -98,6 +98,7 @@ fn health(to: &str) -> Event {
         from: "up".to_owned(),
         to: to.to_owned(),
         factor: 0.0,
+        cause: Some("network".to_owned()),
         reason: Some("refused: connect".to_owned()),
     }
 }

@@ -107,10 +107,12 @@ async fn write_all(dir: StateDir, mut queue: mpsc::Receiver<Write>) {
     }
 }
 
-/// Lets a new core take over what a process before has left.
-pub(super) fn recall(dir: Option<&StateDir>, state: &mut State, anchor: Anchor) -> Vec<Change> {
-    let kept = dir.map(|dir| load(dir, anchor)).unwrap_or_default();
-    state.recall(kept, anchor.instant)
+/// Lets a new core take over what a process before has left: what that changes, and whether there was
+/// anything.
+pub(super) fn recall(dir: &StateDir, state: &mut State, anchor: Anchor) -> (Vec<Change>, bool) {
+    let kept = load(dir, anchor);
+    let any = !kept.is_empty();
+    (state.recall(kept, anchor.instant), any)
 }
 
 fn load(dir: &StateDir, anchor: Anchor) -> HashMap<BackendKey, Recalled> {
