@@ -357,6 +357,10 @@ impl State {
                 self.start(place, now);
             }
         }
+        if change.to.factor() <= 0.0 {
+            // It may have been the last one that served.
+            self.outliers.insert(key.pool.clone());
+        }
         if change.to.factor() < change.from.factor() {
             self.pace.at_once(now);
         } else {

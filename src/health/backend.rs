@@ -191,6 +191,12 @@ impl BackendHealth {
         self.settle(now)
     }
 
+    /// Nobody else serves: it may prove itself now.
+    pub(super) fn hasten(&mut self, now: Instant) -> Option<Change> {
+        self.ejections.hasten(now);
+        self.settle(now)
+    }
+
     /// Out by traffic, or on trial.
     pub(super) fn is_ejected(&self) -> bool {
         self.ejections.charge().is_some()

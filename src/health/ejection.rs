@@ -11,7 +11,8 @@
 //!   are out this way (but always one may be), never the last one that serves, and only who is
 //!   twice as bad as the rest, for what all share no ejection mends. Proof: a trial by a small
 //!   part of its weight, until `trial_requests` tries have ended well; one that ends badly ejects
-//!   again. A probe that passed while clients got errors proves nothing here.
+//!   again. A probe that passed while clients got errors proves nothing here. When nobody else in the
+//!   pool serves any more, the first trial begins at once: who answered badly is better than nobody.
 //!
 //! The time doubles with each ejection that follows another, up to a limit, and starts anew after
 //! the backend has been in for as long as that limit.
@@ -260,6 +261,18 @@ impl Ejections {
         match &self.phase {
             Phase::Out(out) if out.proven || out.proof.is_none() => Some(out.until),
             _ => None,
+        }
+    }
+
+    /// Nobody else serves: a first trial need not wait. Whoever failed one waits for its time, or the
+    /// pool would flap.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        if let Phase::Out(out) = &mut self.phase
+            && out.proof.is_none()
+            && self.row <= 1
+        {
+            out.until = out.until.min(now);
+            self.elapse(now);
         }
     }
 

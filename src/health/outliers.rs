@@ -1,7 +1,8 @@
 //! Which backends of a pool answer so much worse than the others that they should be out.
 //!
 //! One by one, the worst first, as far as the pool can spare them; whoever is as bad as all the
-//! others stays, because it is not what ails them.
+//! others stays, because it is not what ails them. And when the pool can spare nobody any more, who
+//! is out is tried.
 
 use std::time::Instant;
 
@@ -11,9 +12,13 @@ use super::window::Tally;
 use crate::config::TrafficCheck;
 use crate::model::Health;
 
-/// Ejects outliers among the backends that take part in a pool's traffic; returns the place and
-/// the change of each.
+/// Ejects outliers among the backends that take part in a pool's traffic, or lets them prove
+/// themselves if nobody else serves; returns the place and the change of each.
 pub fn eject_outliers(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usize, Change)> {
+    if !pool.iter().any(|health| serves(health)) {
+        let tried = pool.iter_mut().enumerate();
+        return tried.filter_map(|(at, health)| Some((at, health.hasten(now)?))).collect();
+    }
     let backends = pool.len() as f64;
     let most = |settings: &TrafficCheck| ((backends * settings.max_ejected) as usize).max(1);
     let mut out = pool.iter().filter(|health| health.is_ejected()).count();

@@ -144,7 +144,11 @@ impl Wait<'_> {
 
     /// Does it hold a drain open?
     pub(crate) fn is_leaving(&self) -> bool {
-        self.with(|place| place.stay.is_some() || place.call.is_some()).unwrap_or_default()
+        let leaving = |place: &mut Place| {
+            // A backend that is down is no drain: its client may stay.
+            place.stay.is_some() || place.call.is_some_and(|call| call != Call::Down)
+        };
+        self.with(leaving).unwrap_or_default()
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Place) -> T) -> Option<T> {
@@ -190,6 +194,17 @@ mod tests {
         assert_eq!(second.take_call(), None);
         assert!(waits.any(|backend| backend == 1));
         assert_eq!(waits.0.borrow().places.len(), 1);
+    }
+
+    #[test]
+    fn a_backend_that_goes_down_is_no_drain() {
+        let (timers, waits) = (Timers::new(), Waits::default());
+        let timer = timers.timer();
+        let wait = waits.begin(1, 0, &timer);
+        waits.call(1, &timers);
+        assert!(!wait.is_leaving());
+        waits.visit(&timers, |_| Some(Call::End { movable: true }));
+        assert!(wait.is_leaving());
     }
 
     #[test]

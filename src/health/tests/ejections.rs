@@ -124,6 +124,24 @@ fn a_pool_spares_only_so_many_and_the_worst_go_first() {
 }
 
 #[test]
+fn whoever_is_out_is_tried_at_once_when_nobody_else_serves() {
+    let mut pool = PoolOf::new(2, TrafficCheck::DEFAULT);
+    pool.at(1.0).sample(&[(20, 20), (50, 0)]);
+    assert_eq!(pool.states(), [OUT, UP]);
+    let refused = Traffic { connect_failures: 1, ..Traffic::none(key()) };
+    pool.backends[1].traffic(&refused, pool.now);
+    pool.sample(&[]);
+    assert_eq!(pool.states(), [TRIAL, OUT]);
+    // One such trial: the next one waits for its time.
+    pool.sample(&[(1, 1)]);
+    assert_eq!(pool.states(), [OUT, OUT]);
+    pool.at(20.9).sample(&[]);
+    assert_eq!(pool.states(), [OUT, OUT]);
+    pool.at(21.1);
+    assert_eq!(pool.states(), [TRIAL, OUT]);
+}
+
+#[test]
 fn a_backend_of_its_own_judgement_is_judged_by_it() {
     let mut pool = PoolOf::new(4, TrafficCheck::DEFAULT);
     let own = |traffic| HealthChecks { traffic, ..network() };
