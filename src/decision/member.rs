@@ -1,7 +1,7 @@
 //! The backends that exist, each with its evidence, and how that is carried over when the set of
 //! backends changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +21,8 @@ pub struct Member {
     pub ordered: Ordered,
     /// Since when it starts slowly, while it does.
     pub started: Option<Instant>,
+    /// It came later than its pool.
+    pub newcomer: bool,
 }
 
 /// Verdicts that the carrying over itself changed.
@@ -42,6 +44,7 @@ pub(super) fn carried_over(
 
 /// The members before, by all that makes one the same as a member now.
 struct Known<'a> {
+    pools: HashSet<&'a PoolName>,
     by_key: HashMap<&'a BackendKey, &'a Member>,
     by_address: HashMap<(&'a PoolName, &'a Address), &'a Member>,
     /// Of each hostname, one that was up if there was one.
@@ -51,6 +54,7 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn new(before: &'a [Vec<Member>]) -> Self {
         let mut known = Self {
+            pools: before.iter().flatten().map(|member| &member.backend.key.pool).collect(),
             by_key: HashMap::new(),
             by_address: HashMap::new(),
             by_authority: HashMap::new(),
@@ -85,7 +89,11 @@ impl<'a> Known<'a> {
             let health = self.health(&backend, replaced, pool, now, changes);
             let same = self.by_key.get(&backend.key);
             let started = same.and_then(|member| member.started);
-            Member { backend, health, ordered: Ordered::default(), started }
+            let newcomer = match same {
+                Some(member) => member.newcomer,
+                None => self.pools.contains(&pool.name),
+            };
+            Member { backend, health, ordered: Ordered::default(), started, newcomer }
         };
         backends.into_iter().map(member).collect()
     }

@@ -354,7 +354,7 @@ impl State {
         if let Some(place) = self.places.get(key).copied() {
             self.touch(place);
             if change.from.factor() <= 0.0 && change.to.factor() > 0.0 {
-                self.start(place, now);
+                self.start(place, change.from, now);
             }
         }
         if change.to.factor() <= 0.0 {

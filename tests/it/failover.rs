@@ -98,3 +98,32 @@ fn backup_backends_serve_only_when_nobody_else_can() {
     main.start();
     until("the main backend again", || (client.get("/").text() == "main").then_some(()));
 }
+
+#[test]
+fn when_all_is_down_the_pools_own_answer_is_given() {
+    let mut server = Server::named("up");
+    let proxy = Setup::default()
+        .health(PROBES)
+        .pool("failover: { when_all_down: { status: 503, body: back soon } }")
+        .over(&[&server]);
+    let mut client = Client::connect(proxy.address("web"));
+    until("the first verdict", || (client.get("/").status == 200).then_some(()));
+    server.kill();
+    until("the pool's answer", || (client.get("/").text() == "back soon").then_some(()));
+    assert_eq!(client.get("/").status, 503);
+    server.start();
+    until("the backend again", || (client.get("/").text() == "up").then_some(()));
+}
+
+#[test]
+fn when_all_is_down_everybody_may_be_tried() {
+    let server = Server::answering(std::sync::Arc::new(|head: &crate::harness::Head| {
+        let status = if head.start.contains("/health") { "503 Unwell" } else { "200 OK" };
+        format!("HTTP/1.1 {status}\r\nContent-Length: 4\r\n\r\nhere").into_bytes()
+    }));
+    let health = "{ application: { interval: 50ms, timeout: 2s, fall: 1, rise: 1, endpoints: [ /health ] } }";
+    let all = Setup::default().pool("failover: { when_all_down: all }");
+    let proxy = all.health(health).over(&[&server]);
+    let mut client = Client::connect(proxy.address("web"));
+    until("the verdict that all is down", || (client.get("/").text() == "here").then_some(()));
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Change, State};
 use crate::decision::pool::{Inputs, PoolCore};
 use crate::decision::{Candidate, Member, Outlook, Report, outlook};
-use crate::model::{Action, Order, PlaceKey, Plan, Standing, Traffic};
+use crate::model::{Action, Health, Order, PlaceKey, Plan, Standing, Traffic};
 
 /// How often a pool's load is measured.
 const MEASURE: Duration = Duration::from_millis(100);
@@ -44,11 +44,15 @@ impl State {
         }
     }
 
-    /// A member takes traffic again: slowly, if its pool wants that and others of its zone do not.
-    pub(super) fn start(&mut self, (pool, place): (usize, usize), now: Instant) {
+    /// A member takes traffic (again): slowly, if its pool wants that and others of its zone are
+    /// beyond it. When a process begins, all come at once, and none is spared at the others' cost.
+    pub(super) fn start(&mut self, (pool, place): (usize, usize), was: Health, now: Instant) {
         let (Some(config), Some(core)) = (self.config.pools.get(pool), self.cores.get(pool)) else {
             return;
         };
+        if was == Health::Unknown && !self.pools[pool][place].newcomer {
+            return;
+        }
         let others_take = core.zone_of(place).is_some_and(|zone| {
             let others = zone.members.clone().filter(|other| *other != place);
             others.into_iter().any(|other| {
@@ -79,6 +83,7 @@ impl State {
                     self.next_start = Some(self.next_start.map_or(next, |due| due.min(next)));
                 }
                 self.cores[pool].touch(place);
+                self.pace.soon(now);
             }
         }
     }
