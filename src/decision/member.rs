@@ -53,10 +53,11 @@ struct Known<'a> {
 
 impl<'a> Known<'a> {
     fn new(before: &'a [Vec<Member>]) -> Self {
+        let count = before.iter().map(Vec::len).sum();
         let mut known = Self {
             pools: before.iter().flatten().map(|member| &member.backend.key.pool).collect(),
-            by_key: HashMap::new(),
-            by_address: HashMap::new(),
+            by_key: HashMap::with_capacity(count),
+            by_address: HashMap::with_capacity(count),
             by_authority: HashMap::new(),
         };
         for member in before.iter().flatten() {

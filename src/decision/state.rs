@@ -427,7 +427,7 @@ impl State {
         }
         self.remember();
         self.follow_orders(now);
-        self.places.clear();
+        self.places = HashMap::with_capacity(self.pools.iter().map(Vec::len).sum());
         self.alarms = Alarms::default();
         for (index, pool) in self.pools.iter().enumerate() {
             for (place, member) in pool.iter().enumerate() {

@@ -23,11 +23,13 @@ impl State {
             let zones = pool.regions.iter().flat_map(|region| {
                 region.zones.iter().map(move |zone| (&*region.name, &*zone.name))
             });
+            // They are in the zones' order.
+            let mut rest = members.iter().peekable();
             let size = |(region, zone): (&str, &str)| {
                 let within = |member: &&Member| {
-                    *member.backend.region == *region && *member.backend.zone == *zone
+                    *member.backend.zone == *zone && *member.backend.region == *region
                 };
-                members.iter().filter(within).count()
+                std::iter::from_fn(|| rest.next_if(within)).count()
             };
             let mut core = PoolCore::new(pool, zones.map(size));
             if let Some(before) = before.iter().find(|before| before.plan.pool == pool.name) {
