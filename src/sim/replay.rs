@@ -133,11 +133,9 @@ impl Player<'_> {
         if begin.version != wire::VERSION {
             return Err(format!("version {} of the form is not known here", begin.version));
         }
-        let (goes_on, began) = match &self.core {
-            Some(core) => (core.next == begin.next && !begin.whole, core.began),
-            None => (false, begin.t),
-        };
-        if goes_on {
+        // A file that follows another goes on where that ended; a new process begins anew.
+        let next = self.core.as_ref().map(|core| core.next);
+        if begin.next > 0 && next == Some(begin.next) {
             return Ok(());
         }
         let config = match self.other {
@@ -156,9 +154,7 @@ impl Player<'_> {
             state.step(lookups.map(Input::LookedUp), now);
             warm = begin.t.saturating_add(WARMING.as_nanos() as i64);
         }
-        // A new process has an epoch of its own.
-        let began = if begin.whole { begin.t } else { began };
-        self.core = Some(Core { state, began, next: begin.next, warm });
+        self.core = Some(Core { state, began: begin.t, next: begin.next, warm });
         Ok(())
     }
 
