@@ -57,6 +57,7 @@ Examples:
 Examples:
   pulsegate demo
   pulsegate demo --kill-one-every 5s                 watch failover
+  pulsegate demo --drill                             lose a zone, then a region
   pulsegate status --url http://127.0.0.1:9900       in a second terminal")]
     Demo(DemoArgs),
     /// Show listeners, pools and every backend: health, share, traffic, and why it is out
@@ -201,6 +202,9 @@ pub(super) struct DemoArgs {
     /// Kill one backend after another, this far apart, and bring it back
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) kill_one_every: Option<Duration>,
+    /// Kill a zone, then a region, bring each back, and tell what it took
+    #[arg(long, conflicts_with = "kill_one_every")]
+    pub(super) drill: bool,
     #[command(flatten)]
     pub(super) log: LogArgs,
 }

@@ -5,6 +5,7 @@
 
 mod backend;
 mod chaos;
+mod drill;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -27,11 +28,22 @@ const BACKENDS: usize = 2;
 const PROXY: &str = "127.0.0.1:8080";
 const ADMIN: &str = "127.0.0.1:9900";
 
-/// Runs the demo until told to stop; kills a backend `kill_one_every` so often, if at all.
+/// Who makes trouble in the demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody.
+    None,
+    /// A backend is killed so often, and comes back.
+    KillOneEvery(Duration),
+    /// A zone is killed, then a region; each comes back, and what it took is told.
+    Drill,
+}
+
+/// Runs the demo until told to stop.
 ///
 /// # Errors
 /// An address is in use, or the system refuses something.
-pub fn run(kill_one_every: Option<Duration>) -> Result<(), RunError> {
+pub fn run(trouble: Trouble) -> Result<(), RunError> {
     raise_open_files();
     let backends = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -39,7 +51,7 @@ pub fn run(kill_one_every: Option<Duration>) -> Result<(), RunError> {
         .enable_all()
         .build()?;
     let world = backends.block_on(backend::start_all(&names()))?;
-    let text = config_text(&world);
+    let text = config_text(&world, trouble);
     let Loaded { config, .. } = parse(&text)?;
     let load = Arc::new(move || match parse(&text) {
         Ok(Loaded { config, .. }) => Ok(Fresh { config, warnings: Vec::new() }),
@@ -47,10 +59,14 @@ pub fn run(kill_one_every: Option<Duration>) -> Result<(), RunError> {
     });
     let mut instance = Instance::start(config, load)?;
     let mut signals = instance.block_on(async { Signals::listen() })?;
-    welcome(&world, kill_one_every)?;
+    welcome(&world, trouble)?;
     announce(&instance)?;
-    if let Some(period) = kill_one_every {
-        backends.spawn(chaos::run(world, period));
+    match trouble {
+        Trouble::None => {}
+        Trouble::KillOneEvery(period) => drop(backends.spawn(chaos::run(world, period))),
+        Trouble::Drill => {
+            drop(backends.spawn(drill::run(world, instance.client().clone())));
+        }
     }
     serve(&mut instance, &mut signals)?;
     stop(instance, signals);
@@ -78,16 +94,28 @@ fn parse(text: &str) -> io::Result<Loaded> {
         .map_err(|problems| io::Error::other(format!("the demo's own config: {problems}")))
 }
 
-fn config_text(world: &[Arc<Backend>]) -> String {
+/// Stages that can be watched: by default they take a quarter of an hour.
+const QUICK: &str = "    failover: { dwell: 1s, hold_down: { first: 3s, max: 30s, decay: 1m }, max_transitions: 10000 }
+    restoration:
+      proving: 2s
+      stages: [ { share: 5%, hold: 3s }, { share: 20%, hold: 3s }, { share: 50%, hold: 3s }, { share: 100% } ]
+      watch: 3s
+      gate: { alpha: 5%, beta: 20%, min_requests: 20, worse_by: 10, errors_below: 20% }
+";
+
+fn config_text(world: &[Arc<Backend>], trouble: Trouble) -> String {
     let mut text = format!(
         "version: 1\n\
          listeners:\n  \
            web: {{ bind: {PROXY}, protocol: http, access_log: off, pool: site }}\n\
          admin: {{ bind: {ADMIN}, socket: off }}\n\
          pools:\n  site:\n    \
-             health:\n      network: {{}}\n      application: {{ endpoints: [ /health ] }}\n    \
-             regions:\n"
+             health:\n      network: {{}}\n      application: {{ endpoints: [ /health ] }}\n"
     );
+    if trouble == Trouble::Drill {
+        text.push_str(QUICK);
+    }
+    text.push_str("    regions:\n");
     for (region, weight) in REGIONS {
         text.push_str(&format!("      {region}:\n        weight: {weight}\n        zones:\n"));
         for zone in ZONES {
@@ -108,7 +136,7 @@ fn config_text(world: &[Arc<Backend>]) -> String {
     text
 }
 
-fn welcome(world: &[Arc<Backend>], kill_one_every: Option<Duration>) -> io::Result<()> {
+fn welcome(world: &[Arc<Backend>], trouble: Trouble) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Pulsegate demo: {} backends in {} regions.", world.len(), REGIONS.len())?;
     writeln!(out, "\nTry, in another terminal:\n")?;
@@ -121,8 +149,8 @@ fn welcome(world: &[Arc<Backend>], kill_one_every: Option<Duration>) -> io::Resu
         let ends = format!("end {}; it stays down", backend.name);
         show(&format!("curl -X POST http://{}/kill", backend.address), &ends)?;
     }
-    match kill_one_every {
-        Some(period) => {
+    match trouble {
+        Trouble::KillOneEvery(period) => {
             writeln!(
                 out,
                 "\nEvery {} s one backend is killed, and returns halfway to the next. No request fails:\n",
@@ -130,7 +158,13 @@ fn welcome(world: &[Arc<Backend>], kill_one_every: Option<Duration>) -> io::Resu
             )?;
             writeln!(out, "  while sleep 0.1; do curl -sf http://{PROXY}/ || echo FAILED; done\n")?;
         }
-        None => writeln!(
+        Trouble::Drill => writeln!(
+            out,
+            "\nA zone is killed, then a region. Meanwhile, in another terminal:\n\n  \
+             {program} bench http://{PROXY}/ --rate 1000 --duration 70s --target errors=0%\n  \
+             {program} status --url http://{ADMIN}\n"
+        )?,
+        Trouble::None => writeln!(
             out,
             "\nStart it with --kill-one-every 5s to watch failover. Ctrl-C ends it.\n"
         )?,
@@ -161,7 +195,11 @@ mod tests {
                 Arc::new(Backend::new(name, ([127, 0, 0, 1], 9000 + index as u16).into()))
             })
             .collect();
-        let loaded = parse(&config_text(&world)).unwrap();
+        for trouble in [Trouble::None, Trouble::Drill] {
+            let loaded = parse(&config_text(&world, trouble)).unwrap();
+            assert_eq!(loaded.warnings, []);
+        }
+        let loaded = parse(&config_text(&world, Trouble::None)).unwrap();
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
         let regions = &loaded.config.pools[0].regions;
         let count: usize =
