@@ -216,7 +216,15 @@ impl State {
     fn apply(&mut self, input: Input, now: Instant, changes: &mut Vec<Change>) {
         match input {
             Input::Observed(seen) => {
-                self.judge(&seen.backend, now, changes, |health| health.observe(&seen));
+                let mut held = false;
+                self.judge(&seen.backend, now, changes, |health| {
+                    let change = health.observe(&seen);
+                    held = health.is_held();
+                    change
+                });
+                if held {
+                    self.outliers.insert(seen.backend.pool.clone());
+                }
                 if seen.layer == Layer::Business && self.watches.awaits_end(&seen.backend.pool) {
                     self.watch(&seen.backend.pool, now, changes);
                 }

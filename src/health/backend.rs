@@ -191,10 +191,16 @@ impl BackendHealth {
         self.settle(now)
     }
 
-    /// Nobody else serves: it may prove itself now.
-    pub(super) fn hasten(&mut self, now: Instant) -> Option<Change> {
-        self.ejections.hasten(now);
-        self.settle(now)
+    /// Whether it waits for nothing but its time: what was to be proven is, or a trial may prove it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.ejections.due().is_some() || self.returns.held_until().is_some()
+    }
+
+    /// The pool needs it, `alone` or beside few: it is in as soon as nothing but time is against it.
+    pub(super) fn hasten(&mut self, alone: bool, now: Instant) -> Option<Change> {
+        self.ejections.hasten(alone, now);
+        self.settle_within(None, now)
     }
 
     /// Out by traffic, or on trial.
@@ -308,9 +314,14 @@ impl BackendHealth {
 
     /// Combines all evidence anew.
     fn settle(&mut self, now: Instant) -> Option<Change> {
+        self.settle_within(self.max_returns, now)
+    }
+
+    /// Settles with so many returns a minute; `None` = any number.
+    fn settle_within(&mut self, max_returns: Option<u32>, now: Instant) -> Option<Change> {
         let said = self.said();
         let (to, cause) = combine(&said, self.agent_part(), self.standing());
-        if !self.returns.allow(self.health, to, self.max_returns, now) {
+        if !self.returns.allow(self.health, to, max_returns, now) {
             return None;
         }
         let reason = cause.and_then(|cause| self.reason_of(cause));

@@ -11,8 +11,11 @@
 //!   are out this way (but always one may be), never the last one that serves, and only who is
 //!   twice as bad as the rest, for what all share no ejection mends. Proof: a trial by a small
 //!   part of its weight, until `trial_requests` tries have ended well; one that ends badly ejects
-//!   again. A probe that passed while clients got errors proves nothing here. When nobody else in the
-//!   pool serves any more, the first trial begins at once: who answered badly is better than nobody.
+//!   again. A probe that passed while clients got errors proves nothing here.
+//!
+//! A time only dampens: while fewer than half of the pool serve, or only one, whoever has proven
+//! itself is in at once. And when nobody serves any more, a first trial begins at once: who answered
+//! badly is better than nobody.
 //!
 //! The time doubles with each ejection that follows another, up to a limit, and starts anew after
 //! the backend has been in for as long as that limit.
@@ -264,12 +267,11 @@ impl Ejections {
         }
     }
 
-    /// Nobody else serves: a first trial need not wait. Whoever failed one waits for its time, or the
-    /// pool would flap.
-    pub(super) fn hasten(&mut self, now: Instant) {
+    /// The pool needs it: if it has proven itself it need not wait for its time; if nobody serves at all
+    /// (`alone`), not for its first trial either. Whoever failed one waits, or the pool would flap.
+    pub(super) fn hasten(&mut self, alone: bool, now: Instant) {
         if let Phase::Out(out) = &mut self.phase
-            && out.proof.is_none()
-            && self.row <= 1
+            && (out.proven || (alone && out.proof.is_none() && self.row <= 1))
         {
             out.until = out.until.min(now);
             self.elapse(now);

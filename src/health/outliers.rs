@@ -1,8 +1,8 @@
 //! Which backends of a pool answer so much worse than the others that they should be out.
 //!
 //! One by one, the worst first, as far as the pool can spare them; whoever is as bad as all the
-//! others stays, because it is not what ails them. And when the pool can spare nobody any more, who
-//! is out is tried.
+//! others stays, because it is not what ails them. And while the pool can spare nobody, nobody waits
+//! for time to pass alone.
 
 use std::time::Instant;
 
@@ -12,13 +12,10 @@ use super::window::Tally;
 use crate::config::TrafficCheck;
 use crate::model::Health;
 
-/// Ejects outliers among the backends that take part in a pool's traffic, or lets them prove
-/// themselves if nobody else serves; returns the place and the change of each.
+/// Ejects outliers among the backends that take part in a pool's traffic, and lets back whom it
+/// cannot spare; returns the place and the change of each.
 pub fn eject_outliers(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usize, Change)> {
-    if !pool.iter().any(|health| serves(health)) {
-        let tried = pool.iter_mut().enumerate();
-        return tried.filter_map(|(at, health)| Some((at, health.hasten(now)?))).collect();
-    }
+    let mut changes = release(pool, now);
     let backends = pool.len() as f64;
     let most = |settings: &TrafficCheck| ((backends * settings.max_ejected) as usize).max(1);
     let mut out = pool.iter().filter(|health| health.is_ejected()).count();
@@ -32,7 +29,6 @@ pub fn eject_outliers(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usi
     tallies.sort_by(|(_, a), (_, b)| badness(b).total_cmp(&badness(a)));
     let mut all = Tally::default();
     tallies.iter().for_each(|(_, tally)| all.add(*tally));
-    let mut changes = Vec::new();
     for (at, own) in tallies {
         if serving < 2 {
             break;
@@ -48,6 +44,17 @@ pub fn eject_outliers(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usi
         }
     }
     changes
+}
+
+/// Lets those back who wait for nothing but their time, while fewer than half of the pool serve, or
+/// only one: the next failure must find somebody else to take its requests.
+fn release(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usize, Change)> {
+    let serving = pool.iter().filter(|health| serves(health)).count();
+    if serving >= 2 && 2 * serving >= pool.len() {
+        return Vec::new();
+    }
+    let waiting = pool.iter_mut().enumerate().filter(|(_, health)| !serves(health));
+    waiting.filter_map(|(at, health)| Some((at, health.hasten(serving == 0, now)?))).collect()
 }
 
 fn serves(health: &BackendHealth) -> bool {

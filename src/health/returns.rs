@@ -4,7 +4,7 @@
 //! than one that is down. Thresholds make a change slow, not rare: with 100 ms probes, `fall` 3 and
 //! `rise` 2 allow 240 changes a minute. So coming back is counted: once a backend has improved
 //! `max_returns` times within a minute it stays as it is until the first of them is a minute old.
-//! To get worse is never delayed.
+//! To get worse is never delayed, and whom its pool cannot spare is not held (`outliers`).
 //!
 //! The bound that follows, for facts of any kind and period: between two improvements there is at
 //! most one change for the worse, or two by way of degraded. Hence in any minute at most

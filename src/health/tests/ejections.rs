@@ -142,6 +142,26 @@ fn whoever_is_out_is_tried_at_once_when_nobody_else_serves() {
 }
 
 #[test]
+fn whoever_has_proven_itself_is_not_held_while_the_pool_cannot_spare_it() {
+    let mut pool = PoolOf::new(4, TrafficCheck::DEFAULT);
+    let refused = Traffic { connect_failures: 1, ..Traffic::none(key()) };
+    // Each in turn is killed and soon back, more often than times out and `max_returns` allow.
+    for n in 0..80 {
+        pool.at(f64::from(n) * 0.5);
+        let serving = pool.states().iter().filter(|state| **state == UP).count();
+        assert!(serving >= 2, "before kill {n}: {:?}", pool.states());
+        pool.backends[n as usize % 4].traffic(&refused, pool.now);
+        pool.sample(&[]).at(f64::from(n) * 0.5 + 0.4);
+        for health in &mut pool.backends {
+            for _ in 0..3 {
+                health.observe(&seen(Layer::Network, 0, PASS, pool.now));
+            }
+        }
+        pool.sample(&[]);
+    }
+}
+
+#[test]
 fn a_backend_of_its_own_judgement_is_judged_by_it() {
     let mut pool = PoolOf::new(4, TrafficCheck::DEFAULT);
     let own = |traffic| HealthChecks { traffic, ..network() };
