@@ -11,8 +11,8 @@ use pulsegate::config::{Config, Loaded, ResolvedBackend, expand};
 use pulsegate::l7::{Http, Readiness};
 use pulsegate::live::{self, Live};
 use pulsegate::model::{
-    Addresses, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, Transport, UnixMillis,
-    ZonePlan,
+    Addresses, Admin, Admission, BackendPlan, Health, Plan, PoolPlan, Standing, Transport,
+    UnixMillis, ZonePlan,
 };
 use pulsegate::net;
 use pulsegate::table::{Inputs, Publisher, build};
@@ -138,7 +138,13 @@ fn everything_up(config: &Config) -> Plan {
             backends: members.iter().map(up).collect(),
         });
         let (pool, zones) = (Arc::clone(&pool.name), zone.into_iter().collect());
-        Arc::new(PoolPlan { pool, zones, regions: Vec::new(), shed: 0.0 })
+        Arc::new(PoolPlan {
+            pool,
+            zones,
+            regions: Vec::new(),
+            shed: 0.0,
+            admission: Admission::ALL,
+        })
     });
     Plan { pools: pools.collect() }
 }

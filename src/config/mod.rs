@@ -56,7 +56,7 @@ pub use problem::{Problem, Problems, nearest};
 pub use proxy_protocol::{ProxyHeaders, ProxyVersion};
 pub use route::{
     Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
-    Redirect, RedirectTo, Retries, Route, RouteTimeouts,
+    Priority, Redirect, RedirectTo, Retries, Route, RouteTimeouts,
 };
 pub use schema::schema;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
+use crate::model::PriorityClass;
+
 /// One route of a listener.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -28,8 +30,19 @@ pub struct Route {
     pub body_bytes: Option<u64>,
     /// How often it may be tried.
     pub retries: Retries,
+    /// Who goes first when not all can be served.
+    pub priority: Priority,
     /// `Upgrade` protocols passed on, in lower case; the default is `websocket`.
     pub upgrades: Vec<Arc<str>>,
+}
+
+/// Which priority class requests are of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Priority {
+    /// The class; with a `header`, that of requests whose header names none.
+    pub class: PriorityClass,
+    /// The header (lower-case name) by which trusted proxies name another.
+    pub header: Option<Arc<str>>,
 }
 
 /// What a request must look like; everything given must hold.

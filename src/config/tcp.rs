@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::HostMatch;
+use crate::model::PriorityClass;
 
 /// How a `protocol: tcp` listener forwards connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,4 +84,6 @@ pub struct Forward {
     pub matches: HelloMatch,
     /// Indices into the config's pools, with their weights; at least one weight is above 0.
     pub pools: Vec<(usize, u32)>,
+    /// Who goes first when not all can be served.
+    pub priority: PriorityClass,
 }

@@ -72,6 +72,7 @@ impl Recorder {
         match input {
             Input::Observed(seen) => wire::Fact::Seen(tape::seen_of(seen, self.epoch)),
             Input::Sampled(traffic) => wire::Fact::Traffic(tape::traffic_of(traffic)),
+            Input::Arrived(arrivals) => wire::Fact::Arrived(tape::arrivals_of(arrivals)),
             Input::LookedUp(lookup) => wire::Fact::Lookup(tape::lookup_of(lookup)),
             Input::Ordered(order) => wire::Fact::Order(tape::order_of(order, self.epoch)),
             Input::Configured(config) => wire::Fact::Config(configuration(config)),

@@ -1,16 +1,18 @@
-//! What live traffic showed since the last look: differences of counters, backend by backend.
+//! What live traffic showed since the last look: differences of counters, backend by backend and
+//! pool by pool.
 
 use std::array;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::live::{self, Counter, Live};
-use crate::model::{BackendKey, Traffic};
+use crate::model::{Arrivals, BackendKey, PRIORITY_CLASSES, PoolName, PriorityClass, Traffic};
 
 /// Remembers each backend's counters as they were at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Sampler {
     watched: Vec<Watched>,
+    doors: Vec<Door>,
 }
 
 #[derive(Debug)]
@@ -22,7 +24,13 @@ struct Watched {
 
 impl Sampler {
     /// Watches these backends from now on; of those watched before, nothing is lost.
-    pub(super) fn watch<'a>(&mut self, live: &Live, keys: impl Iterator<Item = &'a BackendKey>) {
+    pub(super) fn watch<'a>(
+        &mut self,
+        live: &Live,
+        pools: impl Iterator<Item = &'a PoolName>,
+        keys: impl Iterator<Item = &'a BackendKey>,
+    ) {
+        self.watch_doors(live, pools);
         let before = std::mem::take(&mut self.watched).into_iter();
         let mut before: HashMap<u64, Watched> =
             before.map(|watched| (watched.backend.id, watched)).collect();
@@ -38,6 +46,50 @@ impl Sampler {
     /// What happened since the last call; backends nothing happened to are left out.
     pub(super) fn sample(&mut self) -> Vec<Traffic> {
         self.watched.iter_mut().filter_map(Watched::sample).collect()
+    }
+
+    /// What arrived at pools since the last call. Pools that only ever had requests of the default
+    /// class are left out: that is what is assumed of them.
+    pub(super) fn arrivals(&mut self) -> Vec<Arrivals> {
+        self.doors.iter_mut().filter_map(Door::sample).collect()
+    }
+
+    fn watch_doors<'a>(&mut self, live: &Live, pools: impl Iterator<Item = &'a PoolName>) {
+        let mut before = std::mem::take(&mut self.doors);
+        let door = |pool: &PoolName| match before.iter().position(|door| door.pool == *pool) {
+            Some(at) => before.swap_remove(at),
+            None => {
+                let counters = live.arrivals(pool);
+                let counted = counters.arrived();
+                Door { pool: pool.clone(), counted, counters, mixed: false }
+            }
+        };
+        self.doors = pools.map(door).collect();
+    }
+}
+
+/// What arrives at a pool.
+#[derive(Debug)]
+struct Door {
+    pool: PoolName,
+    counters: Arc<live::Arrivals>,
+    /// All that was counted up to the last look.
+    counted: [u64; PRIORITY_CLASSES],
+    /// Something of another class than the default has arrived.
+    mixed: bool,
+}
+
+impl Door {
+    fn sample(&mut self) -> Option<Arrivals> {
+        let now = self.counters.arrived();
+        let before = std::mem::replace(&mut self.counted, now);
+        let by_class: [u64; PRIORITY_CLASSES] =
+            array::from_fn(|class| now[class].wrapping_sub(before[class]));
+        let other = |class: &PriorityClass| *class != PriorityClass::default();
+        self.mixed |=
+            PriorityClass::ALL.into_iter().filter(other).any(|it| by_class[it as usize] > 0);
+        let told = self.mixed && by_class != [0; PRIORITY_CLASSES];
+        told.then(|| Arrivals { pool: self.pool.clone(), by_class })
     }
 }
 
@@ -94,7 +146,32 @@ fn add(sum: &mut u64, counter: &Counter) {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
+
+    #[test]
+    fn a_pool_is_told_of_once_something_but_the_default_class_arrives() {
+        let live = Live::new(2);
+        let pool = PoolName::from("site");
+        let counters = live.arrivals(&pool);
+        let arrive = |worker: usize, class: PriorityClass, count| {
+            counters.worker(worker).arrived[class as usize].add(count);
+        };
+        arrive(0, PriorityClass::Critical, 7);
+        let mut sampler = Sampler::default();
+        sampler.watch(&live, iter::once(&pool), iter::empty());
+        arrive(0, PriorityClass::Normal, 5);
+        assert_eq!(sampler.arrivals(), [], "what was before counts for nothing");
+        arrive(0, PriorityClass::Normal, 2);
+        arrive(0, PriorityClass::Low, 3);
+        arrive(1, PriorityClass::Low, 1);
+        sampler.watch(&live, iter::once(&pool), iter::empty());
+        assert_eq!(sampler.arrivals(), [Arrivals { pool: pool.clone(), by_class: [4, 2, 0, 0] }]);
+        assert_eq!(sampler.arrivals(), []);
+        arrive(1, PriorityClass::Normal, 1);
+        assert_eq!(sampler.arrivals(), [Arrivals { pool, by_class: [0, 1, 0, 0] }]);
+    }
 
     fn key(name: &str) -> BackendKey {
         BackendKey { pool: "site".into(), name: name.into() }
@@ -106,13 +183,13 @@ mod tests {
         let (a, b) = (live.backend(&key("a")), live.backend(&key("b")));
         a.worker(0).connects.add(5);
         let mut sampler = Sampler::default();
-        sampler.watch(&live, [&a.key, &b.key].into_iter());
+        sampler.watch(&live, iter::empty(), [&a.key, &b.key].into_iter());
         assert!(sampler.sample().is_empty(), "what was before counts for nothing");
 
         a.worker(0).connect_failures.add(1);
         a.worker(1).connect_failures.add(2);
         a.worker(1).connects.add(1);
-        sampler.watch(&live, [&b.key, &a.key].into_iter());
+        sampler.watch(&live, iter::empty(), [&b.key, &a.key].into_iter());
         let seen = sampler.sample();
         assert_eq!(seen.len(), 1);
         assert_eq!(seen[0].backend, a.key);
@@ -126,7 +203,7 @@ mod tests {
         let live = Live::new(1);
         let backend = live.backend(&key("a"));
         let mut sampler = Sampler::default();
-        sampler.watch(&live, [&backend.key].into_iter());
+        sampler.watch(&live, iter::empty(), [&backend.key].into_iter());
         let worker = backend.worker(0);
         worker.requests.add(9);
         worker.responses[1].add(4);

@@ -192,7 +192,8 @@ impl Task {
         self.times.sample_at = None;
         self.times.sampled = Instant::now();
         let samples = self.sampler.sample();
-        self.step(samples.into_iter().map(Input::Sampled));
+        let arrivals = self.sampler.arrivals().into_iter().map(Input::Arrived);
+        self.step(samples.into_iter().map(Input::Sampled).chain(arrivals));
     }
 
     /// Takes facts in; publishes if the plan changes.
@@ -266,7 +267,8 @@ impl Task {
             differs
         });
         let members = self.state.pools().flat_map(|(_, members)| members);
-        self.sampler.watch(&self.live, members.map(|member| &member.backend.key));
+        let pools = self.state.config().pools.iter().map(|pool| &pool.name);
+        self.sampler.watch(&self.live, pools, members.map(|member| &member.backend.key));
         self.unpruned = true;
     }
 

@@ -69,5 +69,7 @@ fn shares(before: Option<&PoolPlan>, after: &PoolPlan, lines: &mut Vec<String>) 
     let (old, shed) = (before.map_or(0.0, |before| before.shed), after.shed);
     if (old - shed).abs() > 1e-9 {
         lines.push(format!("shed {} {:.2} % -> {:.2} %", after.pool, old * 100.0, shed * 100.0));
+    } else if before.is_some_and(|before| before.admission != after.admission) {
+        lines.push(format!("admits {}: {}", after.pool, after.admission));
     }
 }

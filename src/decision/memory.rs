@@ -54,6 +54,13 @@ impl PoolCore {
         }
     }
 
+    /// Looks at which classes arrive; asks for a decision if others are to be shed.
+    pub(super) fn look_at_mix(&mut self, now: Instant) {
+        if self.mix.measure(self.plan.shed, &self.plan.admission, now) {
+            (self.changed, self.urgent) = (true, true);
+        }
+    }
+
     /// Lets an order bring places back.
     pub(super) fn restore(&mut self, pool: &Pool, order: &Order, now: Instant) {
         let mut zones = self.zone_places.iter_mut();
@@ -90,6 +97,7 @@ impl PoolCore {
             }
         }
         self.load = before.load.clone();
+        self.mix = before.mix.clone();
         self.carried = before.carried;
         self.plan = Arc::clone(&before.plan);
         self.last_good.clone_from(&before.last_good);

@@ -21,7 +21,7 @@
 //! 4. *standing* (`place`): who is out proves itself and comes back in stages, judged by its traffic
 //!    (`restoration`, `trial`, `gate`).
 //! 5. *shares* (`share`, `spill`): weights, priorities, capacities and stages reconciled; what fits
-//!    nowhere is shed.
+//!    nowhere is shed, the lowest priority class first (`mix`).
 //! 6. *all-down* (`all_down`): the pool's own choice when nothing is left.
 //! 7. *moves* (`moves`): no faster than allowed, and what has moved.
 
@@ -34,6 +34,7 @@ mod gate;
 mod load;
 mod member;
 mod memory;
+mod mix;
 mod moves;
 mod orders;
 mod outlook;

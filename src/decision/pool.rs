@@ -12,6 +12,7 @@ use super::all_down::Relief;
 use super::failover::{Due, Places};
 use super::load::Load;
 use super::memory::keys;
+use super::mix::{Mix, admission};
 use super::orders::Orders;
 use super::place::Place;
 use super::report::{PoolReport, Stage, Why};
@@ -19,7 +20,7 @@ use super::trial::Flow;
 use super::zone::{Mode, Zone};
 use super::{Candidate, all_down, moves, restoration, share};
 use crate::config::Pool;
-use crate::model::{PlaceKey, PoolPlan, RegionPlan, Standing, ZonePlan};
+use crate::model::{Admission, PlaceKey, PoolPlan, RegionPlan, Standing, ZonePlan};
 
 /// What happened to a zone or region.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,8 @@ pub(super) struct PoolCore {
     /// Requests in flight at each backend.
     pub(super) in_flight: Vec<u64>,
     pub(super) load: Load,
+    /// Which classes arrive.
+    pub(super) mix: Mix,
     /// The weight that carried everything when zones began to come back.
     pub(super) carried: Option<f64>,
     pub(super) plan: Arc<PoolPlan>,
@@ -86,7 +89,13 @@ impl PoolCore {
                 Zone::new(members)
             })
             .collect();
-        let plan = PoolPlan { pool: pool.name.clone(), zones: vec![], regions: vec![], shed: 0.0 };
+        let plan = PoolPlan {
+            pool: pool.name.clone(),
+            zones: vec![],
+            regions: vec![],
+            shed: 0.0,
+            admission: Admission::ALL,
+        };
         Self {
             zone_places: vec![Place::default(); zones.len()],
             region_places: vec![Place::default(); pool.regions.len()],
@@ -97,6 +106,7 @@ impl PoolCore {
             judging: false,
             bounded: is_bounded(pool),
             load: Load::default(),
+            mix: Mix::default(),
             carried: None,
             plan: Arc::new(plan),
             last_good: None,
@@ -212,7 +222,8 @@ impl PoolCore {
             standing: place.standing.clone(),
         });
         let (pool, regions) = (pool.name.clone(), regions.collect());
-        PoolPlan { pool, zones, regions, shed: shares.shed }
+        let (shed, admission) = (shares.shed, admission(shares.shed, self.mix.planned()));
+        PoolPlan { pool, zones, regions, shed, admission }
     }
 
     fn take_over(&mut self, plan: PoolPlan, good: bool, now: Instant) {
@@ -238,6 +249,7 @@ fn same(a: &PoolPlan, b: &PoolPlan) -> bool {
             && (Arc::ptr_eq(&a.backends, &b.backends) || a.backends == b.backends)
     };
     a.shed == b.shed
+        && a.admission == b.admission
         && a.regions == b.regions
         && a.zones.len() == b.zones.len()
         && a.zones.iter().zip(&b.zones).all(zone)

@@ -4,6 +4,7 @@
 //! weight of its own has that of what is in it.
 
 use super::load::Load;
+use super::mix::admission;
 use super::orders::Orders;
 use super::place::Place;
 use super::pool::PoolCore;
@@ -314,6 +315,11 @@ fn tell(
     }
     if amount < 1.0 {
         add(format!("sheds {:.1} %", (1.0 - amount) * 100.0), "that was ordered");
+    }
+    let shed = 1.0 - amount + shares.unplaced;
+    if shed > NOTHING && core.mix.is_mixed() {
+        let admission = admission(shed, core.mix.planned());
+        add(format!("admits {admission}"), "the lowest priority class goes first");
     }
 }
 

@@ -23,8 +23,8 @@ use super::watches::Watches;
 use crate::config::{Config, Pool, Target};
 use crate::health::{self, BackendHealth, Symptom, Turn};
 use crate::model::{
-    Addresses, Admin, BackendKey, Layer, Lookup, LookupPlan, LookupSpec, Observation, Order, Plan,
-    PoolName, Resolution, Traffic,
+    Addresses, Admin, Arrivals, BackendKey, Layer, Lookup, LookupPlan, LookupSpec, Observation,
+    Order, Plan, PoolName, Resolution, Traffic,
 };
 
 /// One fact.
@@ -34,6 +34,8 @@ pub enum Input {
     Observed(Observation),
     /// Live traffic to a backend was sampled.
     Sampled(Traffic),
+    /// What arrived at a pool was sampled.
+    Arrived(Arrivals),
     /// A hostname lookup ended.
     LookedUp(Lookup),
     /// An operator ordered something. It holds until another order or its own end, also for what is
@@ -243,6 +245,7 @@ impl State {
                     self.outliers.insert(sample.backend.pool);
                 }
             }
+            Input::Arrived(arrivals) => self.arrived(&arrivals),
             Input::LookedUp(lookup) => self.looked_up(lookup, now, changes),
             Input::Ordered(order) => {
                 self.restore(&order, now);

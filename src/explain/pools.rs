@@ -7,8 +7,8 @@ use super::needs::{lost, needs};
 use super::view::{self, Explanation};
 use super::{Known, Question, nearest};
 use crate::balance::ip_hash;
-use crate::config::{Algorithm, HashKey};
-use crate::model::{Admin, BackendPlan, PoolPlan, ZonePlan};
+use crate::config::{Algorithm, HashKey, Priority};
+use crate::model::{Admin, BackendPlan, PoolPlan, PriorityClass, ZonePlan};
 use crate::table::{Action, BackendOdds, Listener, Picker, Pool, ZoneOdds};
 
 /// The pools of the route that matched, if it leads to any.
@@ -22,7 +22,7 @@ pub(super) fn pools(
     let route = matched.and_then(|matched| {
         listener.routes.iter().find(|route| *route.policy.name == *matched.name)
     });
-    let Some(Action::Pools(split)) = route.map(|route| &route.action) else {
+    let Some((route, Action::Pools(split))) = route.map(|route| (route, &route.action)) else {
         return Ok(Vec::new());
     };
     let mut pools = Vec::new();
@@ -31,7 +31,8 @@ pub(super) fn pools(
         let plan =
             pool.and_then(|pool| known.table.plan.pools.iter().find(|p| p.pool == pool.name));
         if let (Some(pool), Some(plan)) = (pool, plan) {
-            let asked = Asked { known, question, pool, plan };
+            let asked =
+                Asked { known, question, listener, priority: &route.policy.priority, pool, plan };
             pools.push(view::Pool { part, ..asked.pool() });
         }
     }
@@ -53,6 +54,8 @@ pub(super) fn pools(
 struct Asked<'a> {
     known: Known<'a>,
     question: &'a Question,
+    listener: &'a Listener,
+    priority: &'a Priority,
     pool: &'a Pool,
     plan: &'a PoolPlan,
 }
@@ -85,16 +88,35 @@ impl Asked<'_> {
         if let Some(chosen) = &chosen {
             tell_losers(&mut regions, chosen);
         }
+        let (class, told_class) = self.class();
         view::Pool {
             name: self.pool.name.to_string(),
             part: 1.0,
             algorithm: self.pool.algorithm.name().to_owned(),
             shed: (1.0 - self.plan.zones.iter().map(|zone| zone.share).sum::<f64>())
                 .clamp(0.0, 1.0),
+            class: told_class,
+            admitted: self.pool.door.admission.of(class),
             key: told,
             chosen: chosen.map(|backend| backend.name.to_string()),
             regions,
             decision: self.decision(),
+        }
+    }
+
+    /// The class of this request, and where that comes from. Its headers are those of a trusted proxy,
+    /// as for everything else that is explained, if the listener trusts any.
+    fn class(&self) -> (PriorityClass, String) {
+        let Priority { class, header } = self.priority;
+        let trusts = !self.listener.settings.trusted_proxies.is_empty();
+        let Some(name) = header.as_ref().filter(|_| trusts) else {
+            return (*class, class.name().to_owned());
+        };
+        let mut headers = self.question.headers.iter();
+        let value = headers.find(|(header, _)| **header == **name).map(|(_, value)| value);
+        match value.and_then(|value| PriorityClass::named(value.trim().as_bytes())) {
+            Some(class) => (class, format!("{} (header {name})", class.name())),
+            None => (*class, format!("{} (header {name} names none)", class.name())),
         }
     }
 

@@ -47,6 +47,10 @@ fn pool(text: &mut String, told: &Pool) {
     let shed =
         if told.shed > 0.0 { format!(", sheds {}", percent(told.shed)) } else { String::new() };
     let _ = writeln!(text, "pool      {} ({}{part}{shed})", told.name, told.algorithm);
+    // Who goes first matters to nobody while all can be served.
+    if told.admitted < 1.0 || told.shed > 0.0 || !matches!(&*told.class, "" | "normal") {
+        let _ = writeln!(text, "priority  {}: {} let in", told.class, percent(told.admitted));
+    }
     if let Some(key) = &told.key {
         let _ = writeln!(text, "key       {key}");
     }

@@ -73,6 +73,12 @@ pub struct Pool {
     pub algorithm: String,
     /// The part of its requests that is shed, 0..=1.
     pub shed: f64,
+    /// The priority class that the request is of, and where that comes from.
+    #[serde(default)]
+    pub class: String,
+    /// The part of that class's requests that the pool lets in, 0..=1.
+    #[serde(default = "whole")]
+    pub admitted: f64,
     /// What its choice is made by, where it is made by a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -84,6 +90,10 @@ pub struct Pool {
     /// What the decision did and what it waits for.
     #[serde(default)]
     pub decision: Vec<String>,
+}
+
+fn whole() -> f64 {
+    1.0
 }
 
 /// A region of a pool.

@@ -122,7 +122,8 @@ fn terms(client: &mut Client) -> Result<Terms, ForwardEnded> {
             };
             let forward = listener.forward(client.hello.as_deref()).ok_or(ForwardEnded::NoRoute)?;
             let pool = forward.split.choose(picker);
-            if table.pool(pool).is_some_and(|pool| pool.sheds(picker)) {
+            let (class, worker) = (forward.policy.priority, client.worker.index);
+            if table.pool(pool).is_some_and(|pool| !pool.admits(class, picker, worker)) {
                 return Err(ForwardEnded::Shed);
             }
             let logged = client.is_logged().then(|| Arc::clone(forward));

@@ -7,6 +7,7 @@
 //! Each counter has one writer, its worker, so adding is a plain load and store; readers sum over
 //! the workers. Only what all workers must agree on (in-flight, open connections) is shared.
 
+mod arrivals;
 mod backend;
 mod counter;
 mod ledger;
@@ -17,6 +18,7 @@ mod queue;
 mod registry;
 mod worker;
 
+pub use arrivals::{ArrivalCounters, Arrivals};
 pub use backend::{Backend, BackendCounters};
 pub use counter::{Counter, Gauge, Histogram};
 pub use ledger::{Ask, Drain, Drained, HOLDERS, Holder, Ledger};

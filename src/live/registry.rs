@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_utils::CachePadded;
 
-use super::{Backend, Ledger, Listener, OncePerMinute, Queue, WorkerCounters};
+use super::{Arrivals, Backend, Ledger, Listener, OncePerMinute, Queue, WorkerCounters};
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
 /// A pool's number: dense, so that workers keep state in plain vectors; never given twice.
@@ -35,6 +35,7 @@ struct Entries {
     pools: HashMap<PoolName, PoolId>,
     zones: HashMap<ZoneKey, ZoneId>,
     queues: HashMap<PoolName, Arc<Queue>>,
+    arrivals: HashMap<PoolName, Arc<Arrivals>>,
 }
 
 impl Live {
@@ -122,6 +123,12 @@ impl Live {
     /// Where connections wait for a place at a backend of the pool of this name.
     pub fn queue(&self, name: &PoolName) -> Arc<Queue> {
         Arc::clone(self.lock().queues.entry(Arc::clone(name)).or_default())
+    }
+
+    /// What arrives at the pool of this name.
+    pub fn arrivals(&self, name: &PoolName) -> Arc<Arrivals> {
+        let new = || Arc::new(Arrivals::new(self.workers.len()));
+        Arc::clone(self.lock().arrivals.entry(Arc::clone(name)).or_insert_with(new))
     }
 
     /// The number of the zone of this identity.

@@ -61,6 +61,10 @@ families! {
 
     POOL_HEADROOM = Gauge "pulsegate_pool_headroom" ["pool"]
         "Part of what is asked of the pool that it could carry without its largest zone; below 1, losing that zone costs requests.";
+    POOL_ARRIVALS = Counter "pulsegate_pool_arrivals_total" ["pool", "priority"]
+        "Requests, connections and flows that came to the pool, by priority class; what was shed included.";
+    POOL_SHED = Counter "pulsegate_pool_shed_total" ["pool", "priority"]
+        "Requests, connections and flows that the pool refused because not all could be served, by priority class.";
     ZONE_PHASE = Gauge "pulsegate_zone_phase" ["pool", "region", "zone", "phase"]
         "1 for the phase the zone is in between taking part and being out, 0 for the others.";
     ZONE_SHARE = Gauge "pulsegate_zone_share" ["pool", "region", "zone"]

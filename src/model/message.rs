@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Address, AgentReport, BackendKey, Layer, Outcome, PoolName, ProbeKind};
+use super::{
+    Address, AgentReport, BackendKey, Layer, Outcome, PRIORITY_CLASSES, PoolName, ProbeKind,
+};
 
 /// One fact about a backend, from one probe.
 #[derive(Clone, Debug)]
@@ -116,6 +118,15 @@ impl Traffic {
     pub fn failed(&self) -> u64 {
         self.ended() - self.answered + self.server_errors
     }
+}
+
+/// What arrived at a pool since the last sample, over all workers; what was shed included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrivals {
+    /// The pool.
+    pub pool: PoolName,
+    /// Requests, connections and flows, indexed by [`PriorityClass`](super::PriorityClass).
+    pub by_class: [u64; PRIORITY_CLASSES],
 }
 
 /// Upper bounds of the latency buckets, in microseconds; a last bucket has no bound.

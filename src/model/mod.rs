@@ -14,6 +14,7 @@ mod message;
 mod order;
 mod plan;
 mod printable;
+mod priority;
 mod probe;
 mod query;
 mod reject;
@@ -33,11 +34,13 @@ pub use http_ask::{
 pub use identity::{BackendKey, PoolName, ZoneKey};
 pub use lookup::{Lookup, LookupPlan, LookupSpec};
 pub use message::{
-    LATENCY_BOUNDS_US, LATENCY_BUCKETS, Observation, ProbePlan, ProbeSpec, Resolution, Traffic,
+    Arrivals, LATENCY_BOUNDS_US, LATENCY_BUCKETS, Observation, ProbePlan, ProbeSpec, Resolution,
+    Traffic,
 };
 pub use order::{Action, Order, Scope};
 pub use plan::{BackendPlan, Plan, PoolPlan, RegionPlan, ZonePlan};
 pub use printable::{misleads, printable};
+pub use priority::{Admission, PRIORITY_CLASSES, PriorityClass};
 pub use probe::{GrpcAsk, ProbeKind, TlsAsk, TrustedRoots};
 pub use query::{PostgresAsk, RedisAsk};
 pub use reject::{BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded};

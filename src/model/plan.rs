@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Address, Admin, Health, PoolName, Reason, Standing};
+use super::{Address, Admin, Admission, Health, PoolName, Reason, Standing};
 
 /// The outcome of one decision: everything `table::build` needs besides the config.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +23,8 @@ pub struct PoolPlan {
     pub regions: Vec<RegionPlan>,
     /// The part of its traffic that is refused because it fits nowhere, 0..=1.
     pub shed: f64,
+    /// Who is refused then: the least important first.
+    pub admission: Admission,
 }
 
 /// One region's part of a plan.

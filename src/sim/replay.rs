@@ -210,6 +210,7 @@ fn input(fact: &wire::Fact, epoch: Epoch, tried: bool) -> Result<Option<Input>, 
     Ok(Some(match fact {
         wire::Fact::Seen(seen) => Input::Observed(tape::seen(seen, epoch)?),
         wire::Fact::Traffic(traffic) => Input::Sampled(tape::sampled(traffic)?),
+        wire::Fact::Arrived(arrivals) => Input::Arrived(tape::arrived(arrivals)),
         wire::Fact::Lookup(lookup) => Input::LookedUp(tape::looked_up(lookup)),
         wire::Fact::Order(order) => Input::Ordered(tape::order_given(order, epoch)),
         wire::Fact::Config(_) if tried => return Ok(None),

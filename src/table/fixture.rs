@@ -7,10 +7,12 @@ use std::time::Duration;
 use crate::config::{
     Action, AdminApi, Algorithm, Config, Drain, EscapedSlash, Failover, HashKey, HeaderEdits,
     HealthChecks, Listener, ListenerLimits, ListenerTimeouts, Match, OnDown, PathOptions, Pool,
-    PoolTimeouts, Protocol, Queue, Restoration, Retries, Route, RouteTimeouts,
+    PoolTimeouts, Priority, Protocol, Queue, Restoration, Retries, Route, RouteTimeouts,
 };
 use crate::live::Live;
-use crate::model::{Address, Admin, BackendPlan, Health, Plan, PoolPlan, Standing, ZonePlan};
+use crate::model::{
+    Address, Admin, Admission, BackendPlan, Health, Plan, PoolPlan, Standing, ZonePlan,
+};
 use crate::table::{Headers, Inputs, Table, build};
 
 /// Ip-hash by the client's address.
@@ -56,7 +58,7 @@ impl World {
 
 /// Pool `p` with these zones.
 pub(crate) fn pool_plan(zones: Vec<ZonePlan>) -> PoolPlan {
-    PoolPlan { pool: Arc::from("p"), zones, regions: vec![], shed: 0.0 }
+    PoolPlan { pool: Arc::from("p"), zones, regions: vec![], shed: 0.0, admission: Admission::ALL }
 }
 
 /// A config of these pools and listeners.
@@ -159,6 +161,7 @@ pub(crate) fn route(name: &str, matches: Match, action: Action) -> Route {
         },
         body_bytes: None,
         retries: Retries { attempts: 3, idempotent: false },
+        priority: Priority::default(),
         upgrades: vec![],
     }
 }

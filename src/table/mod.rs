@@ -13,6 +13,7 @@
 mod backend;
 mod build;
 mod chooser;
+mod door;
 mod handle;
 mod host;
 mod hosts;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use backend::{Backend, Lease};
 pub use build::{Inputs, build};
+pub use door::Door;
 pub use handle::{CachedReader, Publisher, Reader};
 pub use host::{HostError, normalise_host};
 pub use listener::{Forward, Listener};

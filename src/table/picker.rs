@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::live::{PoolId, ZoneId};
+use crate::model::{PRIORITY_CLASSES, PriorityClass};
 
 /// A worker's cursors: where it is in each pool's, zone's and split's order.
 ///
@@ -12,7 +13,7 @@ use crate::live::{PoolId, ZoneId};
 #[derive(Debug)]
 pub struct Picker {
     random: fastrand::Rng,
-    admissions: Vec<u64>,
+    admissions: [Vec<u64>; PRIORITY_CLASSES],
     pools: Vec<u64>,
     zones: Vec<u64>,
     splits: HashMap<u64, u64>,
@@ -25,15 +26,15 @@ impl Picker {
         let random = fastrand::Rng::with_seed(seed);
         Self {
             random,
-            admissions: Vec::new(),
+            admissions: Default::default(),
             pools: Vec::new(),
             zones: Vec::new(),
             splits: HashMap::new(),
         }
     }
 
-    pub(super) fn admission(&mut self, id: PoolId) -> &mut u64 {
-        cursor(&mut self.admissions, id.0, &mut self.random)
+    pub(super) fn admission(&mut self, id: PoolId, class: PriorityClass) -> &mut u64 {
+        cursor(&mut self.admissions[class as usize], id.0, &mut self.random)
     }
 
     pub(super) fn pool(&mut self, id: PoolId) -> &mut u64 {

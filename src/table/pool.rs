@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lease, Picker, Zone};
+use super::{Door, Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
 use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts, ProxyVersion};
 use crate::live::{self, PoolId};
-use crate::model::PoolPlan;
+use crate::model::{PoolPlan, PriorityClass};
 
 /// A pool of backends.
 #[derive(Debug)]
@@ -39,10 +39,8 @@ pub struct Pool {
     pub when_down: Option<FixedResponse>,
     /// Regions in config order, zones in config order within.
     pub zones: Vec<Zone>,
-    /// The part of its requests that is refused because it fits nowhere, 0..=1.
-    pub shed: f64,
-    /// The turns of requests that are taken (0) and shed (1).
-    pub(super) admission: Schedule,
+    /// Who is let in.
+    pub door: Door,
     /// What it was built from.
     pub(super) plan: Option<Arc<PoolPlan>>,
     /// The zones' turns by share.
@@ -50,11 +48,11 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Whether this request is one of those that fit nowhere; asked once for each request, before
-    /// its first choice.
+    /// Whether a request of this class is let in; asked once for each request, before its first
+    /// choice. `worker` is the asking worker's index.
     #[must_use]
-    pub fn sheds(&self, picker: &mut Picker) -> bool {
-        self.shed > 0.0 && self.admission.next(picker.admission(self.id)) == Some(1)
+    pub fn admits(&self, class: PriorityClass, picker: &mut Picker, worker: usize) -> bool {
+        self.door.admits(self.id, class, picker, worker)
     }
 
     /// Chooses a backend for one try of a request and counts the request in flight there.

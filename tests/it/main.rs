@@ -35,6 +35,7 @@ mod restarting;
 mod restarts;
 mod retries;
 mod routing;
+mod shedding;
 mod strict_requests;
 mod strict_responses;
 mod tcp;

@@ -8,7 +8,7 @@ use crate::control::{BackendEvidence, Status};
 use crate::health::Verdict;
 use crate::live::{self, BackendCounters, Counter, Live};
 use crate::metrics::{Exposition, Family, names};
-use crate::model::{Admin, Health, Phase};
+use crate::model::{Admin, Health, PRIORITY_CLASSES, Phase, PriorityClass};
 
 /// Every backend with its counters.
 pub(super) struct Backends<'a>(Vec<(&'a BackendEvidence, Option<Arc<live::Backend>>)>);
@@ -50,6 +50,25 @@ pub(super) fn zones(out: &mut Exposition, status: &Status) {
         for region in &pool.regions {
             for zone in &region.zones {
                 shares.add(&[&pool.name, &region.name, &zone.name], zone.share);
+            }
+        }
+    }
+}
+
+type Counted = fn(&live::Arrivals) -> [u64; PRIORITY_CLASSES];
+
+/// What arrives at each pool, and what of it is shed.
+pub(super) fn arrivals(out: &mut Exposition, status: &Status, live: &Live) {
+    let doors: Vec<_> = status.pools.iter().map(|it| (&it.name, live.arrivals(&it.name))).collect();
+    let families: [(&Family, Counted); 2] = [
+        (&names::POOL_ARRIVALS, live::Arrivals::arrived),
+        (&names::POOL_SHED, live::Arrivals::shed),
+    ];
+    for (family, counted) in families {
+        let mut samples = out.family(family);
+        for (pool, door) in &doors {
+            for (class, count) in PriorityClass::ALL.into_iter().zip(counted(door)) {
+                samples.add(&[pool, class.name()], count as f64);
             }
         }
     }

@@ -29,6 +29,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     notices.add(&["failed"], told.failed.load(Relaxed) as f64);
     notices.add(&["dropped"], (told.dropped.load(Relaxed) + untold) as f64);
     if let Some(status) = status {
+        backends::arrivals(&mut out, status, &state.live);
         backends::zones(&mut out, status);
         backends::phases(&mut out, status);
         let backends = backends::Backends::of(status, &state.live);

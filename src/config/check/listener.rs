@@ -204,11 +204,12 @@ fn routes(fields: &Fields<'_>, inherited: &Inherited, pools: &Pools<'_>) -> Vec<
     let mut routes = Vec::with_capacity(cursors.len());
     let mut names: HashMap<_, u32> = HashMap::new();
     let mut everything: Option<u32> = None;
+    let trusts = fields.has("trusted_proxies");
     for (i, cursor) in cursors.iter().enumerate() {
         if let Some(line) = everything {
             cursor.warning(format!("never reached: the route in line {line} matches everything"));
         }
-        let Some(route) = route::check(cursor, i, inherited, pools) else { continue };
+        let Some(route) = route::check(cursor, i, inherited, pools, trusts) else { continue };
         if let Some(line) = names.insert(route.name.clone(), cursor.line()) {
             let name = &route.name;
             cursor.problem(format!("the name `{name}` stands twice (first in line {line})"));

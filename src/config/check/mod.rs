@@ -16,6 +16,7 @@ mod listener;
 mod matches;
 mod name;
 mod pool;
+mod priority;
 mod probing;
 mod proxy_protocol;
 mod regex;

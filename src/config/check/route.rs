@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::defaults::{Inherited, ROUTE_LIMITS, ROUTE_TIMEOUTS};
 use super::header::{self, Side};
-use super::{Pools, action, matches, name};
+use super::{Pools, action, matches, name, priority};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
 use crate::config::{
-    Action, HeaderEdits, Match, PathMatch, Retries, Route, RouteTimeouts, defaults,
+    Action, HeaderEdits, Match, PathMatch, Priority, Retries, Route, RouteTimeouts, defaults,
 };
 
 /// An item of `routes`.
@@ -30,9 +30,10 @@ pub(super) static SHAPE: Shape = Shape {
         key("timeouts", Kind::Shape(&ROUTE_TIMEOUTS), "Deadlines of one exchange."),
         key("limits", Kind::Shape(&ROUTE_LIMITS), "Limits of one exchange."),
         key("retries", Kind::Shape(&RETRIES), "How often a request may be tried."),
+        key("priority", priority::PRIORITY, "Who goes first when not all can be served."),
         key("upgrades", Kind::List(&Kind::Text(UPGRADE)), "Default `[websocket]`."),
     ],
-    later: &["breaker", "bulkhead", "rate_limit", "allow", "deny", "priority", "mirror", "shed"],
+    later: &["breaker", "bulkhead", "rate_limit", "allow", "deny", "mirror", "shed"],
 };
 
 static REWRITE: Shape = Shape {
@@ -54,12 +55,13 @@ static RETRIES: Shape = Shape {
 
 const UPGRADE: &str = "a protocol such as websocket";
 
-/// Reads one route.
+/// Reads one route; `trusts` = its listener has trusted proxies.
 pub(super) fn check(
     cursor: &Cursor<'_>,
     index: usize,
     inherited: &Inherited,
     pools: &Pools<'_>,
+    trusts: bool,
 ) -> Option<Route> {
     let fields = cursor.fields(&SHAPE)?;
     let inherited = inherited.for_route(&fields);
@@ -72,6 +74,7 @@ pub(super) fn check(
         cursor
             .problem("a rewritten path is no longer the client's (remove `raw_path` or `rewrite`)");
     }
+    let priority = priority::check(&fields, action.as_ref(), trusts);
     Some(Route {
         name: typed_name.unwrap_or_else(|| auto_name(index)),
         matches,
@@ -83,6 +86,7 @@ pub(super) fn check(
         timeouts: inherited.route,
         body_bytes: inherited.body_bytes,
         retries: retries(fields.fields("retries").as_ref()),
+        priority,
         upgrades: upgrades(&fields),
     })
 }
@@ -100,6 +104,7 @@ pub(super) fn catch_all(pool: usize, index: usize, inherited: &Inherited) -> Rou
         timeouts: RouteTimeouts { ..inherited.route },
         body_bytes: inherited.body_bytes,
         retries: retries(None),
+        priority: Priority::default(),
         upgrades: default_upgrades(),
     }
 }

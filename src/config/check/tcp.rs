@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Pools, action, matches, name, route};
+use super::{Pools, action, matches, name, priority, route};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, TIMEOUT, key};
 use crate::config::{
     Action, Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts, defaults,
 };
+use crate::model::PriorityClass;
 
 /// `retries` of a listener.
 pub(super) static RETRIES: Shape = Shape {
@@ -129,8 +130,13 @@ pub(super) fn forwards(fields: &Fields<'_>, pools: &Pools<'_>, refused: &[&str])
             cursor.warning(format!("never used: the route in line {line} matches everything"));
         }
         let (name, matches) = (route::auto_name(forwards.len()), HelloMatch::default());
-        let pool = action::pool(&cursor, pools);
-        forwards.extend(pool.map(|pool| Forward { name, matches, pools: vec![(pool, 1)] }));
+        let (pool, priority) = (action::pool(&cursor, pools), PriorityClass::default());
+        forwards.extend(pool.map(|pool| Forward {
+            name,
+            matches,
+            pools: vec![(pool, 1)],
+            priority,
+        }));
     } else if cursors.is_empty() {
         fields.cursor().problem("the listener leads nowhere (expected `routes` or `pool`)");
     }
@@ -148,10 +154,12 @@ fn forward(
     refuse(Some(&fields), &HTTP_ROUTE, "http");
     let name = fields.get("name").and_then(|cursor| name::of_value(&cursor));
     let matches = fields.fields("match").map(|fields| matches::hello(&fields)).unwrap_or_default();
+    let priority = priority::of_bytes(&fields);
     let pools = match action::check(&fields, pools)? {
         Action::Pools(split) => split,
         // Refused above.
         _ => return None,
     };
-    Some(Forward { name: name.unwrap_or_else(|| route::auto_name(index)), matches, pools })
+    let name = name.unwrap_or_else(|| route::auto_name(index));
+    Some(Forward { name, matches, pools, priority })
 }

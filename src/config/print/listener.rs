@@ -73,7 +73,8 @@ fn forward_tree(config: &Config, index: usize, forward: &Forward) -> Tree {
     let pools = forward.pools.iter();
     let pools = pools.map(|(index, weight)| (config.pools[*index].name.to_string(), word(weight)));
     let pools = ("pools", Tree::Map(pools.collect()));
-    map(name.into_iter().chain(matches).chain([pools]))
+    let priority = ("priority", word(forward.priority.name()));
+    map(name.into_iter().chain(matches).chain([pools, priority]))
 }
 
 fn http(config: &Config, listener: &Listener) -> Tree {

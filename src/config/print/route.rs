@@ -7,7 +7,7 @@ use crate::config::check::{auto_name, pattern};
 use crate::config::value;
 use crate::config::{
     Action, Config, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
-    Redirect, RedirectTo, Route,
+    Priority, Redirect, RedirectTo, Route,
 };
 
 /// A route with every default; what is empty (match, edits) is left out.
@@ -42,8 +42,19 @@ pub(super) fn tree(config: &Config, index: usize, route: &Route) -> Tree {
             ("idempotent", word(route.retries.idempotent)),
         ]),
     ));
+    if matches!(route.action, Action::Pools(_)) {
+        keys.push(("priority", priority(&route.priority)));
+    }
     keys.push(("upgrades", list(&route.upgrades, text)));
     map(keys)
+}
+
+fn priority(priority: &Priority) -> Tree {
+    let class = word(priority.class.name());
+    match &priority.header {
+        None => class,
+        Some(header) => map([("header", text(header)), ("otherwise", class)]),
+    }
 }
 
 fn matches(matches: &Match) -> Option<Tree> {

@@ -1,6 +1,7 @@
 //! The report as its reader sees it: everything at once, in the order of lines, with the cure.
 
 use super::{problems, valid, with_pool, with_route};
+use crate::config::Problem;
 
 #[test]
 fn a_file_full_of_mistakes_is_reported_in_one_run() {
@@ -43,6 +44,28 @@ pools:
 ";
     let warnings: Vec<String> = valid(text).warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"));
+}
+
+#[test]
+fn a_priority_that_could_not_hold_is_told() {
+    for (route, told) in [
+        (
+            "pool: site, priority: hihg",
+            "expected `critical`, `high`, `normal` or `low`; did you mean `high`?",
+        ),
+        ("pool: site, priority: { otherwise: low }", "`header` is missing"),
+        ("pool: site, priority: { header: 'a b' }", "expected a header name"),
+        ("respond: ready, priority: low", "only a forwarded request has a priority"),
+    ] {
+        let problems = problems(&with_route(route));
+        assert!(problems.contains(told), "`{told}` in {problems}");
+    }
+    let tcp = with_route("pool: site, priority: { header: x-priority }");
+    let problems = problems(&tcp.replace("web: { ", "web: { protocol: tcp, "));
+    assert!(problems.contains("only HTTP has headers"), "{problems}");
+    let unheard = valid(&with_route("pool: site, priority: { header: x-priority }")).warnings;
+    let told = |it: &Problem| it.to_string().contains("nobody's header is looked at");
+    assert!(unheard.iter().any(told), "{unheard:?}");
 }
 
 #[test]

@@ -63,6 +63,8 @@ fn the_choices_of_a_route_read_back() {
     for route in [
         "pools: { site: 3 }",
         "pool: site, name: a, upgrades: [], rewrite: { prefix: / }",
+        "pool: site, priority: critical",
+        "pool: site, priority: { header: X-Priority, otherwise: low }",
         "redirect: { to: https }",
         "redirect: { to: '/new?x={host}', status: 302 }",
         "respond: ready, match: { host: ['[::1]', '*.B.example.com', A.Example.com., 10.0.0.1] }",

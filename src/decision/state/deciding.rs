@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Change, State};
 use crate::decision::pool::{Inputs, PoolCore};
 use crate::decision::{Candidate, Member, Outlook, Report, outlook};
-use crate::model::{Action, Health, Order, PlaceKey, Plan, Standing, Traffic};
+use crate::model::{Action, Arrivals, Health, Order, PlaceKey, Plan, Standing, Traffic};
 
 /// How often a pool's load is measured.
 const MEASURE: Duration = Duration::from_millis(100);
@@ -107,10 +107,19 @@ impl State {
         }
     }
 
+    /// Counts what arrived at a pool.
+    pub(super) fn arrived(&mut self, arrivals: &Arrivals) {
+        let mut cores = self.cores.iter_mut();
+        if let Some(core) = cores.find(|core| core.plan.pool == arrivals.pool) {
+            core.mix.count(&arrivals.by_class);
+        }
+    }
+
     /// Judges what traffic has shown in this step.
     pub(super) fn judge_traffic(&mut self, now: Instant) {
         for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
             core.judge(pool);
+            core.look_at_mix(now);
             if core.bounded && core.load.last().is_none_or(|last| now >= last + MEASURE) {
                 core.measure(now);
             }

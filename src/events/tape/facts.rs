@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::wire;
 use crate::events::{self, Anchor};
 use crate::model::{
-    AgentReport, AgentState, BackendKey, Failure, LATENCY_BUCKETS, Layer, Lookup, LookupSpec,
-    Observation, Order, Outcome, Phase, PlaceKey, Reason, Standing, Traffic, UnixMillis, printable,
+    AgentReport, AgentState, Arrivals, BackendKey, Failure, LATENCY_BUCKETS, Layer, Lookup,
+    LookupSpec, Observation, Order, Outcome, Phase, PlaceKey, Reason, Standing, Traffic,
+    UnixMillis, printable,
 };
 
 /// The moment that times are counted from.
@@ -150,6 +151,18 @@ pub fn sampled(seen: &wire::Traffic) -> Result<Traffic, String> {
         latency,
         in_flight: now,
     })
+}
+
+/// A sample of what arrived, written down.
+#[must_use]
+pub fn arrivals_of(seen: &Arrivals) -> wire::Arrivals {
+    wire::Arrivals { pool: clean(&seen.pool), by_class: seen.by_class }
+}
+
+/// A sample of what arrived, read back.
+#[must_use]
+pub fn arrived(seen: &wire::Arrivals) -> Arrivals {
+    Arrivals { pool: shared(&seen.pool), by_class: seen.by_class }
 }
 
 /// A lookup's end, written down.

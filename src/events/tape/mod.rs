@@ -15,8 +15,8 @@ mod read;
 pub mod wire;
 
 pub use facts::{
-    Epoch, looked_up, lookup_of, order_given, order_of, sampled, seen, seen_of, standing_of, stood,
-    traffic_of,
+    Epoch, arrivals_of, arrived, looked_up, lookup_of, order_given, order_of, sampled, seen,
+    seen_of, standing_of, stood, traffic_of,
 };
 pub use read::{lines, parse};
 

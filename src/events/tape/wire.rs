@@ -73,6 +73,8 @@ pub enum Fact {
     Seen(Seen),
     /// Live traffic was sampled.
     Traffic(Traffic),
+    /// What arrived at a pool was sampled.
+    Arrived(Arrivals),
     /// A lookup ended.
     Lookup(Lookup),
     /// Somebody ordered something.
@@ -136,6 +138,15 @@ pub struct Traffic {
     /// Answers per bucket of latency: the bucket, and how many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latency: Vec<(usize, u64)>,
+}
+
+/// What arrived at a pool; see [`model::Arrivals`](crate::model::Arrivals).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrivals {
+    /// The pool.
+    pub pool: String,
+    /// By priority class, the lowest first.
+    pub by_class: [u64; 4],
 }
 
 /// How a lookup ended.

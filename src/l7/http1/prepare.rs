@@ -9,7 +9,7 @@ use std::sync::Arc;
 use httparse::Header;
 
 use crate::balance::ip_hash;
-use crate::config::{Algorithm, HashKey, PathMatch};
+use crate::config::{Algorithm, HashKey, PathMatch, Priority};
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Job, Terms, Upload};
 use crate::l7::headers::{
@@ -17,7 +17,7 @@ use crate::l7::headers::{
 };
 use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::worker::{Scratch, Worker};
-use crate::model::BadRequest;
+use crate::model::{BadRequest, PriorityClass};
 use crate::table::{
     Action, Headers, Listener, Picker, Pool, RequestView, Route, Table, normalise_host,
     normalise_path,
@@ -194,7 +194,8 @@ impl Desk<'_> {
             return Ok(Prepared::Local(self.local_failure(Failure::NoBackend, request, facts)));
         };
         record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
-        if pool.sheds(picker) {
+        let class = class(&route.policy.priority, sight);
+        if !pool.admits(class, picker, worker.index) {
             return Ok(Prepared::Local(self.local_failure(Failure::Shed, request, facts)));
         }
         let key = self.key(pool, sight);
@@ -338,6 +339,17 @@ impl Headers for Fields<'_, '_> {
                 .iter()
                 .any(|field| field.name.eq_ignore_ascii_case(name) && test(field.value))
     }
+}
+
+/// The priority class of a request. Whoever is not trusted could make everything critical.
+fn class(priority: &Priority, sight: &Sight<'_, '_, '_>) -> PriorityClass {
+    let Some(header) = priority.header.as_ref().filter(|_| sight.trusted) else {
+        return priority.class;
+    };
+    let mut fields = sight.request.headers.iter();
+    let named = fields.find(|field| field.name.eq_ignore_ascii_case(header));
+    let named = named.and_then(|field| PriorityClass::named(field.value.trim_ascii()));
+    named.unwrap_or(priority.class)
 }
 
 /// RFC 9110 §9.2.2.

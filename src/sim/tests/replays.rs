@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Config};
+use crate::decision::tests::fixture::{order, pass};
 use crate::decision::{Input, State};
 use crate::events::Corrupt;
 use crate::events::tape::{self, Epoch, wire};
-use crate::model::{BackendKey, Failure, Layer, Observation, Outcome, Reason};
+use crate::model::{
+    Action, Arrivals, BackendKey, Failure, Layer, Observation, Outcome, PoolName, Reason, Scope,
+};
 use crate::sim::{Replay, replay};
 
 const CONFIG: &str = "
@@ -84,6 +87,41 @@ fn the_same_is_decided_again() {
     // A file that follows another goes on where that ended.
     let told = again(&recorded(Some(100))).unwrap();
     assert!(told.identical() && told.uncompared == 0, "{told:?}");
+}
+
+#[test]
+fn the_classes_that_arrive_are_told_again() {
+    let config = Arc::new(Config::parse(CONFIG, None).unwrap().config);
+    let mut state = State::new(config, epoch().0);
+    let mut lines = vec![begin(&state, 0, 0, true)];
+    for n in 0..20_u64 {
+        let t = i64::try_from(n).unwrap() * 500_000_000;
+        let (at, pool) = (epoch().at(t), PoolName::from("shop"));
+        let mut inputs = Vec::new();
+        if n == 0 {
+            let scope = Scope::Pool(pool.clone());
+            inputs.push(order(scope, Action::Traffic(Some(0.5)), at));
+        }
+        inputs.push(Input::Observed(pass("shop", "10.0.0.1:80", at)));
+        // A storm of the lowest class.
+        let by_class = if n < 10 { [10, 10, 0, 0] } else { [1_000, 10, 0, 0] };
+        inputs.push(Input::Arrived(Arrivals { pool, by_class }));
+        let facts = inputs.iter().map(|input| match input {
+            Input::Observed(seen) => wire::Fact::Seen(tape::seen_of(seen, epoch())),
+            Input::Ordered(order) => wire::Fact::Order(tape::order_of(order, epoch())),
+            Input::Arrived(arrivals) => wire::Fact::Arrived(tape::arrivals_of(arrivals)),
+            other => panic!("{other:?}"),
+        });
+        let (facts, before) = (facts.collect(), Arc::clone(state.plan()));
+        let decided = state.step(inputs, at).decided(&before);
+        lines.push(wire::Line::Step(wire::Step { n, t, facts, decided }));
+    }
+    let admits = |line: &&wire::Line| {
+        let wire::Line::Step(step) = line else { return false };
+        step.decided.iter().any(|it| it.starts_with("admits shop: low 4"))
+    };
+    assert!(lines.iter().any(|line| admits(&line)), "{lines:#?}");
+    assert!(again(&lines).unwrap().identical());
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::{Inputs, members};
 use crate::balance::round_robin::Schedule;
 use crate::balance::{ip_hash, share_parts};
 use crate::config::{self, FixedResponse, WhenAllDown};
-use crate::model::{PoolPlan, ZoneKey, ZonePlan};
-use crate::table::{Pool, Zone};
+use crate::model::{Admission, PoolPlan, ZoneKey, ZonePlan};
+use crate::table::{Door, Pool, Zone};
 
 pub(super) fn build(inputs: &Inputs<'_>) -> Vec<Arc<Pool>> {
     let settings = inputs.config.pools.iter().enumerate();
@@ -36,7 +36,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
     {
         return Arc::clone(before);
     }
-    let shed = plan.map_or(0.0, |plan| plan.shed);
+    let admission = plan.map_or(Admission::ALL, |plan| plan.admission);
     let plans = plan.map_or(&[][..], |plan| &plan.zones);
     let before_zones = before.map_or(&[][..], |pool| &pool.zones);
     let limits = Limits::of(settings, same_config);
@@ -44,12 +44,11 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         plans.iter().map(|plan| zone(inputs, settings, &limits, plan, before_zones)).collect();
     if let Some(before) = before
         && same_settings(before, settings)
-        && before.shed == shed
+        && before.door.admission == admission
         && same_zones(&before.zones, &zones)
     {
         return Arc::clone(before);
     }
-    let admission = [share_parts(1.0 - shed), share_parts(shed)];
     let shares: Vec<u32> = zones.iter().map(|zone| share_parts(zone.share)).collect();
     Arc::new(Pool {
         id,
@@ -64,8 +63,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         proxy_protocol: settings.proxy_protocol,
         waiting: inputs.live.queue(&settings.name),
         when_down: when_down(settings),
-        shed,
-        admission: Schedule::new(&admission),
+        door: Door::new(admission, inputs.live.arrivals(&settings.name)),
         turns: Schedule::new(&shares),
         plan: plan.map(Arc::clone),
         zones,
