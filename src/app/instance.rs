@@ -1,5 +1,6 @@
 //! A whole balancer in this process: started, asked, and ended in order.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use crate::state_dir::{StateDir, StateError};
 
 /// Events that may wait to be handed on to webhooks.
 const LINES: usize = 4_096;
+/// Threads of each runtime for what may block: a reload goes on while the state folder's disk hangs.
+const BLOCKING: usize = 2;
 /// How long each log may take to write out what it holds.
 const LOG_GRACE: Duration = Duration::from_secs(2);
 
@@ -52,15 +55,25 @@ pub enum StartError {
 
 /// A running balancer.
 pub struct Instance {
+    /// Runs control and nothing else.
+    control_runtime: Runtime,
+    /// Runs what may wait: the admin API, lookups of names, webhooks.
     runtime: Runtime,
     client: Client,
     log: Writer,
     events: Option<events::Writer>,
     record: Option<events::Writer>,
     listeners: Vec<(Arc<str>, SocketAddr)>,
-    control: JoinHandle<()>,
     admin: AdminApi,
+    parts: Parts,
+}
+
+/// What must not end before it is asked to.
+struct Parts {
     workers: Workers,
+    control: JoinHandle<()>,
+    /// Completes when the prober ends.
+    probes: oneshot::Receiver<Infallible>,
 }
 
 /// The admin API, serving.
@@ -80,6 +93,9 @@ pub enum Lost {
     /// The one writer of tables.
     #[error("control ended unexpectedly")]
     Control,
+    /// The prober: nobody would learn that a backend is down.
+    #[error("the prober ended unexpectedly")]
+    Prober,
 }
 
 impl Instance {
@@ -92,11 +108,8 @@ impl Instance {
         access_logs::unwritable(&config).next().map_or(Ok(()), Err)?;
         let live = Arc::new(Live::new(config.workers.get()));
         let log = Writer::start()?;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("control")
-            .enable_all()
-            .build()?;
+        let control_runtime = runtime("control")?;
+        let runtime = runtime("admin")?;
         let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?;
         let log_of =
             |name| state_dir.clone().map(|dir| events::Writer::start(dir, name)).transpose();
@@ -120,11 +133,10 @@ impl Instance {
             record: record.clone(),
             state_dir,
         };
-        let (Started { reader, client, ports, task }, server) = runtime.block_on(async {
-            let server = admin::Server::bind(&settings).await?;
-            Ok::<_, StartError>((control.start()?, server))
-        })?;
-        prober::start(ports.probe_plan, ports.observations)?;
+        let server = runtime.block_on(admin::Server::bind(&settings))?;
+        let Started { reader, client, ports, task } =
+            control_runtime.block_on(async { control.start() })?;
+        let probes = prober::start(ports.probe_plan, ports.observations)?;
         let resolver = Arc::new(discovery::SystemResolver::default());
         runtime.spawn(discovery::run(ports.lookup_plan, ports.lookups, resolver));
         let told = Arc::<notify::Counters>::default();
@@ -145,7 +157,8 @@ impl Instance {
         let listeners = bound.map(|socket| (Arc::clone(&socket.name), socket.local)).collect();
         let workers = Workers::start(&live, &reader, &client, &log)?;
         let record = record.map(|(writer, _)| writer);
-        Ok(Self { runtime, client, log, events, record, listeners, control: task, admin, workers })
+        let parts = Parts { workers, control: task, probes };
+        Ok(Self { control_runtime, runtime, client, log, events, record, listeners, admin, parts })
     }
 
     /// Each listener's name and address, as bound.
@@ -172,12 +185,12 @@ impl Instance {
         self.events.iter().for_each(events::Writer::reopen);
     }
 
-    /// Lets something run on the control runtime.
+    /// Lets something run beside the admin API.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(future);
     }
 
-    /// Runs something on the control runtime, and waits for it.
+    /// Runs something beside the admin API, and waits for it.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
@@ -187,12 +200,13 @@ impl Instance {
     /// # Errors
     /// A part of the instance was lost before it.
     pub fn wait<F: Future>(&mut self, event: F) -> Result<F::Output, Lost> {
-        let Self { runtime, workers, control, .. } = self;
+        let Self { runtime, parts: Parts { workers, control, probes }, .. } = self;
         runtime.block_on(async {
             tokio::select! {
                 output = event => Ok(output),
                 index = workers.lost() => Err(Lost::Worker(index)),
                 _ = control => Err(Lost::Control),
+                _ = probes => Err(Lost::Prober),
             }
         })
     }
@@ -201,7 +215,8 @@ impl Instance {
     ///
     /// Must be called outside of any runtime.
     pub fn stop(self, hurry: impl Future<Output = ()>) {
-        let Self { runtime, client, log, events, record, admin, mut workers, .. } = self;
+        let Self { control_runtime, runtime, client, log, events, record, admin, parts, .. } = self;
+        let Parts { mut workers, .. } = parts;
         client.start_drain();
         runtime.block_on(workers.drain(hurry));
         workers.stop();
@@ -224,7 +239,22 @@ impl Instance {
             tracing::warn!("the recording could not be written out in time");
         }
         runtime.shutdown_background();
+        control_runtime.shutdown_background();
     }
+}
+
+/// A runtime of one thread of that name.
+///
+/// Control has one to itself: a scrape never delays a decision, and since a config and the tables
+/// built from it are made and freed by the same threads, the allocator finds the last one's room
+/// again. Spread over many threads each would keep room of its own, and reloads would grow the process.
+fn runtime(name: &'static str) -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(BLOCKING)
+        .thread_name(name)
+        .enable_all()
+        .build()
 }
 
 fn serve_admin(runtime: &Runtime, server: admin::Server, state: admin::State<Client>) -> AdminApi {
