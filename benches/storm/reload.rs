@@ -24,15 +24,16 @@ pub(crate) const NAME: &str = "reload";
 
 /// Backends that only one of the two files has.
 pub(crate) const CHANGED: usize = 100;
+/// Reloads in each span.
 const RELOADS: u32 = 30;
-/// Memory is read after so many too: the first reloads need room beside the running table, the others
-/// must find it.
-const EARLY: u32 = 10;
+/// Spans in a row. Memory is read after each: the first reloads need room beside the running table,
+/// the later ones must find it.
+const SPANS: u32 = 3;
 const ADMIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Every contender, `rounds` times, interleaved.
 pub(crate) async fn run(args: &Args, addresses: &[SocketAddr], report: &mut Report) -> Result<()> {
-    say(&format!("{NAME}: {RELOADS} reloads in {} s", SPAN.as_secs()))?;
+    say(&format!("{NAME}: {RELOADS} reloads in {} s, {SPANS} times", SPAN.as_secs()))?;
     let files = [&addresses[..BACKENDS], &addresses[CHANGED..]];
     let task = Task { backends: files[0], workers: 1, cores: PROXY_CORE, checks: args.checks };
     for round in 0..args.rounds {
@@ -54,18 +55,18 @@ async fn reloads(
 ) -> Result<String> {
     let is_pulsegate = recipe.name == pulsegate::RECIPE.name;
     let first = if is_pulsegate { generation(proxy).await? } else { 0 };
-    let mut early_kib = 0;
-    for n in 0..RELOADS {
-        if n == EARLY {
-            early_kib = proxy.process.resident_kib();
-        }
+    let mut notes = "MiB after".to_owned();
+    for n in 0..SPANS * RELOADS {
         let backends = files[(n as usize + 1) % 2];
         reload(recipe, proxy, Task { backends, ..task })?;
         sleep(SPAN / RELOADS).await;
+        if (n + 1).is_multiple_of(RELOADS) {
+            let mib = proxy.process.resident_kib() as f64 / 1024.0;
+            write!(notes, " {}: {mib:.1},", n + 1)?;
+        }
     }
-    let mut notes = format!("{:.1} MiB after {EARLY}", early_kib as f64 / 1024.0);
     if is_pulsegate {
-        write!(notes, ", {} tables published", generation(proxy).await? - first)?;
+        write!(notes, " {} tables published", generation(proxy).await? - first)?;
     }
     Ok(notes)
 }
