@@ -32,7 +32,7 @@ mod tls;
 mod transaction;
 mod values;
 
-pub use schedule::{IN_FLIGHT_MAX, run};
+pub use schedule::run;
 
 use std::sync::Arc;
 use std::time::Duration;

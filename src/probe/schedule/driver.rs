@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::job::{Check, Job, Recipient, Running, split};
 use super::judge::judge;
-use super::queue::{JobId, Queue};
+use super::queue::{JobId, Lane};
 use super::stalls::Stalls;
 use crate::model::{Observation, Outcome, ProbePlan};
 use crate::probe::attempt::Attempt;
@@ -19,8 +19,9 @@ use crate::probe::fault::Fault;
 use crate::probe::tls::Tls;
 use crate::probe::{Answer, once};
 
-/// Attempts under way at a time; each holds one descriptor.
-pub const IN_FLIGHT_MAX: usize = 1024;
+/// Attempts under way at a time, by lane: of those that only reach a backend, and of those that wait
+/// for its answer. Each holds one descriptor.
+pub(super) const IN_FLIGHT_MAX: [usize; 2] = [512, 1024];
 /// While attempts are under way the loop wakes at least this often, to notice if it cannot.
 const HEARTBEAT: Duration = Duration::from_millis(25);
 /// Lateness that is ordinary: the timer's grain and other tasks' turns.
@@ -49,9 +50,10 @@ pub(super) struct Driver<P> {
     jobs: HashMap<JobId, (Arc<Check>, Job)>,
     ids: HashMap<Arc<Check>, JobId>,
     last_id: u64,
-    queue: Queue,
+    lanes: [Lane; 2],
     tasks: JoinSet<Attempt<Answer>>,
-    running: HashMap<Id, JobId>,
+    /// The job of each attempt, and its lane.
+    running: HashMap<Id, (JobId, usize)>,
     stalls: Stalls,
 }
 
@@ -68,7 +70,7 @@ where
             jobs: HashMap::new(),
             ids: HashMap::new(),
             last_id: 0,
-            queue: Queue::default(),
+            lanes: IN_FLIGHT_MAX.map(Lane::new),
             tasks: JoinSet::new(),
             running: HashMap::new(),
             stalls: Stalls::default(),
@@ -145,36 +147,34 @@ where
             let anyone_new = recipients.iter().any(|recipient| !known.contains(recipient));
             job.recipients = recipients;
             if anyone_new && job.hasten(&check, now) {
-                self.queue.push(job.due, *id);
+                self.lanes[check.lane()].queue.push(job.due, *id);
             }
             return;
         }
         self.last_id += 1;
         let (id, check) = (JobId(self.last_id), Arc::new(check));
         let job = Job::new(&check, recipients, new, now);
-        self.queue.push(job.due, id);
+        self.lanes[check.lane()].queue.push(job.due, id);
         self.ids.insert(Arc::clone(&check), id);
         self.jobs.insert(id, (check, job));
     }
 
-    /// Starts what is due, as far as the bound allows; returns when to look again.
+    /// Starts what is due, as far as the bounds allow; returns when to look again.
     fn start_due(&mut self, now: Instant, stalled: Duration) -> Instant {
-        while self.tasks.len() < IN_FLIGHT_MAX
-            && let Some((due, id)) = self.queue.pop(now)
-        {
-            let Some((check, job)) = self.jobs.get_mut(&id) else { continue };
-            if job.running.is_some() || job.due != due {
-                continue;
+        for lane in 0..self.lanes.len() {
+            while let Some((due, id)) = self.lanes[lane].pop(now) {
+                let Some((check, job)) = self.jobs.get_mut(&id) else { continue };
+                if job.running.is_some() || job.due != due {
+                    continue;
+                }
+                let limit = job.limit(check);
+                let abort = self.tasks.spawn((self.attempt)(Arc::clone(check), limit));
+                self.lanes[lane].begun();
+                self.running.insert(abort.id(), (id, lane));
+                job.running = Some(Running { abort, begun: now, stalled, limit });
             }
-            let limit = job.limit(check);
-            let abort = self.tasks.spawn((self.attempt)(Arc::clone(check), limit));
-            self.running.insert(abort.id(), id);
-            job.running = Some(Running { abort, begun: now, stalled, limit });
         }
-        let next = match self.queue.next() {
-            Some(due) if self.tasks.len() < IN_FLIGHT_MAX => due,
-            _ => now + IDLE,
-        };
+        let next = self.lanes.iter().filter_map(Lane::next).min().unwrap_or(now + IDLE);
         if self.tasks.is_empty() { next } else { next.min(now + HEARTBEAT) }
     }
 
@@ -198,7 +198,8 @@ where
     ) {
         let now = Instant::now();
         let (task, attempt) = ended.unwrap_or_else(|error| (error.id(), panicked(now)));
-        let Some(id) = self.running.remove(&task) else { return };
+        let Some((id, lane)) = self.running.remove(&task) else { return };
+        self.lanes[lane].ended();
         let Some((check, job)) = self.jobs.get_mut(&id) else { return };
         let Some(running) = job.running.take() else { return };
         let latency = attempt.ended - attempt.started;
@@ -218,7 +219,7 @@ where
         } else {
             job.reschedule(check, self.epoch, now, self.rng.f64());
         }
-        self.queue.push(job.due, id);
+        self.lanes[lane].queue.push(job.due, id);
         results.extend(job.recipients.iter().map(|recipient| Observation {
             backend: recipient.backend.clone(),
             layer: recipient.layer,

@@ -39,6 +39,11 @@ pub(in crate::probe) struct Check {
 }
 
 impl Check {
+    /// Which lane it goes in: the first only reaches a backend, the second waits for its answer.
+    pub(super) fn lane(&self) -> usize {
+        usize::from(!matches!(self.kind, ProbeKind::Connect | ProbeKind::Ping))
+    }
+
     /// Its own place within `span`, the same in every run.
     fn place(&self, span: Duration) -> Duration {
         let mut hasher = XxHash3_64::with_seed(0);

@@ -9,8 +9,9 @@
 //! - **Patient.** What has failed thirty times in a row is asked up to five times less often, but
 //!   at least every two seconds, and as often as before from its first pass on.
 //! - **Once.** The same question to the same address is sent once, however many pools ask it.
-//! - **Bounded.** At most [`IN_FLIGHT_MAX`] attempts at a time; what is due beyond that waits. When
-//!   the reader of the results is slow, fewer probes are sent.
+//! - **Bounded.** At most [`IN_FLIGHT_MAX`](driver::IN_FLIGHT_MAX) attempts at a time, of those that
+//!   reach and of those that ask; what is due beyond that waits, and hung backends delay no connect.
+//!   When the reader of the results is slow, fewer probes are sent.
 //! - **In doubt of itself.** A timeout is believed only if this runtime was attentive for at least
 //!   half of it; else the result is void.
 
@@ -22,5 +23,5 @@ mod stalls;
 #[cfg(test)]
 mod tests;
 
-pub use driver::{IN_FLIGHT_MAX, run};
+pub use driver::run;
 pub(super) use job::Check;

@@ -47,6 +47,8 @@ enum Ending {
     Refused,
     NoDescriptors,
     Silence,
+    /// Connects pass; nothing that is asked is answered.
+    Hung,
 }
 
 /// One attempt begun.
@@ -91,7 +93,10 @@ impl Rig {
             log.lock().unwrap().push(Begun { at, address: check.address.clone(), limit });
             level.fetch_add(1, Relaxed);
             let counted = UnderWay(level.clone());
-            let ending = *endings.lock().unwrap();
+            let ending = match (*endings.lock().unwrap(), &check.kind) {
+                (Ending::Hung, ProbeKind::Connect) => Ending::Pass(MS),
+                (ending, _) => ending,
+            };
             async move {
                 let _counted = counted;
                 end(ending, limit).await
@@ -132,7 +137,7 @@ async fn end(ending: Ending, limit: Duration) -> Attempt<Answer> {
             }
             Ending::Refused => Err(Fault::peer(Failure::Refused)),
             Ending::NoDescriptors => Err(Fault::Local("too many open files".into())),
-            Ending::Silence => std::future::pending().await,
+            Ending::Silence | Ending::Hung => std::future::pending().await,
         }
     })
     .await
@@ -263,13 +268,30 @@ async fn what_is_due_beyond_the_bound_waits() {
     let all = plan((0..3000).map(|number| spec("site", number, 10_000 * MS)));
     let mut rig = Rig::new(all, Ending::Silence, 4096);
     assert!(rig.pass(900 * MS).await.is_empty());
-    assert_eq!(rig.under_way.load(Relaxed), IN_FLIGHT_MAX);
+    assert_eq!(rig.under_way.load(Relaxed), IN_FLIGHT_MAX[0]);
     rig.set(Ending::Pass(MS));
     rig.pass(30_000 * MS).await;
     let mut asked: Vec<Address> = rig.begun().into_iter().map(|begun| begun.address).collect();
     asked.sort_unstable();
     asked.dedup();
     assert_eq!(asked.len(), 3000, "all had their turn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hung_backends_delay_no_connect() {
+    let questions = (0..3000).map(|number| ProbeSpec {
+        kind: ProbeKind::StatusLine { host: "a".into(), path: "/".into() },
+        timeout: 5_000 * MS,
+        ..spec("site", number, 10_000 * MS)
+    });
+    let connect = spec("site", 5000, 100 * MS);
+    let all = plan(questions.chain([connect.clone()]));
+    let mut rig = Rig::new(all, Ending::Hung, 4096);
+    rig.pass(4_000 * MS).await;
+    assert_eq!(rig.under_way.load(Relaxed), IN_FLIGHT_MAX[1]);
+    let begun = rig.begun();
+    let connects = begun.iter().filter(|begun| begun.address == connect.address).count();
+    assert!((38..=42).contains(&connects), "{connects} connects in 40 intervals");
 }
 
 #[tokio::test(start_paused = true)]
