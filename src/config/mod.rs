@@ -53,7 +53,7 @@ pub use pool::{
 pub use print::print;
 pub use probing::{ProbeLoad, probe_loads};
 pub use problem::{Problem, Problems, nearest};
-pub use proxy_protocol::{ProxyHeaders, ProxyVersion};
+pub use proxy_protocol::ProxyHeaders;
 pub use route::{
     Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
     Priority, Redirect, RedirectTo, Retries, Route, RouteTimeouts,

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Capacity, Drain, Failover, HealthChecks, OwnHealth, ProxyVersion, Restoration};
+use super::{Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration};
+use crate::model::ProxyVersion;
 
 /// A group of backends that serve the same thing.
 #[derive(Clone, Debug)]

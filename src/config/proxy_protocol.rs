@@ -1,4 +1,4 @@
-//! The PROXY protocol: who may say who the client is, and what backends are told.
+//! The PROXY protocol: who may say who the client is.
 
 use std::time::Duration;
 
@@ -13,24 +13,4 @@ pub struct ProxyHeaders {
     pub from: Vec<IpNet>,
     /// How long one may take to arrive.
     pub timeout: Duration,
-}
-
-/// In which form backends are told who the client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyVersion {
-    /// One line of text.
-    V1,
-    /// Binary, with server name and protocol where they are known.
-    V2,
-}
-
-impl ProxyVersion {
-    /// The name in config.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-        }
-    }
 }

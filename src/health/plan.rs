@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks, NetworkAsk,
+    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks, NetworkAsk, Pool,
     ProbeTls, ProcessAsk, ProcessCheck, ResolvedBackend, Step, Trust, expand,
 };
 use crate::model::{
@@ -24,7 +24,8 @@ pub fn probe_plan(config: &Config, resolved: &Addresses) -> ProbePlan {
             {
                 let questions = questions.into_iter().enumerate();
                 plan.probes.extend(
-                    questions.map(|(check, kind)| spec(&backend, layer, check, kind, &cadence)),
+                    questions
+                        .map(|(check, kind)| spec(pool, &backend, layer, (check, kind), &cadence)),
                 );
             }
         }
@@ -162,15 +163,21 @@ fn bare(host: &Arc<str>) -> Arc<str> {
 }
 
 fn spec(
+    pool: &Pool,
     backend: &ResolvedBackend,
     layer: Layer,
-    check: usize,
-    kind: ProbeKind,
+    (check, kind): (usize, ProbeKind),
     cadence: &Cadence,
 ) -> ProbeSpec {
+    let address = backend.probe_address();
+    // Only what talks to the backend itself is introduced: a port of its own for health is not
+    // behind the PROXY protocol, and an agent is another program.
+    let talks = !matches!(kind, ProbeKind::Connect | ProbeKind::Ping | ProbeKind::Agent { .. });
+    let introduced = pool.proxy_protocol.filter(|_| talks && address == backend.address);
     ProbeSpec {
         backend: backend.key.clone(),
-        address: backend.probe_address(),
+        address,
+        introduced,
         layer,
         check,
         kind,

@@ -14,10 +14,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::balance::ip_hash;
-use crate::config::{Protocol, ProxyVersion, Queue};
+use crate::config::{Protocol, Queue};
 use crate::live::{self, Place, PoolId};
-use crate::model::ForwardEnded;
-use crate::net::proxy_protocol::{self, Version};
+use crate::model::{ForwardEnded, ProxyVersion};
+use crate::net::proxy_protocol;
 use crate::net::{Stream, Timer, is_local};
 use crate::table::Lease;
 
@@ -210,10 +210,6 @@ async fn announce(
 ) -> Result<(), ForwardEnded> {
     let told = client.introduction();
     let mut header = client.worker.buffers.take_vec();
-    let version = match version {
-        ProxyVersion::V1 => Version::V1,
-        ProxyVersion::V2 => Version::V2,
-    };
     proxy_protocol::write(&mut header, version, &told);
     let (_, mut writer) = stream.split();
     let mut at = 0;

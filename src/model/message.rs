@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Address, AgentReport, BackendKey, Layer, Outcome, PRIORITY_CLASSES, PoolName, ProbeKind,
+    ProxyVersion,
 };
 
 /// One fact about a backend, from one probe.
@@ -43,6 +44,8 @@ pub struct ProbeSpec {
     pub backend: BackendKey,
     /// Where to connect.
     pub address: Address,
+    /// The PROXY header that whoever talks there begins with.
+    pub introduced: Option<ProxyVersion>,
     /// The layer the result counts for.
     pub layer: Layer,
     /// Which of the layer's checks this is.

@@ -21,7 +21,7 @@ pub(super) async fn probe(address: &Address, port: u16, send: &str) -> Result<Ag
     if let Address::Inet(address) = &mut address {
         address.set_port(port);
     }
-    let mut stream = connect::open(&address).await?;
+    let mut stream = connect::open(&address.into()).await?;
     if !send.is_empty() {
         stream.write_all(format!("{send}\n").as_bytes()).await?;
     }

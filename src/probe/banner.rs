@@ -2,12 +2,13 @@
 
 use tokio::io::AsyncReadExt;
 
-use super::{connect, fault::Fault};
-use crate::model::{Address, Failure};
+use super::connect::{self, Target};
+use super::fault::Fault;
+use crate::model::Failure;
 
 /// Waits for what the server says; `prefix` is how that must begin, empty = any byte will do.
-pub(super) async fn probe(address: &Address, prefix: &str) -> Result<(), Fault> {
-    let mut stream = connect::open(address).await?;
+pub(super) async fn probe(target: &Target, prefix: &str) -> Result<(), Fault> {
+    let mut stream = connect::open(target).await?;
     let wanted = prefix.len().max(1) as u64;
     let mut said = Vec::new();
     let mut begin = (&mut stream).take(wanted);

@@ -11,11 +11,12 @@ use std::path::Path;
 
 use rustix::io::Errno;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, UnixStream};
 
 use super::fault::Fault;
-use crate::model::{Address, Failure};
+use crate::model::{Address, Failure, ProxyVersion};
+use crate::net::proxy_protocol::{self, Told};
 
 /// Opens a connection and drops it.
 pub(super) async fn probe(address: &Address) -> Result<(), Fault> {
@@ -31,6 +32,21 @@ pub(super) async fn probe(address: &Address) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Where a probe goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Target {
+    pub(super) address: Address,
+    /// The PROXY header that whoever talks there begins with.
+    pub(super) introduced: Option<ProxyVersion>,
+}
+
+impl From<Address> for Target {
+    /// Where nobody expects a header.
+    fn from(address: Address) -> Self {
+        Self { address, introduced: None }
+    }
+}
+
 /// A connection to talk over, of whatever kind.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -38,16 +54,24 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// Opens a connection to talk over. A TCP one is closed by RST too: thousands a second would
 /// otherwise use up the ports, and what has been asked and answered needs no farewell.
-pub(super) async fn open(address: &Address) -> Result<Box<dyn Io>, Fault> {
-    match address {
+///
+/// A backend that expects a PROXY header is sent one that speaks for nobody else.
+pub(super) async fn open(target: &Target) -> Result<Box<dyn Io>, Fault> {
+    let mut stream: Box<dyn Io> = match &target.address {
         Address::Inet(address) => {
             let socket = socket(*address)?;
             socket.set_zero_linger()?;
             socket.set_nodelay(true)?;
-            Ok(Box::new(socket.connect(*address).await?))
+            Box::new(socket.connect(*address).await?)
         }
-        Address::Unix(path) => Ok(Box::new(unix(path).await?)),
+        Address::Unix(path) => Box::new(unix(path).await?),
+    };
+    if let Some(version) = target.introduced {
+        let mut header = Vec::new();
+        proxy_protocol::write(&mut header, version, &Told::default());
+        stream.write_all(&header).await?;
     }
+    Ok(stream)
 }
 
 async fn unix(path: &Path) -> Result<UnixStream, Fault> {

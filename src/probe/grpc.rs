@@ -17,10 +17,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 
+use super::connect::Target;
 use super::fault::{Fault, shown};
 use super::http::{AGENT, drive};
 use super::tls::{Tls, Within};
-use crate::model::{Address, Failure, GrpcAsk};
+use crate::model::{Failure, GrpcAsk};
 
 /// Bytes of an answer: its five bytes of frame, and a message of one enumeration.
 const ANSWER_BYTES_MAX: usize = 1024;
@@ -33,8 +34,8 @@ const FIELD_1_BYTES: u8 = 0x0a;
 const FIELD_1_VARINT: u8 = 0x08;
 
 /// Asks once.
-pub(super) async fn probe(tls: &Tls, address: &Address, ask: &GrpcAsk) -> Result<(), Fault> {
-    let stream = tls.open(address, ask.tls.as_ref(), Within::Http2).await?;
+pub(super) async fn probe(tls: &Tls, target: &Target, ask: &GrpcAsk) -> Result<(), Fault> {
+    let stream = tls.open(target, ask.tls.as_ref(), Within::Http2).await?;
     let tasks = Tasks::default();
     let (sender, connection) = Builder::new(tasks.clone())
         .max_header_list_size(HEADER_LIST_BYTES_MAX)

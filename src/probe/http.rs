@@ -17,10 +17,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 use super::answer::judge;
+use super::connect::Target;
 use super::fault::{Fault, shown};
 use super::tls::{Tls, Within};
 use super::values::Values;
-use crate::model::{Address, Expect, Failure, HttpAsk, HttpRequest};
+use crate::model::{Expect, Failure, HttpAsk, HttpRequest};
 
 /// What the prober calls itself.
 pub(super) const AGENT: &str = concat!("pulsegate/", env!("CARGO_PKG_VERSION"), " (health check)");
@@ -38,20 +39,20 @@ pub(super) struct Answered {
 }
 
 /// Asks once.
-pub(super) async fn probe(tls: &Tls, address: &Address, ask: &HttpAsk) -> Result<(), Fault> {
-    exchange(tls, address, ask, &Values::default(), false).await.map(|_| ())
+pub(super) async fn probe(tls: &Tls, target: &Target, ask: &HttpAsk) -> Result<(), Fault> {
+    exchange(tls, target, ask, &Values::default(), false).await.map(|_| ())
 }
 
 /// Asks with these values, and hands over the answer if it is as expected.
 pub(super) async fn exchange(
     tls: &Tls,
-    address: &Address,
+    target: &Target,
     ask: &HttpAsk,
     values: &Values<'_>,
     keep_body: bool,
 ) -> Result<Answered, Fault> {
     let request = request(&ask.request, &ask.host, values)?;
-    let stream = TokioIo::new(tls.open(address, ask.tls.as_ref(), Within::Http1).await?);
+    let stream = TokioIo::new(tls.open(target, ask.tls.as_ref(), Within::Http1).await?);
     let mut builder = Builder::new();
     builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     let (sender, connection) = builder.handshake(stream).await?;

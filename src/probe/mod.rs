@@ -51,7 +51,7 @@ type Answer = Option<AgentReport>;
 async fn once(tls: Arc<Tls>, check: Arc<Check>, limit: Duration) -> Attempt<Answer> {
     match &check.kind {
         ProbeKind::Connect => {
-            let work = async { connect::probe(&check.address).await.map(|()| None) };
+            let work = async { connect::probe(&check.target.address).await.map(|()| None) };
             attempt(limit, work).await
         }
         // Boxed, so that the many connects do not carry the size of the others.
@@ -61,23 +61,23 @@ async fn once(tls: Arc<Tls>, check: Arc<Check>, limit: Duration) -> Attempt<Answ
 
 /// Asks what is more than a connect.
 async fn ask(tls: &Tls, check: &Check) -> Result<Answer, Fault> {
-    let address = &check.address;
+    let (target, address) = (&check.target, &check.target.address);
     match &check.kind {
         ProbeKind::Connect => connect::probe(address).await?,
         ProbeKind::Ping => ping::probe(address).await?,
-        ProbeKind::StatusLine { host, path } => status_line::probe(address, host, path).await?,
-        ProbeKind::Banner { prefix } => banner::probe(address, prefix).await?,
-        ProbeKind::TlsHello { server_name } => tls.hello(address, server_name).await?,
-        ProbeKind::Grpc(ask) => grpc::probe(tls, address, ask).await?,
+        ProbeKind::StatusLine { host, path } => status_line::probe(target, host, path).await?,
+        ProbeKind::Banner { prefix } => banner::probe(target, prefix).await?,
+        ProbeKind::TlsHello { server_name } => tls.hello(target, server_name).await?,
+        ProbeKind::Grpc(ask) => grpc::probe(tls, target, ask).await?,
         ProbeKind::Agent { port, send } => {
             return agent::probe(address, *port, send).await.map(Some);
         }
-        ProbeKind::Http(ask) => http::probe(tls, address, ask).await?,
+        ProbeKind::Http(ask) => http::probe(tls, target, ask).await?,
         ProbeKind::Transaction(transaction) => {
-            transaction::probe(tls, address, transaction).await?;
+            transaction::probe(tls, target, transaction).await?;
         }
-        ProbeKind::Postgres(ask) => postgres::probe(address, ask).await?,
-        ProbeKind::Redis(ask) => redis::probe(address, ask).await?,
+        ProbeKind::Postgres(ask) => postgres::probe(target, ask).await?,
+        ProbeKind::Redis(ask) => redis::probe(target, ask).await?,
     }
     Ok(None)
 }

@@ -8,16 +8,16 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-use super::connect::{self, Io};
+use super::connect::{self, Io, Target};
 use super::fault::{Fault, copy};
-use crate::model::{Address, Failure, PostgresAsk};
+use crate::model::{Failure, PostgresAsk};
 
 /// Bytes read of a server: its greeting and what a check's query returns.
 const BYTES_MAX: usize = 1024 * 1024;
 
 /// Asks once.
-pub(super) async fn probe(address: &Address, ask: &PostgresAsk) -> Result<(), Fault> {
-    let stream = Bounded { stream: connect::open(address).await?, left: BYTES_MAX };
+pub(super) async fn probe(target: &Target, ask: &PostgresAsk) -> Result<(), Fault> {
+    let stream = Bounded { stream: connect::open(target).await?, left: BYTES_MAX };
     let mut config = Config::new();
     config.user(&*ask.user).dbname(&*ask.database).application_name("pulsegate health check");
     if let Some(password) = &ask.password {

@@ -5,16 +5,16 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::connect::{self, Io};
+use super::connect::{self, Io, Target};
 use super::fault::Fault;
-use crate::model::{Address, Failure, RedisAsk};
+use crate::model::{Failure, RedisAsk};
 
 /// Bytes of a reply.
 const REPLY_BYTES_MAX: usize = 64 * 1024;
 
 /// Asks once.
-pub(super) async fn probe(address: &Address, ask: &RedisAsk) -> Result<(), Fault> {
-    let mut stream = connect::open(address).await?;
+pub(super) async fn probe(target: &Target, ask: &RedisAsk) -> Result<(), Fault> {
+    let mut stream = connect::open(target).await?;
     if let Some(password) = &ask.password {
         let user = ask.user.as_deref();
         let words = ["AUTH"].into_iter().chain(user).chain([password.expose()]);

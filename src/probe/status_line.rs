@@ -6,16 +6,17 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::connect::{self, Target};
+use super::fault::Fault;
 use super::http::AGENT;
-use super::{connect, fault::Fault};
-use crate::model::{Address, Failure};
+use crate::model::Failure;
 
 /// Bytes within which the status line must end.
 const LINE_BYTES_MAX: usize = 4096;
 
 /// Asks once.
-pub(super) async fn probe(address: &Address, host: &str, path: &str) -> Result<(), Fault> {
-    let mut stream = connect::open(address).await?;
+pub(super) async fn probe(target: &Target, host: &str, path: &str) -> Result<(), Fault> {
+    let mut stream = connect::open(target).await?;
     let request = format!(
         "HEAD {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {AGENT}\r\nconnection: close\r\n\r\n"
     );

@@ -13,9 +13,9 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
-use super::connect::{self, Io};
+use super::connect::{self, Io, Target};
 use super::fault::{Fault, shown};
-use crate::model::{Address, Failure, TlsAsk, TrustedRoots};
+use crate::model::{Failure, TlsAsk, TrustedRoots};
 use crate::net::Anyone;
 
 /// Bytes of a record beyond its payload that a peer may claim (RFC 8446 section 5.2).
@@ -45,11 +45,11 @@ impl Tls {
     /// Opens a connection to talk over, by TLS if it is asked for.
     pub(super) async fn open(
         &self,
-        address: &Address,
+        target: &Target,
         ask: Option<&TlsAsk>,
         within: Within,
     ) -> Result<Box<dyn Io>, Fault> {
-        let stream = connect::open(address).await?;
+        let stream = connect::open(target).await?;
         let Some(ask) = ask else { return Ok(stream) };
         let name = name(&ask.server_name)?;
         let context = self.context(ask.roots.as_ref(), within)?;
@@ -57,13 +57,13 @@ impl Tls {
     }
 
     /// Greets, and waits for the beginning of an answer: a server's hello or an alert.
-    pub(super) async fn hello(&self, address: &Address, server_name: &str) -> Result<(), Fault> {
+    pub(super) async fn hello(&self, target: &Target, server_name: &str) -> Result<(), Fault> {
         let mut client =
             ClientConnection::new(self.context(None, Within::Http1)?, name(server_name)?)
                 .map_err(|error| local(&error))?;
         let mut hello = Vec::new();
         client.write_tls(&mut hello)?;
-        let mut stream = connect::open(address).await?;
+        let mut stream = connect::open(target).await?;
         stream.write_all(&hello).await?;
         let mut record = [0; 5];
         stream.read_exact(&mut record).await?;

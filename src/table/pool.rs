@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::{Door, Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
-use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts, ProxyVersion};
+use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts};
 use crate::live::{self, PoolId};
-use crate::model::{PoolPlan, PriorityClass};
+use crate::model::{PoolPlan, PriorityClass, ProxyVersion};
 
 /// A pool of backends.
 #[derive(Debug)]

@@ -54,7 +54,8 @@ pub(super) static SHAPE: Shape = Shape {
         key(
             "proxy_protocol",
             proxy_protocol::OUTBOUND,
-            "How backends are told who the client is, on `tcp` listeners; default `off`.",
+            "How backends are told who the client is, on `tcp` listeners; probes that talk to the \
+             backend itself begin with it too; default `off`.",
         ),
     ],
     later: &[

@@ -5,7 +5,8 @@ use ipnet::IpNet;
 use super::listener::{NET, network};
 use crate::config::read::Fields;
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
-use crate::config::{ProxyHeaders, ProxyVersion, defaults};
+use crate::config::{ProxyHeaders, defaults};
+use crate::model::ProxyVersion;
 
 /// `proxy_protocol` of a listener.
 pub(super) const INBOUND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&SHAPE)]);

@@ -3,9 +3,9 @@
 use super::failover;
 use super::health;
 use super::yaml::{Tree, list, map, text, word};
-use crate::config::ProxyVersion;
 use crate::config::value;
 use crate::config::{Algorithm, Backend, HashKey, Pool, Region, Zone};
+use crate::model::ProxyVersion;
 
 /// A pool with every default, by regions and zones.
 pub(super) fn tree(pool: &Pool) -> Tree {

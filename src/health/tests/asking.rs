@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::config::Config;
 use crate::health::probe_plan;
-use crate::model::{Addresses, ProbeKind};
+use crate::model::{Addresses, ProbeKind, ProxyVersion};
 
 #[test]
 fn a_backend_is_asked_in_its_own_way_where_it_has_one() {
@@ -45,5 +45,33 @@ pools:
     site/10.0.0.4:80 at 10.0.0.4:80: network connect
     site/10.0.0.4:80 at 10.0.0.4:80: process / of its-own
     site/10.0.0.4:80 at 10.0.0.4:80: application /health of four.internal
+    ");
+}
+
+#[test]
+fn who_talks_to_a_backend_behind_the_proxy_protocol_is_introduced() {
+    let text = "version: 1
+listeners: { mail: { bind: 127.0.0.1:25, protocol: tcp, pool: mail } }
+pools:
+  mail:
+    proxy_protocol: v2
+    backends:
+      - 10.0.0.1:25
+      - { address: 10.0.0.2:25, health: { address: ':9000' } }
+    health:
+      network: {}
+      process: { type: banner, prefix: '220 ' }
+";
+    let config = Config::parse(text, None).unwrap().config;
+    let plan = probe_plan(&config, &Addresses::default());
+    let told = plan.probes.iter().map(|probe| {
+        let version = probe.introduced.map_or("nobody", ProxyVersion::name);
+        format!("{} at {}: {version}", probe.kind, probe.address)
+    });
+    assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r"
+    connect at 10.0.0.1:25: nobody
+    banner at 10.0.0.1:25: v2
+    connect at 10.0.0.2:9000: nobody
+    banner at 10.0.0.2:9000: nobody
     ");
 }

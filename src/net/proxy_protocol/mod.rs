@@ -10,7 +10,7 @@ mod read;
 mod write;
 
 pub use read::{Read, read};
-pub use write::{Version, write};
+pub use write::write;
 
 use std::net::SocketAddr;
 

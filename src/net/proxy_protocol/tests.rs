@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{Ends, HEADER_BYTES, Read, SIGNATURE, Told, Version, read, write};
-use crate::model::BadProxyHeader;
+use super::{Ends, HEADER_BYTES, Read, SIGNATURE, Told, read, write};
+use crate::model::{BadProxyHeader, ProxyVersion};
 
 /// A version 2 header of this version and command, family and body.
 fn v2(version_command: u8, family: u8, body: &[u8]) -> Vec<u8> {
@@ -130,7 +130,7 @@ fn what_is_no_header_is_the_clients() {
 fn ends_of_two_families_are_written_as_one() {
     let mixed = Ends { server: "[2001:db8::1]:443".parse().unwrap(), ..ends() };
     let mut out = Vec::new();
-    write(&mut out, Version::V1, &Told { ends: Some(mixed), ..Told::default() });
+    write(&mut out, ProxyVersion::V1, &Told { ends: Some(mixed), ..Told::default() });
     assert_eq!(out, b"PROXY TCP6 ::ffff:192.0.2.7 2001:db8::1 40312 443\r\n");
 }
 
@@ -156,7 +156,7 @@ proptest! {
         let authority = name.filter(|_| !v1).map(|name| name.into_bytes().into());
         let told = Told { ends: Some(Ends { client, server }), authority, alpn: None };
         let mut out = Vec::new();
-        write(&mut out, if v1 { Version::V1 } else { Version::V2 }, &told);
+        write(&mut out, if v1 { ProxyVersion::V1 } else { ProxyVersion::V2 }, &told);
         let Ok(Read::Header(length, back)) = read(&out) else { panic!("{}", out.escape_ascii()) };
         prop_assert_eq!(length, out.len());
         let plain = |end: std::net::SocketAddr| (end.ip().to_canonical(), end.port());

@@ -4,22 +4,14 @@ use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Ends, SIGNATURE, TLV_ALPN, TLV_AUTHORITY, Told};
-
-/// The form a header is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// One line of text; addresses only.
-    V1,
-    /// Binary, with the server name and the agreed protocol where they are known.
-    V2,
-}
+use crate::model::ProxyVersion;
 
 /// Appends a header.
-pub fn write(out: &mut Vec<u8>, version: Version, told: &Told) {
+pub fn write(out: &mut Vec<u8>, version: ProxyVersion, told: &Told) {
     let ends = told.ends.map(alike);
     match version {
-        Version::V1 => write_v1(out, ends),
-        Version::V2 => write_v2(out, ends, told),
+        ProxyVersion::V1 => write_v1(out, ends),
+        ProxyVersion::V2 => write_v2(out, ends, told),
     }
 }
 

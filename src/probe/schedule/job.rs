@@ -7,7 +7,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use twox_hash::xxhash3_64::Hasher as XxHash3_64;
 
-use crate::model::{Address, BackendKey, Layer, ProbeKind, ProbeSpec};
+use crate::model::{BackendKey, Layer, ProbeKind, ProbeSpec};
+use crate::probe::connect::Target;
 
 /// The latest a new check is first asked, unless very many are new at once.
 const FIRST_WITHIN: Duration = Duration::from_millis(100);
@@ -31,7 +32,7 @@ const SMOOTHING: u32 = 8;
 /// What is sent, and how often: equal checks are sent once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::probe) struct Check {
-    pub(in crate::probe) address: Address,
+    pub(in crate::probe) target: Target,
     pub(in crate::probe) kind: ProbeKind,
     interval: Duration,
     timeout: Duration,
@@ -75,10 +76,11 @@ pub(super) struct Recipient {
 
 /// Takes a spec apart into what is sent and who is told.
 pub(super) fn split(spec: &ProbeSpec) -> (Check, Recipient) {
-    let ProbeSpec { backend, address, layer, check, kind, interval, timeout, jitter } =
+    let ProbeSpec { backend, address, introduced, layer, check, kind, interval, timeout, jitter } =
         spec.clone();
+    let target = Target { address, introduced };
     let interval = interval.max(Duration::from_millis(1));
-    (Check { address, kind, interval, timeout, jitter }, Recipient { backend, layer, check })
+    (Check { target, kind, interval, timeout, jitter }, Recipient { backend, layer, check })
 }
 
 /// An attempt under way.
@@ -190,6 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Address;
 
     proptest! {
         #[test]
@@ -200,7 +203,7 @@ mod tests {
         ) {
             let ms = Duration::from_millis;
             let check = Check {
-                address: Address::Inet(([127, 0, 0, 1], 80).into()),
+                target: Address::Inet(([127, 0, 0, 1], 80).into()).into(),
                 kind: ProbeKind::Connect,
                 interval: ms(interval),
                 timeout: ms(interval),

@@ -27,6 +27,7 @@ fn spec(pool: &str, number: usize, interval: Duration) -> ProbeSpec {
     ProbeSpec {
         backend: BackendKey { pool: pool.into(), name: format!("b{number}").into() },
         address: address(number),
+        introduced: None,
         layer: Layer::Network,
         check: 0,
         kind: ProbeKind::Connect,
@@ -90,7 +91,7 @@ impl Rig {
         let (log, level, endings) = (begun.clone(), under_way.clone(), ending.clone());
         let make = move |check: Arc<Check>, limit: Duration| {
             let at = zero.elapsed();
-            log.lock().unwrap().push(Begun { at, address: check.address.clone(), limit });
+            log.lock().unwrap().push(Begun { at, address: check.target.address.clone(), limit });
             level.fetch_add(1, Relaxed);
             let counted = UnderWay(level.clone());
             let ending = match (*endings.lock().unwrap(), &check.kind) {

@@ -158,8 +158,9 @@ fn account(source: Source) -> Transaction {
 async fn bought(transaction: &Transaction) -> (Result<(), Fault>, Vec<String>) {
     let (listener, address) = listener().await;
     let (seen, tls) = (Mutex::new(Vec::new()), Tls::new());
+    let target = address.into();
     let result = tokio::select! {
-        result = transaction::probe(&tls, &address, transaction) => result,
+        result = transaction::probe(&tls, &target, transaction) => result,
         () = shop(listener, &seen) => unreachable!("it serves for ever"),
     };
     (result, seen.into_inner().unwrap())

@@ -25,7 +25,7 @@ fn ping() -> RedisAsk {
 async fn answered_by<T>(
     bytes: &[u8],
     close: bool,
-    probe: impl AsyncFnOnce(Address) -> Result<T, Fault>,
+    probe: impl AsyncFnOnce(Target) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let (listener, address) = listener().await;
     let served = async {
@@ -37,7 +37,7 @@ async fn answered_by<T>(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        result = probe(address) => result,
+        result = probe(address.into()) => result,
         () = served => unreachable!("it waits for ever"),
     }
 }
@@ -146,7 +146,7 @@ async fn a_real_redis_is_asked() {
         .unwrap();
     let _server = Server { process, _folder: folder };
     let address = Address::Inet(([127, 0, 0, 1], port).into());
-    let asked = async |ask: RedisAsk| redis::probe(&address, &ask).await;
+    let asked = async |ask: RedisAsk| redis::probe(&address.clone().into(), &ask).await;
 
     let known = RedisAsk { password: Some(Secret::new("hunter2".into())), ..ping() };
     until(|| asked(known.clone()), |result| *result == Ok(())).await;
@@ -211,7 +211,7 @@ async fn a_real_postgres_is_asked() {
     let port = free_port();
     let _server = start_postgres(program.parent().unwrap(), port);
     let address = Address::Inet(([127, 0, 0, 1], port).into());
-    let asked = async |ask: &PostgresAsk| postgres::probe(&address, ask).await;
+    let asked = async |ask: &PostgresAsk| postgres::probe(&address.clone().into(), ask).await;
 
     until(|| async { asked(&select("SELECT 1")).await }, |result| *result == Ok(())).await;
     assert_eq!(asked(&PostgresAsk { expect: None, ..select("SELECT 2") }).await, Ok(()));

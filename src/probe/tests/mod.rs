@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::sync::{mpsc, watch};
 
 use super::attempt::attempt;
+use super::connect::Target;
 use super::fault::Fault;
 use super::tls::Tls;
 use super::{connect, fault, http, status_line};
@@ -46,7 +47,7 @@ fn ask(path: &str) -> HttpAsk {
 }
 
 async fn http(address: &Address, ask: &HttpAsk) -> Result<(), Fault> {
-    http::probe(&Tls::new(), address, ask).await
+    http::probe(&Tls::new(), &address.clone().into(), ask).await
 }
 
 /// What one `GET /health` reports of a backend that does `serve` with the connection once it has
@@ -283,7 +284,8 @@ async fn status_line(answer: &[u8]) -> Result<(), Fault> {
         // The prober may have seen enough and be gone.
         let _ = stream.write_all(answer).await;
     };
-    tokio::join!(status_line::probe(&address, "app.test", "/live"), served).0
+    let target = address.into();
+    tokio::join!(status_line::probe(&target, "app.test", "/live"), served).0
 }
 
 #[tokio::test]
@@ -321,6 +323,7 @@ async fn a_backend_is_watched_while_it_comes_and_goes() {
     let spec = |layer, kind| ProbeSpec {
         backend: BackendKey { pool: "site".into(), name: "a".into() },
         address: address.clone(),
+        introduced: None,
         layer,
         check: 0,
         kind,

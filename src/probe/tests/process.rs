@@ -15,13 +15,13 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::model::{AgentReport, AgentState, GrpcAsk, TlsAsk, TrustedRoots};
+use crate::model::{AgentReport, AgentState, GrpcAsk, ProxyVersion, TlsAsk, TrustedRoots};
 use crate::probe::{agent, banner, grpc};
 
 /// The first of what `probe` says of a backend that does `serve` with its one connection.
 async fn against<T, F: Future<Output = ()>>(
     serve: impl FnOnce(TcpStream) -> F,
-    probe: impl AsyncFnOnce(Address) -> Result<T, Fault>,
+    probe: impl AsyncFnOnce(Target) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let (listener, address) = listener().await;
     let served = async {
@@ -30,7 +30,7 @@ async fn against<T, F: Future<Output = ()>>(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        result = probe(address) => result,
+        result = probe(address.into()) => result,
         () = served => unreachable!("it waits for ever"),
     }
 }
@@ -46,6 +46,26 @@ async fn says(bytes: &[u8], mut stream: TcpStream) {
 
 async fn endless(mut stream: TcpStream) {
     while stream.write_all(&[b'x'; 1024]).await.is_ok() {}
+}
+
+#[tokio::test]
+async fn a_backend_behind_the_proxy_protocol_is_sent_its_header_first() {
+    for (version, header) in [
+        (ProxyVersion::V1, &b"PROXY UNKNOWN\r\n"[..]),
+        (ProxyVersion::V2, b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0"),
+    ] {
+        let greet = async move |mut stream: TcpStream| {
+            let mut read = vec![0; header.len()];
+            stream.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, header);
+            says(b"220 ready\r\n", stream).await;
+        };
+        let ask = async |at: Target| {
+            let target = Target { introduced: Some(version), ..at };
+            banner::probe(&target, "220 ").await
+        };
+        assert_eq!(against(greet, ask).await, Ok(()));
+    }
 }
 
 #[tokio::test]
@@ -74,7 +94,7 @@ async fn an_agent_says_how_it_is() {
         against(
             |stream| says(line, stream),
             async |at| {
-                let Address::Inet(inet) = at else { unreachable!("it listens on TCP") };
+                let Address::Inet(inet) = at.address else { unreachable!("it listens on TCP") };
                 agent::probe(&Address::Inet(([127, 0, 0, 1], 1).into()), inet.port(), "how?").await
             },
         )
@@ -93,7 +113,7 @@ async fn an_agent_says_how_it_is() {
 #[tokio::test]
 async fn an_endless_agent_is_too_large() {
     let asked = against(endless, async |at| {
-        let Address::Inet(inet) = at else { unreachable!("it listens on TCP") };
+        let Address::Inet(inet) = at.address else { unreachable!("it listens on TCP") };
         agent::probe(&Address::Inet(inet), inet.port(), "").await
     });
     assert_eq!(failure(asked.await.map(|_| ())), Failure::TooLarge);
