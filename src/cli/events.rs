@@ -66,6 +66,9 @@ pub(super) fn told(event: &Event) -> (String, Vec<String>) {
             let what = if *escalated { "does NOT RECOVER" } else { "moved" };
             (format!("{what}: {pool}/{region}{zone} {from} -> {to}{stage}: {because}"), none())
         }
+        Event::SetBack { pool, backend, because } => {
+            (format!("set back: {pool}/{backend} starts again: {because}"), none())
+        }
         Event::Published { generation, moves, because } => {
             let details = moves.iter().map(moved).chain(because.iter().cloned()).collect();
             (format!("published: generation {generation}"), details)

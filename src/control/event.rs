@@ -59,6 +59,13 @@ pub(super) enum Event {
         /// Which, from what to what, and why.
         moved: Moved,
     },
+    /// A backend that starts slowly turned out to be worse than those beside it, and begins again.
+    SetBack {
+        /// The backend.
+        backend: BackendKey,
+        /// In which way it is worse.
+        why: Arc<str>,
+    },
     /// The time of an order was over.
     Expired {
         /// The order.

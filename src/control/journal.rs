@@ -95,6 +95,7 @@ fn log(event: &Event) {
                 (false, _) => info!(%place, from, phase, %cause, "moved"),
             }
         }
+        Event::SetBack { backend, why } => warn!(%backend, %why, "starts again"),
         Event::Expired { order } => info!(%order, "order expired"),
         Event::Started { .. } => {}
         Event::Published { generation, .. } => debug!(generation, "table published"),

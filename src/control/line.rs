@@ -53,6 +53,11 @@ pub(super) fn of(event: Event, anchor: Anchor) -> wire::Event {
             because: clean(&to.cause),
             escalated,
         },
+        Event::SetBack { backend, why } => wire::Event::SetBack {
+            pool: clean(&backend.pool),
+            backend: clean(&backend.name),
+            because: clean(&why),
+        },
         Event::Expired { order } => wire::Event::Expired { order: written(&order, anchor) },
         Event::Published { generation, moves, because } => {
             wire::Event::Published { generation, moves, because }

@@ -236,6 +236,9 @@ impl Task {
                     self.journal.record(Event::Health { backend, from, to, cause, reason });
                 }
                 Change::Moved(moved) => self.journal.record(Event::Moved { moved }),
+                Change::SetBack(backend, why) => {
+                    self.journal.record(Event::SetBack { backend, why });
+                }
                 Change::Expired(order) => self.expired(order),
                 Change::CommonCause(pool, symptom) => {
                     let failure = symptom.map(|(_, failure)| failure);

@@ -17,6 +17,8 @@ pub struct Candidate<'a> {
     pub ordered: Ordered,
     /// The part of its weight that it takes while it starts slowly, 0..=1.
     pub ramp: f64,
+    /// How often it was set back on that way.
+    pub setbacks: u32,
 }
 
 impl Candidate<'_> {

@@ -30,6 +30,7 @@ fn change(change: &Change) -> Option<String> {
             let lasting = if moved.escalated { ", and does not recover" } else { "" };
             Some(format!("{} {from} -> {to}: {}{lasting}", moved.place, moved.to.cause))
         }
+        Change::SetBack(key, why) => Some(format!("backend {key} starts again: {why}")),
         Change::CommonCause(pool, symptom) => Some(match symptom {
             Some((_, failure)) => {
                 format!("pool {pool} fails alike in every zone: {}", failure.name())

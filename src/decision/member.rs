@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Ordered;
+use super::start::Start;
 use crate::config::{Config, Pool, ResolvedBackend, expand};
 use crate::health::{self, BackendHealth};
 use crate::model::{Address, Addresses, BackendKey, Health, PoolName};
@@ -19,8 +20,8 @@ pub struct Member {
     pub health: BackendHealth,
     /// What was ordered.
     pub ordered: Ordered,
-    /// Since when it starts slowly, while it does.
-    pub started: Option<Instant>,
+    /// Its way back to its whole weight, while it is on it.
+    pub(super) start: Option<Start>,
     /// It came later than its pool.
     pub newcomer: bool,
 }
@@ -89,12 +90,12 @@ impl<'a> Known<'a> {
             let replaced = !stays.get(&backend.authority).copied().unwrap_or_default();
             let health = self.health(&backend, replaced, pool, now, changes);
             let same = self.by_key.get(&backend.key);
-            let started = same.and_then(|member| member.started);
+            let start = same.and_then(|member| member.start.clone());
             let newcomer = match same {
                 Some(member) => member.newcomer,
                 None => self.pools.contains(&pool.name),
             };
-            Member { backend, health, ordered: Ordered::default(), started, newcomer }
+            Member { backend, health, ordered: Ordered::default(), start, newcomer }
         };
         backends.into_iter().map(member).collect()
     }

@@ -25,7 +25,8 @@ impl PoolCore {
         self.zones.get(self.zone_at(place))
     }
 
-    fn zone_at(&self, place: usize) -> usize {
+    /// The place of that zone in the pool.
+    pub(super) fn zone_at(&self, place: usize) -> usize {
         self.zones.partition_point(|zone| zone.members.end <= place)
     }
 

@@ -45,6 +45,7 @@ mod report;
 mod restoration;
 mod share;
 mod spill;
+mod start;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -5,7 +5,7 @@
 
 use super::place::Place;
 use super::pool::PoolCore;
-use super::trial::Flow;
+use super::trial::{Flow, errors};
 use crate::config::Pool;
 use crate::model::Phase;
 
@@ -24,11 +24,12 @@ pub(super) fn judge(core: &mut PoolCore, pool: &Pool) -> bool {
         }
         of_regions.push(of_region);
     }
+    let errors = errors(&pool.restoration);
     let mut told = false;
     let zones = core.zone_places.iter_mut().zip(&core.flows);
     let regions = core.region_places.iter_mut().zip(&of_regions);
     for (place, flow) in zones.chain(regions).filter(|(place, _)| place.on_trial()) {
-        told |= place.trial.take(flow, &others, &pool.restoration);
+        told |= place.trial.take(flow, &others, &pool.restoration.gate, errors);
     }
     told
 }

@@ -5,6 +5,7 @@
 
 mod deciding;
 mod recalling;
+mod starting;
 
 pub use recalling::Recalled;
 
@@ -19,6 +20,7 @@ use super::orders::Orders;
 use super::pace::Pace;
 use super::pool::{Moved, PoolCore};
 use super::report::Report;
+use super::start::Starts;
 use super::watches::Watches;
 use crate::config::{Config, Pool, Target};
 use crate::health::{self, BackendHealth, Symptom, Turn};
@@ -52,6 +54,8 @@ pub enum Change {
     Health(BackendKey, health::Change),
     /// A business failure shows in every zone of a pool, or (`None`) not any more.
     CommonCause(PoolName, Option<Symptom>),
+    /// A backend that starts slowly turned out to be worse than those beside it, and begins again.
+    SetBack(BackendKey, Arc<str>),
     /// A hostname's addresses: how many it has now.
     Resolved(LookupSpec, usize),
     /// A hostname can no longer be resolved, or for another reason than before.
@@ -99,7 +103,9 @@ pub struct State {
     outliers: HashSet<PoolName>,
     /// What a process before knew of backends that are not there yet.
     recalled: HashMap<BackendKey, Recalled>,
-    /// When a member that starts slowly takes its next step.
+    /// Who starts slowly, and what is seen of them.
+    starts: Starts,
+    /// When one of them takes its next step.
     next_start: Option<Instant>,
 }
 
@@ -123,6 +129,7 @@ impl State {
             watches: Watches::default(),
             outliers: HashSet::new(),
             recalled: HashMap::new(),
+            starts: Starts::default(),
             next_start: None,
         };
         state.gather(now);
@@ -139,6 +146,7 @@ impl State {
         self.keep_orders(now, &mut changes);
         self.elapse(now, &mut changes);
         self.eject_outliers(now, &mut changes);
+        self.judge_starts(now, &mut changes);
         self.keep_starting(now);
         self.judge_traffic(now);
         let decided = self.is_due(now) && self.decide(now, &mut changes);
@@ -369,8 +377,9 @@ impl State {
             }
         }
         if change.to.factor() <= 0.0 {
-            // It may have been the last one that served.
+            // It may have been the last one that served, or beside whom another starts slowly.
             self.outliers.insert(key.pool.clone());
+            self.next_start = self.next_start.map(|_| now);
         }
         if change.to.factor() < change.from.factor() {
             self.pace.at_once(now);
@@ -447,6 +456,7 @@ impl State {
             }
         }
         changes.extend(self.resumed(now));
+        self.follow_starts(now);
         changes
     }
 }

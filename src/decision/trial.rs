@@ -81,10 +81,8 @@ pub(super) struct Trial {
 impl Trial {
     /// Takes in what was seen of it and of the healthy others since the last call; true if a
     /// question has just been answered.
-    pub(super) fn take(&mut self, own: &Flow, others: &Flow, restoration: &Restoration) -> bool {
-        let gate = &restoration.gate;
+    pub(super) fn take(&mut self, own: &Flow, others: &Flow, gate: &Gate, errors: Errors) -> bool {
         let before = (self.worse.is_some(), self.missing(gate).is_none());
-        let errors = errors(restoration);
         let worse_by = f64::from(gate.worse_by);
         self.seen += own.requests.all;
         self.compared |= others.requests.all > 0;
@@ -133,7 +131,7 @@ impl Trial {
 /// What each test may err. A whole restoration may be rolled back by any test of any stage or of
 /// the watch, so they share `alpha`; and there are two ways to be found free of errors, which share
 /// `beta`.
-fn errors(restoration: &Restoration) -> Errors {
+pub(super) fn errors(restoration: &Restoration) -> Errors {
     let tests = 2.0 * (restoration.stages.len() as f64 + 1.0);
     Errors { alpha: restoration.gate.alpha / tests, beta: restoration.gate.beta / 2.0 }
 }

@@ -204,7 +204,11 @@ fn lessened(one: &Candidate<'_>) -> String {
     } else if factor(one.health) < 1.0 {
         seen(one, "degraded")
     } else {
-        "it starts slowly".to_owned()
+        match one.setbacks {
+            0 => "it starts slowly".to_owned(),
+            1 => "it starts slowly again, being worse than the others".to_owned(),
+            n => format!("it starts slowly again, being worse than the others {n} times"),
+        }
     }
 }
 

@@ -109,6 +109,16 @@ pub enum Event {
         /// It has been out for too long without being proven.
         escalated: bool,
     },
+    /// Output: a backend that starts slowly turned out to be worse than those beside it, and begins
+    /// again.
+    SetBack {
+        /// The pool.
+        pool: String,
+        /// The backend.
+        backend: String,
+        /// In which way it is worse.
+        because: String,
+    },
     /// The time of an order was over.
     Expired {
         /// The order.
@@ -156,6 +166,7 @@ impl Event {
             Self::CommonCause { .. }
             | Self::Unresolved { .. }
             | Self::Moved { .. }
+            | Self::SetBack { .. }
             | Self::Expired { .. }
             | Self::Confirmed { .. }
             | Self::Published { .. } => false,

@@ -96,5 +96,5 @@ pub use detector::Verdict;
 pub use evidence::{CheckEvidence, Detector, Evidence, LayerEvidence};
 pub use history::{HISTORY, Sample};
 pub use kept::{Charge, Kept, KeptCheck, KeptEjections, KeptLayer};
-pub use outliers::eject_outliers;
+pub use outliers::{can_spare_one, eject_outliers};
 pub use plan::probe_plan;

@@ -50,11 +50,18 @@ pub fn eject_outliers(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usi
 /// only one: the next failure must find somebody else to take its requests.
 fn release(pool: &mut [&mut BackendHealth], now: Instant) -> Vec<(usize, Change)> {
     let serving = pool.iter().filter(|health| serves(health)).count();
-    if serving >= 2 && 2 * serving >= pool.len() {
+    if can_spare_one(serving, pool.len()) {
         return Vec::new();
     }
     let waiting = pool.iter_mut().enumerate().filter(|(_, health)| !serves(health));
     waiting.filter_map(|(at, health)| Some((at, health.hasten(serving == 0, now)?))).collect()
+}
+
+/// Whether a pool of so many, so many of which serve, can do without one for a while: not while fewer
+/// than half of it serve, or only one.
+#[must_use]
+pub fn can_spare_one(serving: usize, all: usize) -> bool {
+    serving >= 2 && 2 * serving >= all
 }
 
 fn serves(health: &BackendHealth) -> bool {

@@ -29,7 +29,11 @@ pub(super) static SHAPE: Shape = Shape {
         key("health", Kind::AnyOf(&[OFF, Kind::Shape(&health::SHAPE)]), "What is probed."),
         key("failover", Kind::Shape(&failover::SHAPE), "When zones and regions go out."),
         key("restoration", RESTORATION, "How zones and regions come back."),
-        key("slow_start", restoration::SLOW_START, "A returning backend's ramp; default `off`."),
+        key(
+            "slow_start",
+            restoration::SLOW_START,
+            "A returning backend's ramp, set back by worse evidence; default `off`.",
+        ),
         key("drain", Kind::Shape(&DRAIN), "How a drain ends."),
         key("timeouts", Kind::Shape(&POOL_TIMEOUTS), "Deadlines of connections to backends."),
         key("abort_on_close", Kind::Boolean, "A client's half-close counts as leaving."),

@@ -4,16 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Change, State};
+use crate::config::Pool;
 use crate::decision::pool::{Inputs, PoolCore};
 use crate::decision::{Candidate, Member, Outlook, Report, outlook};
 use crate::model::{Action, Arrivals, Health, Order, PlaceKey, Plan, Standing, Traffic};
 
 /// How often a pool's load is measured.
 const MEASURE: Duration = Duration::from_millis(100);
-/// The least part of its weight that a backend starts with.
-const START: f64 = 0.1;
-/// Steps from there to its whole weight.
-const START_STEPS: u32 = 20;
 
 impl State {
     /// Finds each pool's memory anew, keeping what is known of zones and regions.
@@ -46,50 +43,6 @@ impl State {
         }
     }
 
-    /// A member takes traffic (again): slowly, if its pool wants that and others of its zone are
-    /// beyond it. When a process begins, all come at once, and none is spared at the others' cost.
-    pub(super) fn start(&mut self, (pool, place): (usize, usize), was: Health, now: Instant) {
-        let (Some(config), Some(core)) = (self.config.pools.get(pool), self.cores.get(pool)) else {
-            return;
-        };
-        if was == Health::Unknown && !self.pools[pool][place].newcomer {
-            return;
-        }
-        let others_take = core.zone_of(place).is_some_and(|zone| {
-            let others = zone.members.clone().filter(|other| *other != place);
-            others.into_iter().any(|other| {
-                let member = &self.pools[pool][other];
-                member.started.is_none() && member.health.health().0.factor() > 0.0
-            })
-        });
-        if config.slow_start.is_some() && others_take {
-            self.pools[pool][place].started = Some(now);
-            self.next_start = Some(now);
-        }
-    }
-
-    /// Lets members that start slowly take their next step.
-    pub(super) fn keep_starting(&mut self, now: Instant) {
-        if self.next_start.is_none_or(|next| next > now) {
-            return;
-        }
-        self.next_start = None;
-        for (pool, members) in self.pools.iter_mut().enumerate() {
-            let Some(window) = self.config.pools[pool].slow_start else { continue };
-            for (place, member) in members.iter_mut().enumerate() {
-                let Some(started) = member.started else { continue };
-                if now >= started + window {
-                    member.started = None;
-                } else {
-                    let next = now + (window / START_STEPS).max(MEASURE);
-                    self.next_start = Some(self.next_start.map_or(next, |due| due.min(next)));
-                }
-                self.cores[pool].touch(place);
-                self.pace.soon(now);
-            }
-        }
-    }
-
     /// Lets a restoring order do its part on the places it is about.
     pub(super) fn restore(&mut self, order: &Order, now: Instant) {
         if !matches!(order.action, Action::Restore { .. }) {
@@ -104,6 +57,9 @@ impl State {
     pub(super) fn count(&mut self, (pool, place): (usize, usize), sample: &Traffic) {
         if let Some(core) = self.cores.get_mut(pool) {
             core.count(place, sample);
+            let member = self.pools.get(pool).and_then(|members| members.get(place));
+            let well = member.is_some_and(|member| member.health.health().0 == Health::Up);
+            self.starts.count((pool, core.zone_at(place)), place, well, sample);
         }
     }
 
@@ -146,8 +102,7 @@ impl State {
             if !core.changed {
                 continue;
             }
-            let window = pool.slow_start;
-            let candidate = |place: usize| candidate(&members[place], window, now);
+            let candidate = |place: usize| candidate(&members[place], pool, now);
             let moved = core.decide(&Inputs { pool, candidate, orders: &self.orders, now });
             changes.extend(moved.into_iter().map(Change::Moved));
         }
@@ -191,14 +146,15 @@ impl State {
     }
 }
 
-fn candidate(member: &Member, window: Option<Duration>, now: Instant) -> Candidate<'_> {
+fn candidate<'a>(member: &'a Member, pool: &Pool, now: Instant) -> Candidate<'a> {
     let (health, reason) = member.health.health();
-    let ramp = match (member.started, window) {
-        (Some(started), Some(window)) => {
-            let passed = now.saturating_duration_since(started).as_secs_f64();
-            (passed / window.as_secs_f64()).clamp(START, 1.0)
-        }
-        _ => 1.0,
-    };
-    Candidate { backend: &member.backend, health, reason, ordered: member.ordered, ramp }
+    let start = member.start.as_ref();
+    Candidate {
+        backend: &member.backend,
+        health,
+        reason,
+        ordered: member.ordered,
+        ramp: start.and_then(|start| start.part(pool, now)).unwrap_or(1.0),
+        setbacks: start.map_or(0, |start| start.setbacks),
+    }
 }

@@ -289,38 +289,3 @@ fn who_answers_much_worse_than_the_rest_of_its_pool_is_out_and_then_on_trial() {
     let step = state.step([sample("a", 0)], due + 100 * MS);
     assert_eq!(step.changes.len(), 1);
 }
-
-#[test]
-fn who_comes_back_beside_others_starts_slowly_by_one_curve() {
-    let mut site = flat("site", vec![backend("a", 1), backend("b", 2)]);
-    let window = Duration::from_secs(20);
-    site.slow_start = Some(window);
-    let (mut state, now) = state(vec![site]);
-    up(&mut state, &["a", "b"], now);
-    assert_eq!(weights(state.plan()), "a=1 b=1", "when all begin, nobody is spared");
-    let failures = || Input::Observed(fail("site", "b", now + 20 * MS));
-    state.step([failures(), failures(), failures()], now + 20 * MS);
-    assert_eq!(weights(state.plan()), "a=1 b=0");
-
-    let back = now + Duration::from_secs(60);
-    let passes = || Input::Observed(pass("site", "b", back));
-    state.step([passes(), passes()], back);
-    let mut seen = Vec::new();
-    while let Some(due) = state.due() {
-        if state.step([], due).plan.is_some() {
-            let weight = state.plan().pools[0].zones[0].backends[1].effective_weight;
-            seen.push(((due - back).as_secs(), (weight * 100.0).round() as u32));
-        }
-    }
-    assert!(seen.is_sorted() && seen.len() > 10, "evenly upwards: {seen:?}");
-    assert_eq!(seen.first(), Some(&(0, 10)));
-    assert!(seen.contains(&(10, 50)), "{seen:?}");
-    assert_eq!(seen.last(), Some(&(20, 100)));
-
-    let mut more = flat("site", vec![backend("a", 1), backend("b", 2), backend("c", 3)]);
-    more.slow_start = Some(window);
-    let later = back + Duration::from_secs(60);
-    configured(&mut state, vec![more], later);
-    up(&mut state, &["c"], later);
-    assert_eq!(weights(state.plan()), "a=1 b=1 c=0.1", "one that is new starts slowly, too");
-}

@@ -11,3 +11,4 @@ mod properties;
 mod recoveries;
 mod restarts;
 mod spilling;
+mod starts;

@@ -1,11 +1,14 @@
 //! Ten thousand recoveries of each kind, simulated: how often the gates err.
 
 use std::f64::consts::TAU;
+use std::time::Duration;
 
 use fastrand::Rng;
 
 use crate::config::Restoration;
-use crate::decision::trial::{Flow, Trial};
+use crate::decision::start::Start;
+use crate::decision::tests::fixture::flat;
+use crate::decision::trial::{Flow, Trial, errors};
 use crate::model::{BackendKey, LATENCY_BUCKETS, Traffic};
 
 const RECOVERIES: u32 = 10_000;
@@ -75,7 +78,7 @@ fn recover(rng: &mut Rng, restoration: &Restoration, zone: Rates) -> End {
         let is_watch = stage + 1 == restoration.stages.len();
         for look in 1..=LOOKS {
             let (own, others) = (flow(rng, own, zone), flow(rng, others, HEALTHY));
-            trial.take(&own, &others, restoration);
+            trial.take(&own, &others, &restoration.gate, errors(restoration));
             if trial.worse().is_some() {
                 return End { rolled_back: true, stages: stage };
             }
@@ -99,6 +102,37 @@ fn ends(zone: Rates) -> Vec<End> {
 
 fn part(ends: &[End], what: impl Fn(&End) -> bool) -> f64 {
     ends.iter().filter(|end| what(end)).count() as f64 / f64::from(RECOVERIES)
+}
+
+/// A single backend of twenty on its way back over half a minute; whether it was set back.
+fn start(rng: &mut Rng, backend: Rates) -> bool {
+    let mut site = flat("site", vec![]);
+    site.slow_start = Some(Duration::from_secs(30));
+    let begun = tokio::time::Instant::now().into_std();
+    let mut start = Start::new(None, begun);
+    for second in 0..30 {
+        let part = start.part(&site, begun + Duration::from_secs(second)).unwrap_or(1.0);
+        let own = flow(rng, RPS * part / 20.0, backend);
+        let others = flow(rng, RPS * (1.0 - part / 20.0), HEALTHY);
+        start.judge(&own, &others, &site.restoration.gate);
+        if start.worse().is_some() {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn a_backend_as_good_as_the_others_is_hardly_ever_set_back_and_a_bad_one_nearly_always() {
+    let mut rng = Rng::with_seed(20_261_121);
+    let mut set_back = |rates| (0..RECOVERIES).filter(|_| start(&mut rng, rates)).count();
+    let alpha = Restoration::default().gate.alpha;
+    let good = set_back(HEALTHY);
+    assert!(good as f64 <= alpha * f64::from(RECOVERIES), "{good} good ones were set back");
+    for bad in [Rates { failing: 0.05, ..HEALTHY }, Rates { slow: 0.1, ..HEALTHY }] {
+        let bad = set_back(bad);
+        assert!(bad as f64 >= 0.99 * f64::from(RECOVERIES), "{bad} of the bad ones were set back");
+    }
 }
 
 #[test]
