@@ -2,7 +2,9 @@
 //! 65,000 backends in all.
 //!
 //! `one-zone` = one zone of one pool has failed; `one-zone-everywhere` = the same zone in all pools;
-//! `nothing` = as many facts that change nothing. Each is timed from the facts to the table.
+//! `nothing` = as many facts that change nothing; `from-nothing` = a reload with no table before: all
+//! members gathered with what was seen of them, all pools decided, everything built; `start` = a
+//! process that begins and has seen nothing. Each is timed from the facts to the table.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -137,6 +139,17 @@ fn decide(criterion: &mut Criterion) {
             || (state.clone(), Live::new(2)),
             |(mut state, live)| {
                 state.step([Input::Configured(Arc::clone(&config))], start());
+                let table = built(&state, &live, None);
+                black_box((state, live, table))
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("start", |bencher| {
+        bencher.iter_batched(
+            || Live::new(2),
+            |live| {
+                let state = State::new(Arc::clone(&config), start());
                 let table = built(&state, &live, None);
                 black_box((state, live, table))
             },

@@ -21,9 +21,8 @@ pub struct ResolvedBackend {
     pub key: BackendKey,
     /// Where it listens.
     pub address: Address,
-    /// What a request of our own names as `Host`: the configured hostname or address with its
-    /// port; `localhost` for a unix socket.
-    pub authority: Arc<str>,
+    /// The hostname and port it was configured by; `None` = by its address.
+    pub host: Option<Arc<str>>,
     /// As configured, 0 = gets nothing.
     pub weight: u32,
     /// Takes traffic only while no other backend of the pool can.
@@ -51,11 +50,22 @@ impl ResolvedBackend {
         }
     }
 
+    /// What a request of our own names as `Host`: the configured hostname or address with its
+    /// port; `localhost` for a unix socket.
+    #[must_use]
+    pub fn authority(&self) -> Arc<str> {
+        match (&self.host, &self.address) {
+            (Some(host), _) => Arc::clone(host),
+            (None, Address::Inet(address)) => address.to_string().into(),
+            (None, Address::Unix(_)) => "localhost".into(),
+        }
+    }
+
     /// What its probes call it where no layer says otherwise.
     #[must_use]
-    pub fn probe_host(&self) -> &Arc<str> {
-        let own = self.own_health.as_ref().and_then(|own| own.host.as_ref());
-        own.unwrap_or(&self.authority)
+    pub fn probe_host(&self) -> Arc<str> {
+        let own = self.own_health.as_ref().and_then(|own| own.host.clone());
+        own.unwrap_or_else(|| self.authority())
     }
 }
 
@@ -65,50 +75,54 @@ impl ResolvedBackend {
 /// `name/address`; with none known yet, it is left out.
 #[must_use]
 pub fn expand(pool: &Pool, resolved: &Addresses) -> Vec<ResolvedBackend> {
-    let mut all = Vec::new();
+    let zones = || pool.regions.iter().flat_map(|region| &region.zones);
+    let mut all = Vec::with_capacity(zones().map(|zone| zone.backends.len()).sum());
     for region in &pool.regions {
         for zone in &region.zones {
             for backend in &zone.backends {
-                let authority = authority(&backend.target);
-                for (name, address) in addresses(pool, backend, resolved) {
-                    all.push(ResolvedBackend {
+                let host = host(&backend.target);
+                all.extend(addresses(pool, backend, resolved).map(|(name, address)| {
+                    ResolvedBackend {
                         region: Arc::clone(&region.name),
                         zone: Arc::clone(&zone.name),
                         key: BackendKey { pool: Arc::clone(&pool.name), name },
                         address,
-                        authority: Arc::clone(&authority),
+                        host: host.clone(),
                         weight: backend.weight,
                         backup: backend.backup,
                         own_health: backend.own_health.clone(),
-                    });
-                }
+                    }
+                }));
             }
         }
     }
     all
 }
 
-fn addresses(pool: &Pool, backend: &Backend, resolved: &Addresses) -> Vec<(Arc<str>, Address)> {
-    let name = || Arc::clone(&backend.name);
-    match &backend.target {
-        Target::Inet(address) => vec![(name(), Address::Inet(*address))],
-        Target::Unix(path) => vec![(name(), Address::Unix(Arc::clone(path)))],
-        Target::Host { .. } => match resolved.get(&pool.name, &backend.name) {
-            [] => Vec::new(),
-            [only] => vec![(name(), Address::Inet(*only))],
-            several => several
-                .iter()
-                .map(|one| (format!("{}/{one}", backend.name).into(), Address::Inet(*one)))
-                .collect(),
-        },
-    }
+/// Its addresses, each with the name of the backend that it is.
+fn addresses(
+    pool: &Pool,
+    backend: &Backend,
+    resolved: &Addresses,
+) -> impl Iterator<Item = (Arc<str>, Address)> {
+    let (fixed, found) = match &backend.target {
+        Target::Inet(address) => (Some(Address::Inet(*address)), &[][..]),
+        Target::Unix(path) => (Some(Address::Unix(Arc::clone(path))), &[][..]),
+        Target::Host { .. } => (None, resolved.get(&pool.name, &backend.name)),
+    };
+    let several = found.len() > 1;
+    let name = move |address: &SocketAddr| match several {
+        true => format!("{}/{address}", backend.name).into(),
+        false => Arc::clone(&backend.name),
+    };
+    let fixed = fixed.map(|address| (Arc::clone(&backend.name), address));
+    fixed.into_iter().chain(found.iter().map(move |one| (name(one), Address::Inet(*one))))
 }
 
-fn authority(target: &Target) -> Arc<str> {
+fn host(target: &Target) -> Option<Arc<str>> {
     match target {
-        Target::Inet(address) => address.to_string().into(),
-        Target::Unix(_) => "localhost".into(),
-        Target::Host { name, port } => format!("{name}:{port}").into(),
+        Target::Inet(_) | Target::Unix(_) => None,
+        Target::Host { name, port } => Some(format!("{name}:{port}").into()),
     }
 }
 
@@ -157,7 +171,7 @@ mod tests {
 
     fn shown(pool: &Pool, resolved: &Addresses) -> Vec<String> {
         let show = |one: ResolvedBackend| {
-            format!("{}/{} {} {} {}", one.region, one.zone, one.key, one.address, one.authority)
+            format!("{}/{} {} {} {}", one.region, one.zone, one.key, one.address, one.authority())
         };
         expand(pool, resolved).into_iter().map(show).collect()
     }

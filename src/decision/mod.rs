@@ -31,6 +31,7 @@ mod candidate;
 mod decided;
 mod failover;
 mod gate;
+mod index;
 mod load;
 mod member;
 mod memory;

@@ -15,7 +15,8 @@ use std::time::Instant;
 
 use super::Member;
 use super::alarms::{Alarms, Place};
-use super::member::{Changes, carried_over};
+use super::index::Index;
+use super::member::{Before, Changes, carried_over};
 use super::orders::Orders;
 use super::pace::Pace;
 use super::pool::{Moved, PoolCore};
@@ -93,7 +94,7 @@ pub struct State {
     /// What each pool's decisions remember.
     cores: Vec<PoolCore>,
     /// Where each member is in `pools`.
-    places: HashMap<BackendKey, (usize, usize)>,
+    index: Index,
     plan: Arc<Plan>,
     report: Report,
     pace: Pace,
@@ -121,7 +122,7 @@ impl State {
             order_due: None,
             pools: Vec::new(),
             cores: Vec::new(),
-            places: HashMap::new(),
+            index: Index::default(),
             plan: Arc::default(),
             report: Report::default(),
             pace: Pace::default(),
@@ -132,7 +133,8 @@ impl State {
             starts: Starts::default(),
             next_start: None,
         };
-        state.gather(now);
+        let config = Arc::clone(&state.config);
+        state.gather(&config, now);
         state.decide(now, &mut Vec::new());
         state
     }
@@ -194,9 +196,9 @@ impl State {
     /// What was ordered for a backend.
     #[must_use]
     pub fn admin(&self, backend: &BackendKey) -> Admin {
-        let (pool, place) = self.places.get(backend).copied().unwrap_or_default();
-        let member = self.pools.get(pool).and_then(|members| members.get(place));
-        member.filter(|m| m.backend.key == *backend).map(|m| m.ordered.admin).unwrap_or_default()
+        let place = self.index.get(backend);
+        let member = place.and_then(|(pool, place)| self.pools.get(pool)?.get(place));
+        member.map(|member| member.ordered.admin).unwrap_or_default()
     }
 
     /// The orders that stand, oldest first.
@@ -240,7 +242,7 @@ impl State {
                 }
             }
             Input::Sampled(sample) => {
-                if let Some(place) = self.places.get(&sample.backend).copied() {
+                if let Some(place) = self.index.get(&sample.backend) {
                     self.count(place, &sample);
                 }
                 let mut bad = false;
@@ -295,7 +297,7 @@ impl State {
         changes: &mut Vec<Change>,
         take: impl FnOnce(&mut BackendHealth) -> Option<health::Change>,
     ) {
-        let Some(place) = self.places.get(key).copied() else { return };
+        let Some(place) = self.index.get(key) else { return };
         let Some(member) = self.pools.get_mut(place.0).and_then(|pool| pool.get_mut(place.1))
         else {
             return;
@@ -341,7 +343,7 @@ impl State {
     }
 
     fn set_alarm(&mut self, key: &BackendKey) {
-        let Some(place) = self.places.get(key).copied() else { return };
+        let Some(place) = self.index.get(key) else { return };
         let member = self.pools.get(place.0).and_then(|pool| pool.get(place.1));
         self.alarms.set(place, member.and_then(|member| member.health.due()));
     }
@@ -370,7 +372,7 @@ impl State {
         changes: &mut Vec<Change>,
     ) {
         let Some(change) = change else { return };
-        if let Some(place) = self.places.get(key).copied() {
+        if let Some(place) = self.index.get(key) {
             self.touch(place);
             if change.from.factor() <= 0.0 && change.to.factor() > 0.0 {
                 self.start(place, change.from, now);
@@ -400,7 +402,8 @@ impl State {
                 let (pool, backend) = (spec.pool.clone(), spec.backend.clone());
                 if self.addresses.learn(Resolution { pool, backend, addresses }) {
                     changes.push(Change::Resolved(spec, count));
-                    self.regather(now, changes);
+                    let config = Arc::clone(&self.config);
+                    self.regather(&config, now, changes);
                     self.pace.soon(now);
                 }
             }
@@ -413,7 +416,7 @@ impl State {
     }
 
     fn configured(&mut self, config: Arc<Config>, now: Instant, changes: &mut Vec<Change>) {
-        self.config = config;
+        let config = std::mem::replace(&mut self.config, config);
         let before = std::mem::take(&mut self.lookups);
         let failure = |spec: &LookupSpec| before.get(spec).cloned().flatten();
         self.lookups = lookups(&self.config).map(|spec| (spec.clone(), failure(&spec))).collect();
@@ -426,20 +429,21 @@ impl State {
             .collect();
         self.addresses.retain(|pool, backend| same.contains(&(pool, backend)));
         self.recalled.clear();
-        self.regather(now, changes);
+        self.regather(&config, now, changes);
         self.pace.at_once(now);
     }
 
-    fn regather(&mut self, now: Instant, changes: &mut Vec<Change>) {
-        for (key, change) in self.gather(now) {
+    fn regather(&mut self, before: &Config, now: Instant, changes: &mut Vec<Change>) {
+        for (key, change) in self.gather(before, now) {
             self.turned(&key, Some(change), now, changes);
         }
         changes.push(Change::Members);
     }
 
-    /// Finds the members anew, keeping what is known of them.
-    fn gather(&mut self, now: Instant) -> Changes {
-        let (pools, mut changes) = carried_over(&self.config, &self.addresses, &self.pools, now);
+    /// Finds the members anew, keeping what is known of them by the config before.
+    fn gather(&mut self, before: &Config, now: Instant) -> Changes {
+        let before = Before { config: before, members: std::mem::take(&mut self.pools) };
+        let (pools, mut changes) = carried_over(&self.config, &self.addresses, before, now);
         self.pools = pools;
         self.watches.retain(&self.config.pools);
         for (pool, members) in self.config.pools.iter().zip(&mut self.pools) {
@@ -447,12 +451,11 @@ impl State {
         }
         self.remember();
         self.follow_orders(now);
-        self.places = HashMap::with_capacity(self.pools.iter().map(Vec::len).sum());
+        self.index = Index::of(&self.pools);
         self.alarms = Alarms::default();
-        for (index, pool) in self.pools.iter().enumerate() {
-            for (place, member) in pool.iter().enumerate() {
-                self.places.insert(member.backend.key.clone(), (index, place));
-                self.alarms.set((index, place), member.health.due());
+        for (pool, members) in self.pools.iter().enumerate() {
+            for (place, member) in members.iter().enumerate() {
+                self.alarms.set((pool, place), member.health.due());
             }
         }
         changes.extend(self.resumed(now));

@@ -305,7 +305,9 @@ impl BackendHealth {
         (self.traffic, self.max_returns) = (checks.traffic, checks.max_returns);
         let mut old = std::mem::take(&mut self.layers);
         // What the backend is called where no host is configured is the same before and after.
-        for asked in asked(checks, &Arc::default()) {
+        let asked = asked(checks, &Arc::default());
+        self.layers.reserve_exact(asked.len());
+        for asked in asked {
             let found = old.iter().position(|state| state.layer() == asked.layer);
             let before = found.map(|index| old.swap_remove(index));
             self.layers.push(LayerState::new(asked, checks.phi, before, start, now));

@@ -20,7 +20,7 @@ pub fn probe_plan(config: &Config, resolved: &Addresses) -> ProbePlan {
     for pool in &config.pools {
         for backend in expand(pool, resolved) {
             for Asked { layer, cadence, questions, .. } in
-                asked(backend.checks(pool), backend.probe_host())
+                asked(backend.checks(pool), &backend.probe_host())
             {
                 let questions = questions.into_iter().enumerate();
                 plan.probes.extend(

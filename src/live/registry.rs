@@ -30,7 +30,8 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct Entries {
     next_backend: u64,
-    backends: HashMap<BackendKey, Weak<Backend>>,
+    /// Of names that the config chooses and no client, and many: a fast hash will do.
+    backends: foldhash::HashMap<BackendKey, Weak<Backend>>,
     listeners: HashMap<(Arc<str>, SocketAddr), Weak<Listener>>,
     pools: HashMap<PoolName, PoolId>,
     zones: HashMap<ZoneKey, ZoneId>,
@@ -77,12 +78,14 @@ impl Live {
     /// The backend of this identity; made if no table refers to it yet.
     pub fn backend(&self, key: &BackendKey) -> Arc<Backend> {
         let mut entries = self.lock();
-        if let Some(backend) = entries.backends.get(key).and_then(Weak::upgrade) {
+        let Entries { backends, next_backend, .. } = &mut *entries;
+        let known = backends.entry(key.clone()).or_default();
+        if let Some(backend) = known.upgrade() {
             return backend;
         }
-        entries.next_backend += 1;
-        let backend = Arc::new(Backend::new(key.clone(), entries.next_backend, self.workers.len()));
-        entries.backends.insert(key.clone(), Arc::downgrade(&backend));
+        *next_backend += 1;
+        let backend = Arc::new(Backend::new(key.clone(), *next_backend, self.workers.len()));
+        *known = Arc::downgrade(&backend);
         backend
     }
 

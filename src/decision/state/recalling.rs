@@ -32,7 +32,7 @@ impl State {
         let config = Arc::clone(&self.config);
         self.recalled.retain(|key, _| awaits_address(&config, key));
         for (key, _) in &changes {
-            if let Some(place) = self.places.get(key).copied() {
+            if let Some(place) = self.index.get(key) {
                 self.touch(place);
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fixture::{backend, config, fail, flat, key, named, order, pass, pool, region, zone};
-use crate::config::{Pool, TrafficCheck};
+use crate::config::{HealthChecks, OwnHealth, Pool, TrafficCheck};
 use crate::decision::{Change, Input, State, Step};
 use crate::model::{Action, Admin, Health, Lookup, LookupSpec, Order, Phase, Plan, Scope, Traffic};
 
@@ -189,6 +189,26 @@ fn evidence_outlives_a_new_config() {
     configured(&mut state, moved, now + 20 * MS);
     assert_eq!(healths(&state), "new=unknown b=unknown a=up");
     assert_eq!(weights(state.plan()), "new=0 b=0 a=1");
+}
+
+#[test]
+fn members_that_stay_are_asked_what_their_pool_asks_now() {
+    let site = |fall| {
+        let mut pool = flat("site", vec![backend("a", 1), backend("b", 2)]);
+        pool.health.network.iter_mut().for_each(|check| check.cadence.fall = fall);
+        vec![pool]
+    };
+    let (mut state, now) = state(site(3));
+    up(&mut state, &["a", "b"], now);
+    configured(&mut state, site(1), now + 20 * MS);
+    state.step([Input::Observed(fail("site", "a", now + 30 * MS))], now + 30 * MS);
+    assert_eq!(healths(&state), "a=down b=up");
+    let own = OwnHealth { place: None, host: None, checks: HealthChecks::default() };
+    let mut changed = site(1);
+    changed[0].regions[0].zones[0].backends[0].own_health = Some(Arc::new(own));
+    let step = configured(&mut state, changed, now + 40 * MS);
+    assert_eq!(healths(&state), "a=up b=up");
+    assert!(step.changes.iter().any(|change| matches!(change, Change::Health(..))));
 }
 
 #[test]
