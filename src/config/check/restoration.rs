@@ -20,7 +20,7 @@ pub(super) static SHAPE: Shape = Shape {
         key("watch", LONG, "How long it is compared with the others afterwards; default `30m`."),
         key("gate", Kind::Shape(&GATE), "What it must show to get to the next stage."),
     ],
-    later: &["slo"],
+    later: &[],
 };
 
 static STAGE: Shape = Shape {
@@ -30,7 +30,7 @@ static STAGE: Shape = Shape {
         required("share", Kind::Ratio, "The part of what it is entitled to."),
         key("hold", LONG, "How long it lasts at least; default `0ms`."),
     ],
-    later: &["min_requests"],
+    later: &[],
 };
 
 static GATE: Shape = Shape {
@@ -42,7 +42,7 @@ static GATE: Shape = Shape {
         key(
             "min_requests",
             Kind::Integer { min: 1, max: 1_000_000_000 },
-            "Requests a stage needs; default 100.",
+            "Requests that each stage needs; default 100.",
         ),
         key(
             "worse_by",
