@@ -10,5 +10,6 @@ mod outlooks;
 mod properties;
 mod recoveries;
 mod restarts;
+mod rollbacks;
 mod spilling;
 mod starts;
