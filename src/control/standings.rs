@@ -108,6 +108,7 @@ fn kept(state: &State, anchor: Anchor) -> wire::Standings {
         cause: clean(&standing.cause),
         held_until_ms: standing.held_until.map(|until| anchor.wall(until)),
         flaps: standing.flaps,
+        escalated: standing.escalated,
     };
     wire::Standings {
         at_ms: anchor.wall.0,
@@ -135,6 +136,7 @@ fn read_back(place: &wire::Standing, anchor: Anchor) -> (PlaceKey, Standing) {
         cause: printable(&place.cause).into(),
         held_until: place.held_until_ms.map(|until| anchor.instant(until)),
         flaps: place.flaps,
+        escalated: place.escalated,
     };
     (key, standing)
 }

@@ -24,6 +24,9 @@ pub(super) struct Standing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held_until_ms: Option<u64>,
     pub(super) flaps: u32,
+    /// It has been told that it does not recover.
+    #[serde(default)]
+    pub(super) escalated: bool,
 }
 
 /// What was done with it.

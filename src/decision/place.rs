@@ -54,8 +54,6 @@ pub(super) struct Place {
     /// Well enough since then, while it proves itself.
     well_since: Option<Instant>,
     failed_at: Option<Instant>,
-    /// It has been said that it does not recover.
-    pub(super) escalated: bool,
     pub(super) trial: Trial,
 }
 
@@ -77,7 +75,8 @@ impl Place {
         let held_until = before.held_until.zip(now.checked_add(hold.max));
         let held_until = held_until.map(|(until, most)| until.min(most));
         let cause = Arc::clone(&before.cause);
-        let standing = Standing { phase, since, cause, held_until, flaps };
+        let escalated = before.escalated && waits(phase);
+        let standing = Standing { phase, since, cause, held_until, flaps, escalated };
         // It failed then at the latest.
         let failed_at = (flaps > 0).then(|| since.unwrap_or(now));
         // `told` stays as for a new place: what resumed is told by the first decision.
@@ -312,24 +311,22 @@ impl Place {
     /// Whether it has just turned out that it does not recover by itself.
     pub(super) fn escalates(&mut self, rules: &Rules<'_>, now: Instant) -> bool {
         let due = self.escalation(rules).is_some_and(|at| at <= now);
-        due && !std::mem::replace(&mut self.escalated, true)
+        due && !std::mem::replace(&mut self.standing.escalated, true)
     }
 
     /// When it counts as not recovering.
     pub(super) fn escalation(&self, rules: &Rules<'_>) -> Option<Instant> {
-        let out = matches!(self.standing.phase, Phase::Out | Phase::Proving);
-        let since = self.failed_at.filter(|_| out && self.after_order.is_none())?;
-        (!self.escalated).then(|| since.checked_add(rules.failover.escalate_after))?
+        let out = waits(self.standing.phase) && self.after_order.is_none();
+        let since = self.failed_at.filter(|_| out)?;
+        (!self.standing.escalated).then(|| since.checked_add(rules.failover.escalate_after))?
     }
 
     fn enter(&mut self, phase: Phase, cause: Arc<str>, now: Instant) {
-        let flaps = self.standing.flaps;
-        self.standing = Standing { phase, since: Some(now), cause, held_until: None, flaps };
+        let Standing { flaps, escalated, .. } = self.standing;
+        let (since, escalated) = (Some(now), escalated && waits(phase));
+        self.standing = Standing { phase, since, cause, held_until: None, flaps, escalated };
         self.well_since = None;
         self.trial = Trial::default();
-        if !matches!(phase, Phase::Out | Phase::Proving) {
-            self.escalated = false;
-        }
     }
 
     fn dwells_until(&self, rules: &Rules<'_>) -> Option<Instant> {
@@ -350,6 +347,11 @@ impl Place {
         let passed = now.saturating_duration_since(failed_at);
         u32::try_from(passed.as_millis() / decay.as_millis().max(1)).unwrap_or(u32::MAX)
     }
+}
+
+/// It gets nothing until it is proven.
+fn waits(phase: Phase) -> bool {
+    matches!(phase, Phase::Out | Phase::Proving)
 }
 
 fn wait(what: &str, until: Instant) -> Wait {

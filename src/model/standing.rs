@@ -65,12 +65,14 @@ pub struct Standing {
     pub held_until: Option<Instant>,
     /// How often it went out again soon after it had come back; each doubles the time it is held.
     pub flaps: u32,
+    /// It has been told that it is out for too long without being proven.
+    pub escalated: bool,
 }
 
 impl Default for Standing {
     fn default() -> Self {
         let (phase, since, cause) = (Phase::Active, None, Arc::from(""));
-        Self { phase, since, cause, held_until: None, flaps: 0 }
+        Self { phase, since, cause, held_until: None, flaps: 0, escalated: false }
     }
 }
 

@@ -28,6 +28,7 @@ fn resumed(phase: Phase, ago: Duration, stale: bool) -> World {
         cause: "its health is 0 %, below 50 %".into(),
         held_until: Some(world.now + MINUTE),
         flaps: 2,
+        escalated: false,
     };
     let pool = world.pool.clone();
     world.core.resume(&pool, &[(key("a"), before)], stale, world.now);
@@ -73,6 +74,28 @@ fn who_was_on_its_way_back_resumes_its_stage_or_its_proof() {
 }
 
 #[test]
+fn who_does_not_recover_is_told_once_over_all_restarts() {
+    let escalates = |escalated: bool| {
+        let mut world = World::new(two());
+        let since = Some(world.now - 60 * MINUTE);
+        let before =
+            Standing { phase: Phase::Out, since, flaps: 1, escalated, ..Standing::default() };
+        let pool = world.pool.clone();
+        world.core.resume(&pool, &[(key("a"), before)], true, world.now);
+        let down = (crate::model::Health::Down, crate::model::Admin::Ready);
+        let mut told = 0;
+        for _ in 0..20 {
+            told += world.moved(&[("a", down)]).iter().filter(|moved| moved.escalated).count();
+            world.now += MINUTE;
+        }
+        let kept = world.core.standings(&pool).next();
+        (told, kept.is_some_and(|(_, standing)| standing.escalated))
+    };
+    assert_eq!(escalates(true), (0, true));
+    assert_eq!(escalates(false), (1, true));
+}
+
+#[test]
 fn nothing_that_a_file_may_hold_does_harm() {
     let (mut world, hold) = (World::new(two()), two().failover.hold_down);
     let later = Some(world.now + 1_000_000 * MINUTE);
@@ -82,6 +105,7 @@ fn nothing_that_a_file_may_hold_does_harm() {
         cause: "".into(),
         held_until: later,
         flaps: u32::MAX,
+        escalated: false,
     };
     let pool = world.pool.clone();
     let unknown = (key("gone"), broken.clone());

@@ -227,6 +227,7 @@ pub fn standing_of((key, standing): &(PlaceKey, Standing), epoch: Epoch) -> wire
         cause: clean(&standing.cause),
         held_until: standing.held_until.map(|until| epoch.to(until)),
         flaps: standing.flaps,
+        escalated: standing.escalated,
     }
 }
 
@@ -255,6 +256,7 @@ pub fn stood(place: &wire::Standing, epoch: Epoch) -> Result<(PlaceKey, Standing
         cause: shared(&place.cause),
         held_until: place.held_until.map(|until| epoch.at(until)),
         flaps: place.flaps,
+        escalated: place.escalated,
     };
     Ok((key, standing))
 }

@@ -201,6 +201,9 @@ pub struct Standing {
     pub held_until: Option<i64>,
     /// How often it failed of late.
     pub flaps: u32,
+    /// It has been told that it does not recover.
+    #[serde(default)]
+    pub escalated: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
