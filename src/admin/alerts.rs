@@ -1,9 +1,9 @@
 //! Alerts that come in by webhook, and what they order.
 //!
 //! A monitoring system may know of a zone's trouble before any probe does. What its alerts order is
-//! configured, alert by alert. All of a group is rehearsed first: if no rule maps one of its alerts,
-//! or one names what does not exist or would leave a pool with nothing, then nothing is ordered, and
-//! the group is counted, logged and refused, so that whoever wrote the rule hears of it.
+//! configured, alert by alert. A group is judged as a whole: if no rule maps one of its alerts, or one
+//! names what does not exist, or all together would leave a pool with nothing, then nothing is
+//! ordered, and the group is counted, logged and refused, so that whoever wrote the rule hears of it.
 //!
 //! Operators come first: what one ordered of a place, no alert replaces or ends, and an alert that
 //! is resolved ends only what an alert has ordered.
@@ -92,14 +92,11 @@ async fn heed<C: Source>(
     let mut requests =
         requests(&state.hooks.rules, &alerts, &actor).map_err(ApiError::Senseless)?;
     let left = leave_to_operators(&mut requests, &state.control.orders().await);
-    // All of the group is rehearsed before any of it is carried out.
-    for rehearse in [true, false] {
-        for request in &requests {
-            let request = OrderRequest { rehearse, ..request.clone() };
-            state.control.order(request).await.map_err(refusal)?;
-        }
+    let orders = requests.len();
+    if orders > 0 {
+        state.control.order(requests).await.map_err(refusal)?;
     }
-    Ok(Heeded { orders: requests.len(), left })
+    Ok(Heeded { orders, left })
 }
 
 /// Takes out what would touch an operator's order, and ends of what no alert has ordered; returns

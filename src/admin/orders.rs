@@ -35,7 +35,7 @@ pub(super) async fn give<C: Source>(
     let asked: view::Give = serde_json::from_slice(&body)
         .map_err(|error| ApiError::Malformed(printable(&error.to_string()).into_owned()))?;
     let dry_run = asked.dry_run;
-    match state.control.order(request(&asked, actor)?).await {
+    match state.control.order(vec![request(&asked, actor)?]).await {
         Ok(done) => Ok(Json(view::Given {
             dry_run,
             generation: done.generation,

@@ -26,14 +26,15 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// The newest `limit` events, oldest first.
     fn events(&self, limit: usize) -> impl Future<Output = Vec<Arc<Line>>> + Send;
 
-    /// Carries out an order, or tells what would follow from it.
+    /// Carries out orders, all or none, or tells what would follow from them; they are judged by
+    /// what they come to together.
     ///
     /// # Errors
     ///
     /// Why nothing changed.
     fn order(
         &self,
-        request: OrderRequest,
+        requests: Vec<OrderRequest>,
     ) -> impl Future<Output = Result<OrderDone, OrderError>> + Send;
 
     /// The orders that stand, oldest first.
@@ -86,8 +87,8 @@ impl Source for Client {
         Self::events(self, limit).await
     }
 
-    async fn order(&self, request: OrderRequest) -> Result<OrderDone, OrderError> {
-        Self::order(self, request).await
+    async fn order(&self, requests: Vec<OrderRequest>) -> Result<OrderDone, OrderError> {
+        Self::order(self, requests).await
     }
 
     async fn orders(&self) -> Vec<wire::Order> {

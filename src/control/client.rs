@@ -73,13 +73,14 @@ impl Client {
         answer.unwrap_or_else(|| Err(ended()))
     }
 
-    /// Carries out an order, or tells what would follow from it.
+    /// Carries out orders, all or none, or tells what would follow from them; they are judged by
+    /// what they come to together.
     ///
     /// # Errors
     ///
     /// [`OrderError`] says why nothing changed.
-    pub async fn order(&self, request: OrderRequest) -> Result<OrderDone, OrderError> {
-        let answer = self.ask(|answer| Command::Order { request, answer }).await;
+    pub async fn order(&self, requests: Vec<OrderRequest>) -> Result<OrderDone, OrderError> {
+        let answer = self.ask(|answer| Command::Order { requests, answer }).await;
         answer.unwrap_or(Err(OrderError::Ended))
     }
 

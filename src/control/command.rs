@@ -56,8 +56,8 @@ pub(super) enum Command {
     Confirm { actor: Actor, answer: oneshot::Sender<Result<(), ReloadError>> },
     /// Go back to the configuration before.
     Rollback { actor: Actor, answer: oneshot::Sender<Result<Reloaded, ReloadError>> },
-    /// Carry out an order, or tell what would follow from it.
-    Order { request: OrderRequest, answer: oneshot::Sender<Result<OrderDone, OrderError>> },
+    /// Carry out orders, all or none, or tell what would follow from them.
+    Order { requests: Vec<OrderRequest>, answer: oneshot::Sender<Result<OrderDone, OrderError>> },
     /// The orders that stand, oldest first.
     Orders { answer: oneshot::Sender<Vec<wire::Order>> },
     /// Everything that is known, as of one moment; an error where no backend has the name asked for.

@@ -20,18 +20,17 @@ use crate::model::{Action, Order, Plan, Scope};
 pub(super) type Answer = oneshot::Sender<Result<OrderDone, OrderError>>;
 
 impl Task {
-    /// Answers an order; carries it out unless it is refused or only rehearsed.
-    pub(super) fn order(&mut self, request: &OrderRequest, answer: Answer) {
-        let trial = match self.rehearsed(request) {
+    /// Answers orders; carries them out, all or none, unless they are refused or only rehearsed.
+    pub(super) fn order(&mut self, requests: &[OrderRequest], answer: Answer) {
+        let trial = match self.rehearsed(requests) {
             Ok(trial) => trial,
             Err(error) => return drop(answer.send(Err(error))),
         };
-        if request.rehearse {
+        if requests.iter().any(|request| request.rehearse) {
             let generation = self.publisher.current().generation;
             return drop(answer.send(Ok(OrderDone { generation, ..trial })));
         }
-        let problem = self.carry_out(request);
-        if let Some(problem) = problem {
+        if let Some(problem) = self.carry_out(requests) {
             return drop(answer.send(Err(OrderError::Senseless(vec![problem]))));
         }
         let generation = self.publisher.current().generation;
@@ -50,17 +49,21 @@ impl Task {
         }
     }
 
-    /// What would follow from an order, if it is not to be refused.
-    fn rehearsed(&self, request: &OrderRequest) -> Result<OrderDone, OrderError> {
-        let OrderRequest { scope, action, .. } = request;
-        let mut problems = names::unknown(self.state.config(), scope, action);
-        problems.extend(names::unfit(scope, action));
+    /// What would follow from orders, if they are not to be refused. What is harmless one by one
+    /// may leave a pool with nothing together.
+    fn rehearsed(&self, requests: &[OrderRequest]) -> Result<OrderDone, OrderError> {
+        let mut problems = Vec::new();
+        for OrderRequest { scope, action, .. } in requests {
+            problems.extend(names::unknown(self.state.config(), scope, action));
+            problems.extend(names::unfit(scope, action));
+        }
         if !problems.is_empty() {
             return Err(OrderError::Senseless(problems));
         }
-        let after = self.after(request);
+        let after = self.after(requests);
         let starved = starved(self.state.plan(), &after);
-        if !starved.is_empty() && !request.force && !request.rehearse {
+        let meant = |request: &OrderRequest| request.force || request.rehearse;
+        if !starved.is_empty() && !requests.iter().all(meant) {
             return Err(OrderError::Starves(starved));
         }
         let moves = line::moves(self.state.plan(), &after);
@@ -68,31 +71,40 @@ impl Task {
         Ok(OrderDone { generation: 0, moves, warnings: starved.into_iter().map(warning).collect() })
     }
 
-    /// The plan as it would be once the order has its whole effect.
-    fn after(&self, request: &OrderRequest) -> Plan {
-        let mut request = request.clone();
-        if let Action::Drain { over } = &mut request.action {
-            *over = None;
-        }
+    /// The plan as it would be once the orders have their whole effect.
+    fn after(&self, requests: &[OrderRequest]) -> Plan {
         let mut state: State = self.state.clone();
         let now = Instant::now().into_std();
-        let step = state.step([Input::Ordered(order(&request, now))], now);
+        let at_once = |request: &OrderRequest| {
+            let mut order = order(request, now);
+            if let Action::Drain { over } = &mut order.action {
+                *over = None;
+            }
+            Input::Ordered(order)
+        };
+        let step = state.step(requests.iter().map(at_once), now);
         step.plan.map_or_else(|| Plan::clone(self.state.plan()), |plan| Plan::clone(&plan))
     }
 
-    /// Why it could not be carried out, if so.
-    fn carry_out(&mut self, request: &OrderRequest) -> Option<String> {
-        let order = order(request, Instant::now().into_std());
-        if let (Scope::Listener(name), Action::Ready) = (&request.scope, &request.action) {
-            let mut drained = drained_listeners(self.state.orders());
-            drained.remove(name);
-            if let Err(problem) = self.follow_listener_orders(&drained) {
-                return Some(problem);
+    /// Why they could not be carried out, if so.
+    fn carry_out(&mut self, requests: &[OrderRequest]) -> Option<String> {
+        let now = Instant::now().into_std();
+        let mut drained = drained_listeners(self.state.orders());
+        let mut opens = false;
+        for request in requests {
+            if let (Scope::Listener(name), Action::Ready) = (&request.scope, &request.action) {
+                opens |= drained.remove(name);
             }
         }
-        self.journal.record(Event::Ordered { order: order.clone() });
-        self.step([Input::Ordered(order)]);
-        if matches!(request.scope, Scope::Listener(_)) {
+        if opens && let Err(problem) = self.follow_listener_orders(&drained) {
+            return Some(problem);
+        }
+        let orders: Vec<Order> = requests.iter().map(|request| order(request, now)).collect();
+        for order in &orders {
+            self.journal.record(Event::Ordered { order: order.clone() });
+        }
+        self.step(orders.into_iter().map(Input::Ordered));
+        if requests.iter().any(|request| matches!(request.scope, Scope::Listener(_))) {
             let drained = drained_listeners(self.state.orders());
             // Closing cannot fail.
             drop(self.follow_listener_orders(&drained));

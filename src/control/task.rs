@@ -131,7 +131,7 @@ impl Task {
             }
             Command::Confirm { actor, answer } => drop(answer.send(self.confirm(actor))),
             Command::Rollback { actor, answer } => drop(answer.send(self.roll_back(actor))),
-            Command::Order { request, answer } => self.order(&request, answer),
+            Command::Order { requests, answer } => self.order(&requests, answer),
             Command::Orders { answer } => {
                 drop(answer.send(kept(self.state.orders(), anchor(self.clock))));
             }

@@ -87,6 +87,19 @@ fn what_nobody_may_or_can_mean_orders_nothing() {
 }
 
 #[test]
+fn alerts_that_are_harmless_one_by_one_are_judged_together() {
+    let (proxy, _backends) = heeding();
+    let one =
+        |zone: &str| alert("firing", zone).split_once("\"alerts\":[").expect("a list").1.to_owned();
+    let (first, second) = (one("eu-1"), one("eu-2"));
+    let both = format!("{{\"alerts\":[{},{second}", first.trim_end_matches("]}"));
+    let refused = post(&proxy, "secret", &both);
+    assert_eq!(refused.status, 409, "{}", refused.text());
+    assert!(refused.text().contains("site"), "{}", refused.text());
+    assert_eq!(proxy.command("orders").stdout, "no order stands");
+}
+
+#[test]
 fn a_failover_is_told_to_who_asked_to_be_told() {
     let (told, notices) = std::sync::mpsc::channel();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

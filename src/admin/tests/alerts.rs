@@ -43,11 +43,7 @@ async fn a_mapped_alert_is_heeded_and_put_down_to_alertmanager() {
     let (status, body) = post(&scene, &[alert("ZoneBusy", ZONE)]).await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"orders":1,"left":[]}"#));
     let actor = Actor::Admin("alertmanager by tester".into());
-    assert_eq!(
-        *scene.fake.0.actors.lock().unwrap(),
-        [actor.clone(), actor],
-        "rehearsed, then done"
-    );
+    assert_eq!(*scene.fake.0.actors.lock().unwrap(), [actor]);
     assert_eq!((scene.state.hooks.heeded(), scene.state.hooks.refused()), (1, 0));
 }
 
@@ -75,7 +71,7 @@ async fn a_zone_that_does_not_exist_orders_nothing_of_the_group() {
     // The stand-in knows no zone to fail over.
     let group = [alert("ZoneBusy", ZONE), alert("ZoneDown", ZONE)];
     assert_eq!(post(&scene, &group).await.0, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(scene.fake.0.actors.lock().unwrap().len(), 2, "rehearsed only");
+    assert_eq!((scene.state.hooks.heeded(), scene.state.hooks.refused()), (0, 1));
 }
 
 #[tokio::test]
@@ -94,7 +90,7 @@ async fn what_an_operator_ordered_no_alert_replaces_or_ends() {
         scene.fake.0.actors.lock().unwrap().clear();
         let (status, body) = post(&scene, &[alert]).await;
         assert_eq!(status, StatusCode::OK, "{body}");
-        (scene.fake.0.actors.lock().unwrap().len() / 2, body)
+        (scene.fake.0.actors.lock().unwrap().len(), body)
     };
     let (firing, resolved) = (alert("ZoneBusy", ZONE), told("resolved", "ZoneBusy", ZONE));
     let operators = vec![drained("admin uid 0", "eu-1")];

@@ -73,13 +73,20 @@ impl Source for Fake {
         lines.skip(3_usize.saturating_sub(limit)).collect()
     }
 
-    async fn order(&self, request: OrderRequest) -> Result<OrderDone, OrderError> {
-        self.0.actors.lock().unwrap().push(request.actor);
-        match request.action {
-            Action::Stop if !request.force => Err(OrderError::Starves(vec!["api".to_owned()])),
-            Action::Fail { .. } => Err(OrderError::Senseless(vec!["no zone".to_owned()])),
-            _ => Ok(OrderDone { generation: 5, moves: Vec::new(), warnings: Vec::new() }),
+    async fn order(&self, requests: Vec<OrderRequest>) -> Result<OrderDone, OrderError> {
+        for request in requests {
+            self.0.actors.lock().unwrap().push(request.actor);
+            match request.action {
+                Action::Stop if !request.force => {
+                    return Err(OrderError::Starves(vec!["api".to_owned()]));
+                }
+                Action::Fail { .. } => {
+                    return Err(OrderError::Senseless(vec!["no zone".to_owned()]));
+                }
+                _ => {}
+            }
         }
+        Ok(OrderDone { generation: 5, moves: Vec::new(), warnings: Vec::new() })
     }
 
     async fn orders(&self) -> Vec<wire::Order> {
