@@ -19,6 +19,8 @@ pub struct Tallies {
     pub access_log: Losses,
     /// Lines of the event log that were lost.
     pub event_log: events::Losses,
+    /// What became of its full files.
+    pub rotations: events::Rotations,
     /// Events that nobody could hand on to webhooks.
     pub untold: events::Losses,
     /// How notices to webhooks ended.

@@ -16,10 +16,10 @@ use super::prober;
 use super::workers::Workers;
 use crate::access_log::Writer;
 use crate::admin;
-use crate::config::{self, Config};
+use crate::config::{self, Config, EventLog};
 use crate::control::{self, Client, Control, Load, Started};
 use crate::discovery;
-use crate::events;
+use crate::events::{self, Bounds};
 use crate::live::{self, Live};
 use crate::model::Transport;
 use crate::net;
@@ -111,11 +111,15 @@ impl Instance {
         let control_runtime = runtime("control")?;
         let runtime = runtime("admin")?;
         let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?;
-        let log_of =
-            |name| state_dir.clone().map(|dir| events::Writer::start(dir, name)).transpose();
-        let events = log_of(events::FILE)?;
+        let log_of = |name, bounds| {
+            state_dir.clone().map(|dir| events::Writer::start(dir, name, bounds)).transpose()
+        };
+        let EventLog { file_bytes, files } = config.event_log;
+        let events = log_of(events::FILE, Bounds { file_bytes, older: files.max(2) - 1 })?;
+        // The recorder knows where a file may end.
+        let of_two = Bounds { file_bytes: None, older: 1 };
         let record = match config.record_bytes {
-            Some(most) => log_of(events::tape::FILE)?.map(|writer| (writer, most)),
+            Some(most) => log_of(events::tape::FILE, of_two)?.map(|writer| (writer, most)),
             None => None,
         };
         let settings = config.admin.clone();
@@ -146,6 +150,7 @@ impl Instance {
         let tallies = admin::Tallies {
             access_log: log.losses(),
             event_log: events.as_ref().map(events::Writer::losses).unwrap_or_default(),
+            rotations: events.as_ref().map(events::Writer::rotations).unwrap_or_default(),
             untold: tap.as_ref().map(events::Tap::losses).unwrap_or_default(),
             told,
         };

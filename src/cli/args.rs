@@ -162,7 +162,7 @@ Examples:
     /// decisions that differ are shown: - as recorded, + as decided now.
     #[command(after_help = "\
 Examples:
-  pulsegate replay state/inputs.jsonl
+  pulsegate replay state
   pulsegate replay state/inputs.jsonl.1 state/inputs.jsonl --config calmer.yaml")]
     Replay(ReplayArgs),
     /// Print a completion script for a shell
@@ -272,7 +272,7 @@ pub(super) struct SimulateArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// The recordings, oldest first
+    /// The recordings, oldest first; or the state folder, for all that is in it
     #[arg(value_name = "LOG", required = true)]
     pub(super) logs: Vec<PathBuf>,
     /// Another configuration [default: the recorded one]

@@ -1,15 +1,16 @@
 //! `pulsegate replay`.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 
 use super::args::ReplayArgs;
 use super::failure::{Failure, print};
 use crate::config::Config;
-use crate::events::tape;
+use crate::events::{self, tape};
 use crate::sim;
 
 /// Recordings tell times before their own beginning, and no clock reaches before the machine's.
@@ -25,8 +26,9 @@ pub(super) fn execute(args: &ReplayArgs) -> Result<(), Failure> {
         None => None,
     };
     let mut files = Vec::new();
-    for path in &args.logs {
-        files.push((path, File::open(path).with_context(|| path.display().to_string())?));
+    for path in recordings(&args.logs)? {
+        let file = File::open(&path).with_context(|| path.display().to_string())?;
+        files.push((path, file));
     }
     let mut reading = None;
     let lines = files.into_iter().flat_map(|(path, file)| {
@@ -44,4 +46,21 @@ pub(super) fn execute(args: &ReplayArgs) -> Result<(), Failure> {
         return Err(anyhow!("the same configuration decided otherwise").into());
     }
     Ok(())
+}
+
+/// The files that are meant, in their order; a folder stands for all that was recorded in it.
+fn recordings(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            paths.push(path.clone());
+            continue;
+        }
+        let found = events::files(path, tape::FILE).with_context(|| path.display().to_string())?;
+        if found.is_empty() {
+            bail!("{}: nothing was recorded here ({})", path.display(), tape::FILE);
+        }
+        paths.extend(found);
+    }
+    Ok(paths)
 }

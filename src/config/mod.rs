@@ -25,6 +25,7 @@ mod route;
 pub mod scenario;
 mod schema;
 mod shape;
+mod state;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,7 @@ pub use route::{
     Priority, Redirect, RedirectTo, Retries, Route, RouteTimeouts,
 };
 pub use schema::schema;
+pub use state::EventLog;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
 pub use udp::Udp;
 
@@ -87,6 +89,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// How much of what decisions are made from is kept there at most; `None` = nothing.
     pub record_bytes: Option<u64>,
+    /// How much of the event log is kept there.
+    pub event_log: EventLog,
     /// Data-plane workers; the default is one per core.
     pub workers: NonZeroUsize,
 }

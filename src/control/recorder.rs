@@ -119,6 +119,7 @@ mod tests {
 
     use super::*;
     use crate::decision::tests::fixture::{backend, config, flat, pass};
+    use crate::events::Bounds;
     use crate::state_dir::StateDir;
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -127,7 +128,8 @@ mod tests {
     async fn two_files_are_kept_and_each_begins_with_what_is_known() {
         let dir = tempfile::tempdir().unwrap();
         let state_dir = StateDir::open(dir.path()).unwrap();
-        let writer = Writer::start(state_dir.clone(), tape::FILE).unwrap();
+        let bounds = Bounds { file_bytes: None, older: 1 };
+        let writer = Writer::start(state_dir.clone(), tape::FILE, bounds).unwrap();
         let now = || (tokio::time::Instant::now().into_std(), UnixMillis(0));
         let config = Arc::new(config(vec![flat("site", vec![backend("a", 1)])]));
         let mut state = State::new(config, now().0);
@@ -145,7 +147,7 @@ mod tests {
         for name in [tape::FILE.to_owned(), format!("{}.1", tape::FILE)] {
             let file = std::fs::File::open(state_dir.path(&name)).unwrap();
             assert!(file.metadata().unwrap().len() < 6_000, "{name}");
-            let lines: Vec<_> = tape::lines(file).map(|line| line.unwrap().1).collect();
+            let lines: Vec<_> = tape::lines(file).map(|line| line.unwrap().1.unwrap()).collect();
             let wire::Line::Begin(begin) = &lines[0] else { panic!("{name}: {:?}", lines[0]) };
             assert_eq!((begin.whole, begin.next + lines.len() as u64 - 1), (false, next));
             next = begin.next;

@@ -138,6 +138,7 @@ fn needs_restart(first: &Config, new: &Config) -> impl Iterator<Item = String> {
         ("admin", admin),
         ("webhooks", first.webhooks != new.webhooks),
         ("state.dir", first.state_dir != new.state_dir),
+        ("state.events", first.event_log != new.event_log),
         ("state.record", first.record_bytes != new.record_bytes),
     ];
     let changed = differs.into_iter().filter(|(_, differs)| *differs);

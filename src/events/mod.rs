@@ -20,12 +20,15 @@
 //! # What is not lost, and what may be
 //!
 //! Writing happens on a thread of its own: a disk that hangs must not hold up a failover. Lines that
-//! the thread cannot take are dropped and counted ([`Losses`]), and `seq` shows the gap. SIGUSR1
-//! opens the file again by its name, as log rotation needs.
+//! the thread cannot take are dropped and counted ([`Losses`]), and `seq` shows the gap. A file that
+//! is full is followed by another; how many are kept is configured, and that the oldest had to go is
+//! told and counted ([`Rotations`]). SIGUSR1 opens the file again by its name, as a log rotation from
+//! outside needs.
 
 mod chain;
 mod order;
 mod read;
+mod rotation;
 mod tap;
 pub mod tape;
 pub mod wire;
@@ -34,5 +37,6 @@ mod writer;
 pub use chain::Chain;
 pub use order::{Anchor, action, read_back, scope, written};
 pub use read::{Corrupt, read};
+pub use rotation::{Bounds, Rotated, Rotations, files};
 pub use tap::Tap;
 pub use writer::{FILE, Losses, Writer};

@@ -1,6 +1,6 @@
 //! The thread that owns a file of lines, and the handle to it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
+use super::rotation::{Bounds, Rotated, Rotations, shift};
 use super::wire::Line;
 use crate::state_dir::StateDir;
 
@@ -49,30 +50,34 @@ pub struct Writer {
     messages: SyncSender<Message>,
     reopen: Arc<AtomicBool>,
     losses: Losses,
+    rotations: Rotations,
 }
 
 impl Writer {
-    /// Opens a log of this name and starts its thread.
+    /// Opens a log of this name and starts its thread, which keeps it within these bounds.
     ///
     /// # Errors
     /// The file cannot be opened, or the system refuses a thread.
-    pub fn start(dir: StateDir, name: &'static str) -> std::io::Result<Self> {
+    pub fn start(dir: StateDir, name: &'static str, bounds: Bounds) -> std::io::Result<Self> {
         let path = dir.path(name);
-        let file = Some(dir.append(name).map_err(std::io::Error::other)?);
+        let file = dir.append(name).map_err(std::io::Error::other)?;
         let (messages, queue) = mpsc::sync_channel(QUEUE);
-        let losses = Losses::default();
+        let (losses, rotations) = (Losses::default(), Rotations::default());
         let reopen = Arc::<AtomicBool>::default();
         let mut output = Output {
             dir,
             name,
-            file,
+            bounds,
+            written: length(&file),
+            file: Some(file),
             torn: ends_inside_a_line(&path),
             failing: false,
             losses: losses.clone(),
+            rotations: rotations.clone(),
             reopen: Arc::clone(&reopen),
         };
         thread::Builder::new().name("event-log".into()).spawn(move || output.run(&queue))?;
-        Ok(Self { messages, reopen, losses })
+        Ok(Self { messages, reopen, losses, rotations })
     }
 
     /// Hands a line over; never waits.
@@ -87,6 +92,12 @@ impl Writer {
             self.losses.add_one();
         }
         taken
+    }
+
+    /// What became of full files.
+    #[must_use]
+    pub fn rotations(&self) -> Rotations {
+        self.rotations.clone()
     }
 
     /// Has a new file begun, and the one before kept. False if nobody could be told.
@@ -121,12 +132,16 @@ impl Writer {
 struct Output {
     dir: StateDir,
     name: &'static str,
+    bounds: Bounds,
     file: Option<File>,
+    /// Bytes in the file, or since it should have been rotated.
+    written: u64,
     /// What is in the file may end inside a line.
     torn: bool,
     /// The last write failed; an episode is told once.
     failing: bool,
     losses: Losses,
+    rotations: Rotations,
     reopen: Arc<AtomicBool>,
 }
 
@@ -135,10 +150,16 @@ impl Output {
         while let Ok(message) = queue.recv() {
             if self.reopen.swap(false, Relaxed) {
                 // At once: whoever moved the file looks for the new one.
-                self.file = self.dir.append(self.name).ok();
+                self.open();
             }
             match message {
-                Message::Line(text) => self.write(&text),
+                Message::Line(text) => {
+                    let length = self.written + text.len() as u64;
+                    if self.bounds.file_bytes.is_some_and(|most| length > most) {
+                        self.rotate();
+                    }
+                    self.write(&text);
+                }
                 Message::Reopen => {}
                 Message::Rotate => self.rotate(),
                 Message::Flush(written) => drop(written),
@@ -146,16 +167,33 @@ impl Output {
         }
     }
 
+    fn open(&mut self) {
+        self.file = self.dir.append(self.name).ok();
+        self.written = self.file.as_ref().map_or(0, length);
+    }
+
     fn rotate(&mut self) {
-        let (path, before) = (self.dir.path(self.name), format!("{}.1", self.name));
-        if fs::metadata(&path).is_ok_and(|file| file.len() == 0) {
+        if self.written == 0 {
             return;
         }
-        if let Err(error) = fs::rename(&path, self.dir.path(&before)) {
-            tracing::error!(path = %path.display(), %error, "cannot be renamed");
-        }
-        self.file = self.dir.append(self.name).ok();
-        self.torn = false;
+        let ended = match shift(&self.dir, self.name, self.bounds.older) {
+            Ok(dropped) => {
+                self.open();
+                self.torn = false;
+                if dropped {
+                    let (file, kept) = (self.name, self.bounds.older + 1);
+                    tracing::info!(file, kept, "the oldest file of a log was dropped");
+                }
+                if dropped { Rotated::Dropped } else { Rotated::Kept }
+            }
+            Err(error) => {
+                // No line is lost for it: the file goes on, and after as much again another try is made.
+                tracing::error!(file = self.name, %error, "a log cannot be rotated");
+                self.written = 0;
+                Rotated::Failed
+            }
+        };
+        self.rotations.add_one(ended);
     }
 
     fn write(&mut self, text: &[u8]) {
@@ -182,14 +220,25 @@ impl Output {
     fn try_write(&mut self, text: &[u8]) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            closed => closed.insert(self.dir.append(self.name).map_err(std::io::Error::other)?),
+            closed => {
+                let file = self.dir.append(self.name).map_err(std::io::Error::other)?;
+                self.written = length(&file);
+                closed.insert(file)
+            }
         };
         if self.torn {
             file.write_all(b"\n")?;
             self.torn = false;
         }
-        file.write_all(text)
+        file.write_all(text)?;
+        self.written += text.len() as u64;
+        Ok(())
     }
+}
+
+/// Bytes in a file.
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |file| file.len())
 }
 
 /// Whether a process before was killed while it wrote.
@@ -204,10 +253,14 @@ fn ends_inside_a_line(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::events::wire::Event;
-    use crate::events::{Chain, read};
+    use crate::events::{Chain, files, read};
     use crate::model::UnixMillis;
+
+    const UNBOUNDED: Bounds = Bounds { file_bytes: None, older: 1 };
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -221,7 +274,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
         for _ in 0..2 {
-            let writer = Writer::start(state.clone(), FILE).unwrap();
+            let writer = Writer::start(state.clone(), FILE, UNBOUNDED).unwrap();
             let mut chain = Chain::default();
             writer.write(&line(&mut chain));
             writer.write(&line(&mut chain));
@@ -238,7 +291,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
         fs::write(state.path(FILE), b"{\"seq\":1,").unwrap();
-        let writer = Writer::start(state.clone(), FILE).unwrap();
+        let writer = Writer::start(state.clone(), FILE, UNBOUNDED).unwrap();
         writer.write(&line(&mut Chain::default()));
         assert!(writer.flush(PATIENCE));
         assert_eq!(read(File::open(state.path(FILE)).unwrap()).unwrap().len(), 1);
@@ -248,7 +301,7 @@ mod tests {
     fn after_reopen_lines_go_to_the_new_file() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
-        let writer = Writer::start(state.clone(), FILE).unwrap();
+        let writer = Writer::start(state.clone(), FILE, UNBOUNDED).unwrap();
         let mut chain = Chain::default();
         writer.write(&line(&mut chain));
         assert!(writer.flush(PATIENCE));
@@ -266,7 +319,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
         std::os::unix::fs::symlink("/dev/full", state.path(FILE)).unwrap();
-        let writer = Writer::start(state.clone(), FILE).unwrap();
+        let writer = Writer::start(state.clone(), FILE, UNBOUNDED).unwrap();
         let mut chain = Chain::default();
         writer.write(&line(&mut chain));
         assert!(writer.flush(PATIENCE));
@@ -277,5 +330,55 @@ mod tests {
         let text = fs::read_to_string(state.path(FILE)).unwrap();
         assert_eq!(text.trim_start().lines().count(), 1);
         assert_eq!(writer.losses().lines(), 1);
+    }
+
+    #[test]
+    fn a_full_file_is_followed_by_another_and_what_is_dropped_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let mut chain = Chain::default();
+        let of_two = 2 * line(&mut Chain::default()).text().len() as u64 + 10;
+        let bounds = Bounds { file_bytes: Some(of_two), older: 2 };
+        let kept = || -> Vec<u64> {
+            let files = files(dir.path(), FILE).unwrap();
+            let lines = files.iter().flat_map(|path| read(File::open(path).unwrap()).unwrap());
+            lines.map(|line| line.seq).collect()
+        };
+        // A restart goes on counting where the file is.
+        for _ in 0..4 {
+            let writer = Writer::start(state.clone(), FILE, bounds).unwrap();
+            writer.write(&line(&mut chain));
+            assert!(writer.flush(PATIENCE));
+        }
+        assert_eq!(files(dir.path(), FILE).unwrap().len(), 2);
+        let writer = Writer::start(state, FILE, bounds).unwrap();
+        for _ in 0..5 {
+            writer.write(&line(&mut chain));
+        }
+        assert!(writer.flush(PATIENCE));
+        assert_eq!(kept(), [5, 6, 7, 8, 9]);
+        let ended = Rotated::ALL.map(|ended| writer.rotations().count(ended));
+        assert_eq!((ended, writer.losses().lines()), ([1, 2, 0], 0));
+    }
+
+    #[test]
+    fn where_nothing_can_be_renamed_no_line_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let in_the_way = state.path(&format!("{FILE}.1"));
+        fs::create_dir(&in_the_way).unwrap();
+        let mut chain = Chain::default();
+        let writer =
+            Writer::start(state.clone(), FILE, Bounds { file_bytes: Some(1), older: 1 }).unwrap();
+        for _ in 0..3 {
+            writer.write(&line(&mut chain));
+        }
+        assert!(writer.flush(PATIENCE));
+        assert_eq!(read(File::open(state.path(FILE)).unwrap()).unwrap().len(), 3);
+        assert_eq!(writer.rotations().count(Rotated::Failed), 2);
+        fs::remove_dir(&in_the_way).unwrap();
+        writer.write(&line(&mut chain));
+        assert!(writer.flush(PATIENCE));
+        assert_eq!(writer.rotations().count(Rotated::Kept), 1);
     }
 }

@@ -131,6 +131,8 @@ families! {
         "Notices to webhooks, by result: delivered, failed, or dropped because there was no place.";
     EVENTS_LOST = Counter "pulsegate_event_log_lost_lines_total" []
         "Event-log lines lost because the disk was too slow or refused them.";
+    EVENT_LOG_ROTATIONS = Counter "pulsegate_event_log_rotations_total" ["result"]
+        "Full files of the event log: kept, dropped = the oldest had to go, failed = not renamed.";
 }
 
 #[cfg(test)]

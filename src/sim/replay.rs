@@ -29,6 +29,8 @@ pub struct Replay {
     pub uncompared: u64,
     /// Steps that are missing: lines were lost.
     pub missing: u64,
+    /// Lines whose end is missing: the process died, or the disk was full.
+    pub torn: u64,
     /// From the first line to the last.
     pub length: Duration,
     /// What was recorded and not decided now, and the other way round.
@@ -79,6 +81,10 @@ impl Replay {
         if self.missing > 0 {
             let _ = writeln!(text, "missing: {} steps, lines were lost", thousands(self.missing));
         }
+        if self.torn > 0 {
+            let torn = thousands(self.torn);
+            let _ = writeln!(text, "torn: {torn} lines, they were not written whole");
+        }
         let _ = match self.identical() {
             true => writeln!(text, "identical"),
             false => writeln!(
@@ -97,7 +103,7 @@ impl Replay {
 /// # Errors
 /// The first line that cannot be understood, by its number.
 pub fn replay(
-    lines: impl IntoIterator<Item = Result<(usize, wire::Line), Corrupt>>,
+    lines: impl IntoIterator<Item = Result<(usize, Option<wire::Line>), Corrupt>>,
     other: Option<&Arc<Config>>,
     epoch: Instant,
 ) -> Result<Replay, Corrupt> {
@@ -106,8 +112,9 @@ pub fn replay(
         let (number, line) = line?;
         let corrupt = |problem| Corrupt { line: number, problem };
         match line {
-            wire::Line::Begin(begin) => player.begin(&begin).map_err(corrupt)?,
-            wire::Line::Step(step) => player.step(step).map_err(corrupt)?,
+            Some(wire::Line::Begin(begin)) => player.begin(&begin).map_err(corrupt)?,
+            Some(wire::Line::Step(step)) => player.step(step).map_err(corrupt)?,
+            None => player.replay.torn += 1,
         }
     }
     Ok(player.replay)
@@ -138,6 +145,7 @@ impl Player<'_> {
         if begin.next > 0 && next == Some(begin.next) {
             return Ok(());
         }
+        self.replay.missing += next.map_or(0, |next| begin.next.saturating_sub(next));
         let config = match self.other {
             Some(other) => Arc::clone(other),
             None => parsed(&begin.config)?,

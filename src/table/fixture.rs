@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Action, AdminApi, Algorithm, Config, Drain, EscapedSlash, Failover, HashKey, HeaderEdits,
-    HealthChecks, Listener, ListenerLimits, ListenerTimeouts, Match, OnDown, PathOptions, Pool,
-    PoolTimeouts, Priority, Protocol, Queue, Restoration, Retries, Route, RouteTimeouts,
+    Action, AdminApi, Algorithm, Config, Drain, EscapedSlash, EventLog, Failover, HashKey,
+    HeaderEdits, HealthChecks, Listener, ListenerLimits, ListenerTimeouts, Match, OnDown,
+    PathOptions, Pool, PoolTimeouts, Priority, Protocol, Queue, Restoration, Retries, Route,
+    RouteTimeouts,
 };
 use crate::live::Live;
 use crate::model::{
@@ -72,6 +73,7 @@ pub(crate) fn config(pools: Vec<Pool>, listeners: Vec<Listener>) -> Config {
         webhooks: Vec::new(),
         state_dir: None,
         record_bytes: None,
+        event_log: EventLog::DEFAULT,
         workers: std::num::NonZeroUsize::MIN,
     }
 }

@@ -43,7 +43,7 @@ fn the_same_configuration_decides_the_same() {
     assert_eq!(told.code, Some(0), "{told:?}");
     assert!(told.stdout.ends_with("identical"), "{told:?}");
     assert!(!told.stdout.contains("missing") && !told.stdout.contains(", 0 decisions"), "{told:?}");
-    let both = replay(&[&before, &file(&site.proxy, "inputs.jsonl")]);
+    let both = replay(&[&site.proxy.path().join("state")]);
     assert!(both.stdout.ends_with("identical"), "{both:?}");
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Source, State};
 use crate::control::Status;
+use crate::events::Rotated;
 use crate::metrics::{Exposition, names};
 
 /// All families. What only control knows is left out once it has ended (`status` is `None`).
@@ -20,6 +21,10 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     traffic::listeners(&mut out, &state.live.listeners());
     traffic::workers(&mut out, &state.live, &state.tallies.access_log);
     out.family(&names::EVENTS_LOST).add(&[], state.tallies.event_log.lines() as f64);
+    let mut rotations = out.family(&names::EVENT_LOG_ROTATIONS);
+    for ended in Rotated::ALL {
+        rotations.add(&[ended.name()], state.tallies.rotations.count(ended) as f64);
+    }
     let mut webhooks = out.family(&names::WEBHOOKS);
     webhooks.add(&["heeded"], state.hooks.heeded() as f64);
     webhooks.add(&["refused"], state.hooks.refused() as f64);

@@ -24,6 +24,7 @@ mod restoration;
 mod route;
 pub(super) mod scenario;
 mod secret;
+mod state;
 mod tcp;
 mod udp;
 mod webhook;
@@ -37,13 +38,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use self::defaults::Inherited;
 use super::problem::{Report, nearest, shown};
 use super::raw::Node;
 use super::read::{Cursor, Fields, Named};
-use super::shape::{Kind, OFF, Shape, key, required};
+use super::shape::{Kind, Shape, key, required};
 use super::{Action, Config, Listener, Pool};
 use crate::model::Transport;
 
@@ -70,7 +71,7 @@ pub(super) static ROOT: Shape = Shape {
             Kind::List(&Kind::Shape(&webhook::SHAPE)),
             "Who is told of transitions, escalations and restarts that are due; default nobody.",
         ),
-        key("state", Kind::Shape(&STATE), "Where state is kept across restarts."),
+        key("state", Kind::Shape(&state::SHAPE), "Where state is kept across restarts."),
         key("reload", Kind::Shape(&RELOAD), "When the file is read again."),
         key(
             "workers",
@@ -79,20 +80,6 @@ pub(super) static ROOT: Shape = Shape {
         ),
     ],
     later: &["cluster", "discovery", "dns", "alerts", "slo", "log", "tracing", "limits", "tls"],
-};
-
-static STATE: Shape = Shape {
-    name: "state",
-    about: "Where state is kept across restarts.",
-    keys: &[
-        required("dir", Kind::Text(PATH), "A directory; relative to the current directory."),
-        key(
-            "record",
-            Kind::AnyOf(&[OFF, Kind::Size { min: 1 << 20, max: 1 << 40 }]),
-            "Record what decisions are made from, for `replay`: at most so much; default `off`.",
-        ),
-    ],
-    later: &[],
 };
 
 static RELOAD: Shape = Shape {
@@ -157,10 +144,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     let admin = admin::check(fields.fields("admin").as_ref());
     unique_binds(&fields, &listeners, &admin.bind);
     let webhooks = fields.list("webhooks").unwrap_or_default();
-    let state = fields.fields("state");
-    let state = state.as_ref();
-    let state_dir = state.and_then(|state| state.text("dir").map(|(_, dir)| PathBuf::from(dir)));
-    let record_bytes = state.and_then(|state| state.size_or_off("record").flatten());
+    let state = fields.fields("state").as_ref().map(state::check).unwrap_or_default();
     let watch = fields.fields("reload").and_then(|reload| reload.boolean("watch"));
     let workers = fields.integer::<usize>("workers").and_then(NonZeroUsize::new);
     Some(Config {
@@ -170,8 +154,9 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
         pools,
         admin,
         webhooks: webhooks.iter().filter_map(webhook::check).collect(),
-        state_dir,
-        record_bytes,
+        state_dir: state.dir,
+        record_bytes: state.record_bytes,
+        event_log: state.event_log,
         workers: workers.unwrap_or_else(one_per_core),
     })
 }

@@ -11,7 +11,9 @@ mod route;
 mod yaml;
 
 use self::yaml::{Tree, list, map, text, word};
-use super::{AdminApi, AlertPlace, AlertRule, Config, Role, SecretSource, Token, Webhook, value};
+use super::{
+    AdminApi, AlertPlace, AlertRule, Config, EventLog, Role, SecretSource, Token, Webhook, value,
+};
 
 /// Writes the config in effect.
 #[must_use]
@@ -29,9 +31,12 @@ pub fn print(config: &Config) -> String {
         keys.push(("webhooks", list(&config.webhooks, webhook)));
     }
     if let Some(dir) = &config.state_dir {
-        let record =
-            config.record_bytes.map_or_else(|| word("off"), |most| word(value::size(most)));
-        keys.push(("state", map([("dir", text(dir.display())), ("record", record)])));
+        let size = |most: Option<u64>| most.map_or_else(|| word("off"), |it| word(value::size(it)));
+        let EventLog { file_bytes, files } = config.event_log;
+        let events = map([("file_size", size(file_bytes)), ("files", word(files))]);
+        let record = size(config.record_bytes);
+        let dir = text(dir.display());
+        keys.push(("state", map([("dir", dir), ("events", events), ("record", record)])));
     }
     keys.push(("reload", map([("watch", word(config.watch))])));
     keys.push(("workers", word(config.workers)));

@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::config::{
-    AdminApi, Algorithm, Backend, Cadence, Config, Drain, Failover, HealthChecks, NetworkCheck,
-    OnDown, Pool, PoolTimeouts, Queue, Region, ResolvedBackend, Restoration, Target, Zone, expand,
+    AdminApi, Algorithm, Backend, Cadence, Config, Drain, EventLog, Failover, HealthChecks,
+    NetworkCheck, OnDown, Pool, PoolTimeouts, Queue, Region, ResolvedBackend, Restoration, Target,
+    Zone, expand,
 };
 use crate::decision::load::{Amount, Load};
 use crate::decision::pool::{Inputs, PoolCore};
@@ -26,6 +27,7 @@ pub(crate) fn config(pools: Vec<Pool>) -> Config {
         webhooks: Vec::new(),
         state_dir: None,
         record_bytes: None,
+        event_log: EventLog::DEFAULT,
         workers: NonZeroUsize::MIN,
     }
 }

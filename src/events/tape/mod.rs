@@ -18,7 +18,7 @@ pub use facts::{
     Epoch, arrivals_of, arrived, looked_up, lookup_of, order_given, order_of, sampled, seen,
     seen_of, standing_of, stood, traffic_of,
 };
-pub use read::{lines, parse};
+pub use read::lines;
 
 /// The file in the state folder.
 pub const FILE: &str = "inputs.jsonl";

@@ -8,9 +8,9 @@ use crate::events::Corrupt;
 /// Bytes of one line.
 const LINE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Every line with its number, from 1. A last line without its end was torn by a crash and is left
-/// out.
-pub fn lines(from: impl Read) -> impl Iterator<Item = Result<(usize, Line), Corrupt>> {
+/// Every line with its number, from 1; `None` for one that was not written whole, because the process
+/// died or the disk was full.
+pub fn lines(from: impl Read) -> impl Iterator<Item = Result<(usize, Option<Line>), Corrupt>> {
     let mut from = BufReader::new(from);
     let mut text = Vec::new();
     let mut number = 0;
@@ -20,17 +20,22 @@ pub fn lines(from: impl Read) -> impl Iterator<Item = Result<(usize, Line), Corr
         let read = from.by_ref().take(LINE_BYTES).read_until(b'\n', &mut text);
         match read {
             Err(error) => Some(Err(Corrupt { line: number, problem: error.to_string() })),
-            Ok(_) if text.ends_with(b"\n") => Some(parse(&text, number).map(|line| (number, line))),
-            Ok(_) => None,
+            Ok(0) => None,
+            Ok(length) if length as u64 == LINE_BYTES => {
+                let problem = format!("longer than {LINE_BYTES} bytes");
+                Some(Err(Corrupt { line: number, problem }))
+            }
+            Ok(_) => Some(parse(&text, number).map(|line| (number, line))),
         }
     })
 }
 
-/// One line.
-///
-/// # Errors
-/// It is not one of a recording.
-pub fn parse(text: &[u8], number: usize) -> Result<Line, Corrupt> {
-    serde_json::from_slice(text)
-        .map_err(|error| Corrupt { line: number, problem: error.to_string() })
+/// One line; `None` if its end is missing.
+fn parse(text: &[u8], number: usize) -> Result<Option<Line>, Corrupt> {
+    match serde_json::from_slice(text) {
+        Ok(line) if text.ends_with(b"\n") => Ok(Some(line)),
+        Ok(_) => Ok(None),
+        Err(error) if error.is_eof() => Ok(None),
+        Err(error) => Err(Corrupt { line: number, problem: error.to_string() }),
+    }
 }

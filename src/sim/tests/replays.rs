@@ -75,7 +75,7 @@ fn recorded(again: Option<u64>) -> Vec<wire::Line> {
 }
 
 fn again(lines: &[wire::Line]) -> Result<Replay, Corrupt> {
-    let lines = lines.iter().cloned().enumerate().map(|(at, line)| Ok((at + 1, line)));
+    let lines = lines.iter().cloned().enumerate().map(|(at, line)| Ok((at + 1, Some(line))));
     // Another process, another clock.
     replay(lines, None, epoch().0 + Duration::from_secs(12_345))
 }
@@ -131,6 +131,30 @@ fn what_was_lost_is_told() {
     let told = again(&lines).unwrap();
     assert_eq!(told.missing, 1);
     assert!(told.text().contains("missing: 1 steps"), "{}", told.text());
+}
+
+#[test]
+fn a_line_that_was_not_written_whole_is_told_and_spoils_nothing() {
+    let whole = recorded(None);
+    let mut text: Vec<u8> = Vec::new();
+    for line in &whole[..100] {
+        text.extend(serde_json::to_vec(line).unwrap());
+        text.push(b'\n');
+    }
+    text.truncate(text.len() - 20);
+    let lines: Vec<_> = tape::lines(&*text).collect();
+    let told = replay(lines, None, epoch().0).unwrap();
+    assert_eq!((told.torn, told.steps), (1, 98));
+    assert!(told.identical() && told.text().contains("torn: 1 lines"), "{}", told.text());
+    // A full disk tears a line, and what follows begins anew.
+    text.push(b'\n');
+    for line in &recorded(Some(110))[111..] {
+        text.extend(serde_json::to_vec(line).unwrap());
+        text.push(b'\n');
+    }
+    let told = replay(tape::lines(&*text), None, epoch().0).unwrap();
+    assert_eq!((told.torn, told.missing), (1, 12));
+    assert!(told.identical(), "{}", told.text());
 }
 
 #[test]
