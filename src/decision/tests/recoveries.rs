@@ -27,6 +27,8 @@ struct Rates {
 }
 
 const HEALTHY: Rates = Rates { failing: 0.005, slow: 0.01 };
+/// Zones all of whose answers take about as long.
+const ALIKE: Rates = Rates { slow: 0.0, ..HEALTHY };
 
 /// How often something of this rate happens among so many: Poisson, by its normal form where it is
 /// large.
@@ -65,8 +67,8 @@ struct End {
     stages: usize,
 }
 
-/// One recovery of a zone with these rates; a stage that is not decided after an hour is held.
-fn recover(rng: &mut Rng, restoration: &Restoration, zone: Rates) -> End {
+/// One recovery of a zone with these rates beside others; a stage that is not decided after an hour is held.
+fn recover(rng: &mut Rng, restoration: &Restoration, zone: Rates, beside: Rates) -> End {
     let watch = (1.0, restoration.watch);
     let stages = restoration.stages.iter().filter(|stage| !stage.is_whole_at_once());
     let phases = stages.map(|stage| (stage.share, stage.hold)).chain([watch]);
@@ -77,7 +79,7 @@ fn recover(rng: &mut Rng, restoration: &Restoration, zone: Rates) -> End {
         let holds = (hold.as_secs_f64() / LOOK) as u32;
         let is_watch = stage + 1 == restoration.stages.len();
         for look in 1..=LOOKS {
-            let (own, others) = (flow(rng, own, zone), flow(rng, others, HEALTHY));
+            let (own, others) = (flow(rng, own, zone), flow(rng, others, beside));
             trial.take(&own, &others, &restoration.gate, errors(restoration));
             if trial.worse().is_some() {
                 return End { rolled_back: true, stages: stage };
@@ -95,9 +97,13 @@ fn recover(rng: &mut Rng, restoration: &Restoration, zone: Rates) -> End {
 }
 
 fn ends(zone: Rates) -> Vec<End> {
+    ends_beside(HEALTHY, zone)
+}
+
+fn ends_beside(others: Rates, zone: Rates) -> Vec<End> {
     let restoration = Restoration::default();
     let mut rng = Rng::with_seed(20_261_121);
-    (0..RECOVERIES).map(|_| recover(&mut rng, &restoration, zone)).collect()
+    (0..RECOVERIES).map(|_| recover(&mut rng, &restoration, zone, others)).collect()
 }
 
 fn part(ends: &[End], what: impl Fn(&End) -> bool) -> f64 {
@@ -163,4 +169,17 @@ fn a_zone_that_fails_or_is_slow_hardly_ever_passes_its_first_stage() {
 fn a_zone_that_is_plainly_slow_never_passes_its_first_stage() {
     let ends = ends(Rates { slow: 0.25, ..HEALTHY });
     assert!(ends.iter().all(|end| end.rolled_back && end.stages == 0));
+}
+
+#[test]
+fn beside_zones_that_are_all_alike_a_good_one_passes_and_a_slow_one_does_not() {
+    let good = ends_beside(ALIKE, ALIKE);
+    let (alpha, back) = (Restoration::default().gate.alpha, part(&good, |end| end.rolled_back));
+    assert!(back <= alpha, "{back} of the good zones were rolled back");
+    let whole = part(&good, |end| end.stages == 4);
+    assert!(whole >= 0.98, "{whole} of them came back within the time");
+    for slow in [0.05, 1.0] {
+        let ends = ends_beside(ALIKE, Rates { slow, ..ALIKE });
+        assert!(ends.iter().all(|end| end.rolled_back && end.stages == 0), "{slow}");
+    }
 }
