@@ -29,7 +29,7 @@ const DOUBLINGS: u32 = 16;
 /// A backend on its way back.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
-    since: Instant,
+    pub(super) since: Instant,
     /// How often it turned out to be worse on this way.
     pub(super) setbacks: u32,
     trial: Trial,
@@ -40,6 +40,11 @@ impl Start {
     pub(super) fn new(before: Option<&Self>, now: Instant) -> Self {
         let setbacks = before.map_or(0, |before| before.setbacks);
         Self { since: now, setbacks, trial: Trial::default() }
+    }
+
+    /// It began then, in a process before. What its traffic had shown is not known any more.
+    pub(super) fn resumed(since: Instant, setbacks: u32) -> Self {
+        Self { since, setbacks, trial: Trial::default() }
     }
 
     /// The part of its weight that it takes now, 0..=1; `None` = its way is over.

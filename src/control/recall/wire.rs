@@ -45,6 +45,15 @@ struct Backend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     agent: Option<Agent>,
     layers: Vec<OneLayer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<Start>,
+}
+
+/// A slow start under way.
+#[derive(Serialize, Deserialize)]
+struct Start {
+    since: u64,
+    setbacks: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,7 +141,8 @@ impl Written {
     }
 
     fn backend(&self, key: &BackendKey, recalled: &Recalled) -> Backend {
-        let Recalled { address, probed, health } = recalled;
+        let Recalled { address, probed, health, start } = recalled;
+        let start = start.map(|(since, setbacks)| Start { since: self.ago(since), setbacks });
         Backend {
             pool: key.pool.to_string(),
             name: key.name.to_string(),
@@ -145,6 +155,7 @@ impl Written {
             ejections: self.ejections(&health.ejections),
             agent: health.agent.as_ref().map(agent),
             layers: health.layers.iter().map(|layer| self.layer(layer)).collect(),
+            start,
         }
     }
 
@@ -268,7 +279,8 @@ impl Reader {
             agent: it.agent.as_ref().map(agent_back).map_or(Some(None), |agent| agent.map(Some))?,
             layers: it.layers.into_iter().map(|it| self.layer(it)).collect::<Option<_>>()?,
         };
-        Some((key, Recalled { address: it.address, probed: it.probed, health: kept }))
+        let start = it.start.map(|start| (self.at(start.since), start.setbacks));
+        Some((key, Recalled { address: it.address, probed: it.probed, health: kept, start }))
     }
 
     fn ejections(&self, it: Ejections) -> Option<KeptEjections> {

@@ -8,6 +8,7 @@ use super::{Change, State};
 use crate::config::{Backend, Config, Target};
 use crate::decision::Member;
 use crate::decision::member::Changes;
+use crate::decision::start::Start;
 use crate::health::Kept;
 use crate::model::BackendKey;
 
@@ -20,6 +21,8 @@ pub struct Recalled {
     pub probed: String,
     /// What was observed.
     pub health: Kept,
+    /// Since when it starts slowly, and how often it was set back; `None` = it does not.
+    pub start: Option<(Instant, u32)>,
 }
 
 impl State {
@@ -29,6 +32,7 @@ impl State {
     pub fn recall(&mut self, kept: HashMap<BackendKey, Recalled>, now: Instant) -> Vec<Change> {
         self.recalled = kept;
         let changes = self.resumed(now);
+        self.follow_starts(now);
         let config = Arc::clone(&self.config);
         self.recalled.retain(|key, _| awaits_address(&config, key));
         for (key, _) in &changes {
@@ -60,6 +64,7 @@ impl State {
                     let change = member.health.resume(&kept.health, now);
                     changes.extend(change.map(|change| (member.backend.key.clone(), change)));
                     self.alarms.set((pool, place), member.health.due());
+                    member.start = kept.start.map(|(since, times)| Start::resumed(since, times));
                 }
             }
         }
@@ -75,6 +80,7 @@ impl Recalled {
             address: address.to_string(),
             probed: probed.to_string(),
             health: member.health.keep(),
+            start: member.start.as_ref().map(|start| (start.since, start.setbacks)),
         }
     }
 

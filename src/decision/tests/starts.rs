@@ -199,3 +199,21 @@ fn a_reload_does_not_let_it_off() {
     let changes = run.ticks(WINDOW / 2, || answers("a", 5, 3, 0));
     assert!(matches!(&changes[..], [Change::SetBack(..)]), "{changes:?}");
 }
+
+#[test]
+fn a_restart_does_not_let_it_off_either() {
+    let mut run = Run::new(site(3));
+    run.ticks(5 * TICK, || answers("a", 5, 0, 0));
+    let changes = run.ticks(WINDOW / 2, || answers("a", 5, 3, 0));
+    assert!(matches!(&changes[..], [Change::SetBack(..)]), "{changes:?}");
+    run.ticks(WINDOW / 2, || answers("a", 5, 0, 0));
+    // What was seen long ago is not trusted.
+    ["a", "b", "c"].iter().for_each(|name| run.up(name));
+    let (kept, before) = (run.state.memories().collect(), run.weight());
+    let mut next = Run { state: State::new(Arc::clone(run.state.config()), run.now), now: run.now };
+    next.state.recall(kept, next.now);
+    next.step(Vec::new());
+    let (after, report) = (next.weight(), next.state.report().to_string());
+    assert!((before - after).abs() < 0.05 && after < 0.5, "{before}, then {after}");
+    assert!(report.contains("it starts slowly again"), "{report}");
+}

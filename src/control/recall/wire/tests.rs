@@ -51,7 +51,8 @@ fn whole(zero: Instant) -> Recalled {
             checks: vec![check],
         }],
     };
-    Recalled { address: "10.0.0.1:80".to_owned(), probed: "10.0.0.1:81".to_owned(), health }
+    let (address, probed) = ("10.0.0.1:80".to_owned(), "10.0.0.1:81".to_owned());
+    Recalled { address, probed, health, start: Some((at(1), 2)) }
 }
 
 fn file(anchor: Anchor) -> String {
