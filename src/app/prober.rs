@@ -2,17 +2,23 @@
 //!
 //! Thousands of short attempts a second wake each other all the time. On one thread none of that
 //! crosses a core; a scrape or a large decision makes no attempt late, which would void it; and
-//! whatever a config asks for, probes take one core at most.
+//! whatever a config asks for, probes take one core at most. Where a worker wants the same core it
+//! goes first.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::{io, thread};
 
+use rustix::process::setpriority_process;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::{Observation, ProbePlan};
 use crate::probe;
+
+/// How far the prober steps back (`nice`). It keeps a quarter of a core that a worker fills; more
+/// steps would void its results there, none makes the worker wait for each burst of attempts.
+const NICE: i32 = 5;
 
 /// Probes what the newest plan says until control, which reads the results, is gone. What it returns
 /// completes when that ends, or breaks off.
@@ -29,6 +35,8 @@ pub(super) fn start(
     thread.spawn(move || {
         // Dropped when the thread ends, however it does.
         let _alive = alive;
+        // On Linux this is the thread's own. Refused, probes are as quick as anything else.
+        let _ = setpriority_process(None, NICE);
         runtime.block_on(probe::run(plan, results));
     })?;
     Ok(ended)
