@@ -165,6 +165,11 @@ Examples:
   pulsegate replay state
   pulsegate replay state/inputs.jsonl.1 state/inputs.jsonl --config calmer.yaml")]
     Replay(ReplayArgs),
+    /// Make certificates to try TLS with
+    Certs {
+        #[command(subcommand)]
+        command: CertsCommand,
+    },
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -173,6 +178,26 @@ Example:
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CertsCommand {
+    /// Make an authority of your own, and what it vouches for: a server and a client
+    ///
+    /// The authority's own key is never written, so that nobody can vouch for anything else in its
+    /// name. Files that are there already stay as they are, and nothing is written then.
+    #[command(after_help = "\
+Example:
+  pulsegate certs make-demo certs
+  pulsegate run --config conf/tls/https.yaml
+  curl --cacert certs/ca.pem https://localhost:8443/")]
+    MakeDemo(MakeDemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MakeDemoArgs {
+    /// The folder to write them to; made if it is not there
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -187,6 +187,7 @@ mod tests {
             last_reload: None,
             decisions: Vec::new(),
             listeners: Vec::new(),
+            certificates: Vec::new(),
             pools: Vec::new(),
         }
     }

@@ -8,6 +8,7 @@
 
 mod args;
 mod bench;
+mod certs;
 mod check;
 mod completions;
 mod demo;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{CertsCommand, Cli, Command};
 
 /// Does what the process's arguments say.
 #[must_use]
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::execute(args),
         Command::Simulate(args) => simulate::execute(args),
         Command::Replay(args) => replay::execute(args),
+        Command::Certs { command: CertsCommand::MakeDemo(args) } => certs::make_demo(args),
         Command::Completions { shell } => completions::execute(*shell),
     };
     match done {

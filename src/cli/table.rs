@@ -24,6 +24,9 @@ const HEALTH: usize = 5;
 /// Numbers are easier to compare when they end at one place.
 const RIGHT: [usize; 5] = [2, 6, 7, 8, 9];
 
+/// Days before a certificate expires from which on it is told.
+const EXPIRES_SOON: i64 = 30;
+
 pub(super) const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
 
@@ -72,6 +75,14 @@ fn head(out: &mut String, status: &Status) -> std::fmt::Result {
             let (name, local) = (printable(&listener.name), printable(&address.local));
             writeln!(out, "listener {name} on {local}, {} open", address.connections)?;
         }
+    }
+    for certificate in status.certificates.iter().filter(|it| it.days_left < EXPIRES_SOON) {
+        let (name, file) = (printable(&certificate.listener), printable(&certificate.file));
+        let when = match certificate.days_left {
+            ..0 => format!("EXPIRED at {}", printable(&certificate.not_after)),
+            days => format!("expires in {days} days"),
+        };
+        writeln!(out, "listener {name}: certificate {file} {when}")?;
     }
     for place in places::lines(status) {
         writeln!(out, "{place}")?;
@@ -180,7 +191,9 @@ pub(super) fn age(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{Address, Classes, Counters, Listener, Pool, Region, Standing, Zone};
+    use crate::admin::view::{
+        Address, Certificate, Classes, Counters, Listener, Pool, Region, Standing, Zone,
+    };
 
     fn backend(name: &str, health: &str, admin: &str, reason: Option<&str>) -> Backend {
         Backend {
@@ -204,6 +217,16 @@ mod tests {
             layers: Vec::new(),
             checks: Vec::new(),
             lookup_failure: None,
+        }
+    }
+
+    fn certificate((file, days_left): (&str, i64)) -> Certificate {
+        Certificate {
+            listener: "web".to_owned(),
+            file: file.to_owned(),
+            names: Vec::new(),
+            not_after: "2026-12-03T00:00:00.000Z".to_owned(),
+            days_left,
         }
     }
 
@@ -244,6 +267,7 @@ mod tests {
             }),
             decisions: Vec::new(),
             listeners: vec![Listener { name: "web".to_owned(), addresses }],
+            certificates: [("old", -1), ("due", 12), ("new", 200)].map(certificate).to_vec(),
             pools: vec![Pool {
                 name: "api".to_owned(),
                 algorithm: "round-robin".to_owned(),
@@ -260,6 +284,8 @@ mod tests {
         last reload REFUSED at 2026-11-21T02:27:30.000Z by signal
           f.yaml:1:1: a
         listener web on 127.0.0.1:8080, 1 open
+        listener web: certificate old EXPIRED at 2026-12-03T00:00:00.000Z
+        listener web: certificate due expires in 12 days
 
         POOL  REGION/ZONE  SHARE  BACKEND        ADDRESS         HEALTH      SINCE  IN-FLIGHT  REQUESTS  ERRORS  REASON
         api   eu/eu-1      33.3%  a1             127.0.0.1:9001  up             2h          3     12345       2

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{ProxyHeaders, Route, Tcp, Udp};
+use super::{ProxyHeaders, Route, Tcp, TlsTermination, Udp};
 use crate::model::Transport;
 
 /// Where clients connect.
@@ -19,6 +19,8 @@ pub struct Listener {
     pub bind: Vec<SocketAddr>,
     /// What is spoken.
     pub protocol: Protocol,
+    /// Whether TLS is spoken, and with which certificates; only of HTTP.
+    pub tls: Option<Arc<TlsTermination>>,
     /// Whether proxies in front say who the client is; `None` = nobody is believed.
     pub proxy_protocol: Option<ProxyHeaders>,
     /// Peers whose identity headers (`X-Forwarded-*`, `Forwarded`, request id) are believed.

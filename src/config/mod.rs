@@ -29,6 +29,7 @@ mod state;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod udp;
 mod value;
 mod webhook;
@@ -62,6 +63,7 @@ pub use route::{
 pub use schema::schema;
 pub use state::EventLog;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
+pub use tls::{Certificate, TlsTermination, TlsVersion};
 pub use udp::Udp;
 
 pub use crate::model::Secret;

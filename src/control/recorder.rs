@@ -110,7 +110,10 @@ impl Recorder {
 
 fn configuration(config: &Arc<Config>) -> wire::Config {
     let path = config.path.as_ref().map(|path| path.display().to_string());
-    wire::Config { path, text: config::print(config) }
+    // Nothing is decided by certificates, and where a recording is read again their files are not.
+    let mut told = Config::clone(config);
+    told.listeners.iter_mut().for_each(|listener| listener.tls = None);
+    wire::Config { path, text: config::print(&told) }
 }
 
 #[cfg(test)]

@@ -37,12 +37,27 @@ pub struct Status {
     pub started: UnixMillis,
     /// Whether the process is draining before it stops.
     pub draining: bool,
+    /// What listeners show their clients, in config order.
+    pub certificates: Vec<CertificateStatus>,
     /// In config order.
     pub pools: Vec<PoolStatus>,
     /// What the last decision did and what it waits for: one line of text each.
     pub report: Vec<String>,
     /// How the last reload went; `None` before the first.
     pub last_reload: Option<ReloadReport>,
+}
+
+/// A certificate in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateStatus {
+    /// The listener that shows it.
+    pub listener: Arc<str>,
+    /// The file it was read from.
+    pub file: Box<str>,
+    /// The names it is for.
+    pub names: Vec<Box<str>>,
+    /// From when on nobody believes it.
+    pub not_after: UnixMillis,
 }
 
 /// One pool.

@@ -311,6 +311,7 @@ impl Task {
             published: self.times.published,
             started: self.times.started,
             draining: self.shared.is_draining(),
+            certificates: view::certificates(self.state.config()),
             pools: view::pools(&self.state, self.clock, self.times.configured, detail),
             report: view::report(self.state.report()),
             last_reload: self.last_reload.clone(),

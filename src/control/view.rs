@@ -8,16 +8,31 @@ use tokio::time::Instant;
 use super::clock::{WallClock, anchor, at};
 use super::names::is_meant;
 use super::status::{
-    BackendEvidence, CheckEvidence, Detail, LayerVerdict, PlaceStatus, PoolStatus, RegionStatus,
-    Seen, ZoneStatus,
+    BackendEvidence, CertificateStatus, CheckEvidence, Detail, LayerVerdict, PlaceStatus,
+    PoolStatus, RegionStatus, Seen, ZoneStatus,
 };
-use crate::config::{Backend, Pool, Region, Target, Zone};
+use crate::config::{Backend, Config, Listener, Pool, Region, Target, Zone};
 use crate::decision::{Member, Outlook, PoolReport, Report, State};
 use crate::health::{self, Cause, Detector, LayerEvidence, Sample, Verdict};
 use crate::model::{
     Admin, BackendKey, Health, Layer, LookupSpec, Outcome, Phase, PoolPlan, Reason, Standing,
     UnixMillis, ZonePlan,
 };
+
+/// What each listener shows its clients, in config order.
+pub(super) fn certificates(config: &Config) -> Vec<CertificateStatus> {
+    let of = |listener: &Listener| {
+        let terms = listener.tls.iter().flat_map(|tls| &tls.certificates);
+        let told = terms.map(|one| CertificateStatus {
+            listener: Arc::clone(&listener.name),
+            file: one.cert.display().to_string().into(),
+            names: one.names.clone(),
+            not_after: one.not_after,
+        });
+        told.collect::<Vec<_>>()
+    };
+    config.listeners.iter().flat_map(of).collect()
+}
 
 /// Every pool with its regions, zones and backends, in config order; only those with a backend that
 /// is asked for.

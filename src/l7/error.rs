@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Request(BadRequest),
     /// No route matches.
     NoRoute,
+    /// It is for a host that the connection's certificate does not vouch for (RFC 9110 §15.5.20).
+    Misdirected,
     /// No backend may take it.
     NoBackend,
     /// It is one of those that no zone has room for.
@@ -44,6 +46,7 @@ impl Failure {
         match self {
             Self::Request(reason) => refusal(reason),
             Self::NoRoute => (404, "no route matches this request"),
+            Self::Misdirected => (421, "this connection was opened for another host"),
             Self::NoBackend => (503, "no backend can take this request now"),
             Self::Shed => (503, "more is asked than can be borne now"),
             Self::Connect => (502, "no connection to a backend could be opened"),
@@ -68,7 +71,7 @@ impl Failure {
     pub(crate) fn ended(self) -> Ended {
         match self {
             Self::Request(_) => Ended::BadRequest,
-            Self::NoRoute => Ended::Local,
+            Self::NoRoute | Self::Misdirected => Ended::Local,
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,

@@ -16,6 +16,7 @@ mod load;
 mod once;
 mod queue;
 mod registry;
+mod tickets;
 mod worker;
 
 pub use arrivals::{ArrivalCounters, Arrivals};

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_utils::CachePadded;
+use rustls::server::ProducesTickets;
 
+use super::tickets::Tickets;
 use super::{Arrivals, Backend, Ledger, Listener, OncePerMinute, Queue, WorkerCounters};
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
@@ -23,6 +25,7 @@ pub struct Live {
     workers: Box<[CachePadded<WorkerCounters>]>,
     ledger: Ledger,
     entries: Mutex<Entries>,
+    tickets: Tickets,
     /// Whose PROXY protocol headers were refused and logged.
     pub proxy_refusals: OncePerMinute,
 }
@@ -40,6 +43,11 @@ struct Entries {
 }
 
 impl Live {
+    /// What seals and opens TLS session tickets; `None` = sessions are not resumed.
+    pub fn tickets(&self) -> Option<Arc<dyn ProducesTickets>> {
+        self.tickets.get()
+    }
+
     /// Empty, for this many workers.
     #[must_use]
     pub fn new(workers: usize) -> Self {
@@ -48,6 +56,7 @@ impl Live {
             workers,
             ledger: Ledger::default(),
             entries: Mutex::default(),
+            tickets: Tickets::default(),
             proxy_refusals: OncePerMinute::default(),
         }
     }

@@ -1,7 +1,9 @@
 //! What is counted per worker and belongs to no backend or listener.
 
 use super::{Counter, Gauge};
-use crate::model::{BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded};
+use crate::model::{
+    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, TlsFailure,
+};
 
 /// A worker's own counters.
 #[derive(Debug)]
@@ -14,6 +16,10 @@ pub struct WorkerCounters {
     pub ended: Box<[Counter]>,
     /// PROXY protocol headers refused, indexed by [`BadProxyHeader`].
     pub bad_proxy_headers: Box<[Counter]>,
+    /// TLS handshakes that ended in an agreement.
+    pub tls_handshakes: Counter,
+    /// Those that did not, indexed by [`TlsFailure`].
+    pub tls_failures: Box<[Counter]>,
     /// Forwarded connections by how they ended, indexed by [`ForwardEnded`].
     pub forwarded: Box<[Counter]>,
     /// Datagrams dropped, indexed by [`DatagramDropped`].
@@ -38,6 +44,8 @@ impl Default for WorkerCounters {
             bad_responses: counters(BadResponse::ALL.len()),
             ended: counters(Ended::ALL.len()),
             bad_proxy_headers: counters(BadProxyHeader::ALL.len()),
+            tls_handshakes: Counter::default(),
+            tls_failures: counters(TlsFailure::ALL.len()),
             forwarded: counters(ForwardEnded::ALL.len()),
             dropped_datagrams: counters(DatagramDropped::ALL.len()),
             pooled: Gauge::default(),

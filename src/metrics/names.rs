@@ -50,6 +50,10 @@ families! {
         "Datagrams dropped, by reason.";
     BAD_PROXY_HEADERS = Counter "pulsegate_bad_proxy_headers_total" ["reason"]
         "Connections closed for their PROXY protocol header, by reason.";
+    TLS_HANDSHAKES = Counter "pulsegate_tls_handshakes_total" ["result"]
+        "TLS handshakes with clients, by result; all but `agreed` ended the connection.";
+    CERTIFICATES = Gauge "pulsegate_certificate_not_after_timestamp_seconds" ["listener", "certificate"]
+        "When a listener's certificate expires (seconds since 1970), by its file.";
     BAD_REQUESTS = Counter "pulsegate_bad_requests_total" ["reason"]
         "Requests refused as malformed, by reason.";
     BAD_RESPONSES = Counter "pulsegate_bad_responses_total" ["reason"]

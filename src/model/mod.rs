@@ -45,7 +45,9 @@ pub use priority::{Admission, PRIORITY_CLASSES, PriorityClass};
 pub use probe::{GrpcAsk, ProbeKind, TlsAsk, TrustedRoots};
 pub use proxy_version::ProxyVersion;
 pub use query::{PostgresAsk, RedisAsk};
-pub use reject::{BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded};
+pub use reject::{
+    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, TlsFailure,
+};
 pub use resolved::Addresses;
 pub use secret::Secret;
 pub use standing::{Phase, PlaceKey, Standing};

@@ -182,6 +182,26 @@ closed_set! {
 }
 
 closed_set! {
+    /// Why a TLS handshake did not end in an agreement, and its connection was closed.
+    TlsFailure {
+        /// It took longer than a request's head may.
+        Late = "late",
+        /// The client left in the middle.
+        Gone = "gone",
+        /// The client speaks HTTP without TLS.
+        InClear = "in_clear",
+        /// What the client sent is not TLS, or broken.
+        Protocol = "protocol",
+        /// No version, cipher suite or group in common.
+        NoAgreement = "no_agreement",
+        /// The client asked for a name that no certificate is for.
+        UnknownName = "unknown_name",
+        /// The client refused, such as for the certificate.
+        Refused = "refused",
+    }
+}
+
+closed_set! {
     /// Why a PROXY protocol header was refused, and its connection closed.
     BadProxyHeader {
         /// From a source that may not send one.

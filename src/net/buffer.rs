@@ -50,6 +50,15 @@ impl Buffer {
         self.end = (self.end + n).min(self.data.len());
     }
 
+    /// Copies what there is room for to the end; returns how many bytes that was.
+    pub fn fill(&mut self, bytes: &[u8]) -> usize {
+        let room = self.spare();
+        let n = room.len().min(bytes.len());
+        room[..n].copy_from_slice(&bytes[..n]);
+        self.advance(n);
+        n
+    }
+
     /// Drops `n` bytes from the start.
     pub fn consume(&mut self, n: usize) {
         self.start = (self.start + n).min(self.end);

@@ -16,8 +16,10 @@ mod listening;
 mod pipe;
 pub mod proxy_protocol;
 mod relay;
+mod socket;
 mod stream;
 mod timer;
+pub mod tls;
 mod trust;
 
 pub use alarm::Alarm;

@@ -1,36 +1,29 @@
-//! A byte stream to a peer, TCP or unix, split into its two directions.
-//!
-//! Telling the kernel to watch a descriptor, and to forget it again, are two system calls. A
-//! connection that lives for one short exchange needs neither: what its peer sent is already there
-//! when it is accepted, and its socket takes the answer at once. So a stream is tried first and
-//! *watched* only from the moment it has to wait.
+//! A byte stream to a peer, TCP or unix, in clear or encrypted, split into its two directions.
 //!
 //! The halves borrow the stream, so that one task may read and write at once without a lock or a
-//! reference count. System calls go straight to the kernel: libc's wrappers are points where a
-//! thread may be cancelled, and pay for it each time.
+//! reference count. Whoever has them sees plain bytes: where TLS was [accepted](Stream::accept_tls), they are
+//! opened and sealed beneath.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
-    SocketFlags, SocketType, connect, getsockname, recv, send, sendmsg, shutdown, socket_with,
-    sockopt,
-};
-use tokio::io::Interest;
-use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+use rustix::net::{RecvFlags, recv};
 
 use super::Buffer;
-use super::descriptor::Descriptor;
-use crate::model::Address;
+use super::socket::Socket;
+use super::tls::{self, Session};
+use crate::model::{Address, TlsFailure};
 
 /// A connection to a client or backend.
 #[derive(Debug)]
-pub struct Stream(Descriptor);
+pub struct Stream {
+    socket: Socket,
+    tls: Option<Box<RefCell<Session>>>,
+}
 
 /// The reading half.
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +33,11 @@ pub struct ReadHalf<'a>(&'a Stream);
 #[derive(Clone, Copy, Debug)]
 pub struct WriteHalf<'a>(&'a Stream);
 
-/// What a guard of the runtime's is asked for.
-type Polled<'a> = Poll<io::Result<AsyncFdReadyGuard<'a, RawFd>>>;
-
 impl Stream {
     /// Takes a connected socket over, which must not block; it is not watched yet.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
-        Self(Descriptor::new(fd))
+        Self { socket: Socket::new(fd), tls: None }
     }
 
     /// Connects to a backend.
@@ -55,30 +45,34 @@ impl Stream {
     /// # Errors
     /// What the system says of the connection or of this machine's resources.
     pub async fn connect(address: &Address) -> io::Result<Self> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let open = |family| socket_with(family, SocketType::STREAM, flags, None);
-        let (stream, begun) = match address {
-            Address::Inet(to) => {
-                let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-                let fd = open(family)?;
-                sockopt::set_tcp_nodelay(&fd, true)?;
-                let begun = connect(&fd, to);
-                (Self::new(fd), begun)
-            }
-            Address::Unix(path) => {
-                let fd = open(AddressFamily::UNIX)?;
-                let begun = connect(&fd, &SocketAddrUnix::new(&**path)?);
-                (Self::new(fd), begun)
-            }
-        };
-        match begun {
-            Ok(()) => Ok(stream),
-            Err(Errno::INPROGRESS | Errno::INTR) => {
-                let _ready = stream.0.watch()?.writable().await?;
-                sockopt::socket_error(&stream.0)??;
-                Ok(stream)
-            }
-            Err(error) => Err(error.into()),
+        Ok(Self { socket: Socket::connect(address).await?, tls: None })
+    }
+
+    /// Lets the client begin TLS, and encrypts from then on. Nothing must have been read before.
+    ///
+    /// # Errors
+    /// There is no agreement; the client has been told why, as far as it listens.
+    pub async fn accept_tls(
+        &mut self,
+        context: &tls::Context,
+        scratch: &Rc<tls::Scratch>,
+    ) -> Result<(), TlsFailure> {
+        let session = tls::accept(&self.socket, context, scratch).await?;
+        self.tls = Some(Box::new(RefCell::new(session)));
+        Ok(())
+    }
+
+    /// Is it encrypted?
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Gives `look` the name that the client asked for by TLS, if it did.
+    pub fn with_server_name<T>(&self, look: impl FnOnce(Option<&str>) -> T) -> T {
+        match &self.tls {
+            Some(tls) => look(tls.borrow().server_name()),
+            None => look(None),
         }
     }
 
@@ -93,9 +87,9 @@ impl Stream {
     /// # Errors
     /// The runtime is shutting down.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.0.watched() {
-            Some(watch) => watch.poll_read_ready(cx).map_ok(drop),
-            None => Poll::Ready(Ok(())),
+        match &self.tls {
+            Some(tls) if tls.borrow().holds_plain() => Poll::Ready(Ok(())),
+            _ => self.socket.poll_read_ready(cx),
         }
     }
 
@@ -103,17 +97,10 @@ impl Stream {
     /// nothing is expected: a byte that did arrive may be lost.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        // The runtime may only believe that there is more, after a read that filled its buffer.
-        match self.poll_read_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => true,
-            Poll::Ready(Err(_)) => false,
-            Poll::Ready(Ok(())) => {
-                matches!(recv(&self.0, &mut [0], RecvFlags::empty()), Err(Errno::AGAIN))
-            }
-        }
+        self.tls.as_ref().is_none_or(|tls| !tls.borrow().holds_plain()) && self.socket.is_quiet()
     }
 
-    /// Looks at what has arrived and leaves it there, until `judge` makes something of it.
+    /// Looks at what has arrived, as it came, and leaves it there, until `judge` makes something of it.
     ///
     /// # Errors
     /// What the system says of the connection; `UnexpectedEof` if it ended without a byte.
@@ -121,86 +108,39 @@ impl Stream {
         &self,
         cx: &mut Context<'_>,
         room: &mut [u8],
-        mut judge: impl FnMut(&[u8]) -> Option<T>,
+        judge: impl FnMut(&[u8]) -> Option<T>,
     ) -> Poll<io::Result<T>> {
-        let call = |fd: BorrowedFd<'_>| match recv(fd, &mut *room, RecvFlags::PEEK)? {
-            (0, _) => Ok(None),
-            // To wait for more is to wait for the next arrival: what lies there is known.
-            (n, _) => judge(&room[..n]).ok_or(Errno::AGAIN).map(Some),
-        };
-        let judged = ready!(self.poll_io(cx, AsyncFd::poll_read_ready, call, |_| false))?;
-        Poll::Ready(judged.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+        self.socket.poll_peek(cx, room, judge)
     }
 
     /// Drops as many bytes, which must have arrived.
     ///
     /// # Errors
     /// What the system says of the connection.
-    pub fn discard(&self, mut n: usize) -> io::Result<()> {
-        let mut bytes = [0; 2048];
-        while n > 0 {
-            let most = n.min(bytes.len());
-            match uninterrupted(|| recv(&self.0, &mut bytes[..most], RecvFlags::empty()))? {
-                (0, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                (read, _) => n -= read,
-            }
-        }
-        Ok(())
+    pub fn discard(&self, n: usize) -> io::Result<()> {
+        self.socket.discard(n)
     }
 
     /// The address its peer connected to, or it connected from; `None` for a unix socket.
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
-        getsockname(&self.0).ok().and_then(|address| SocketAddr::try_from(address).ok())
+        self.socket.local_address()
     }
 
     /// Makes the next close a reset, so that the peer cannot take what it got for the whole.
     pub fn reset_on_close(&self) {
-        self.set_reset_on_close(true);
+        self.socket.set_reset_on_close(true);
     }
 
-    fn set_reset_on_close(&self, on: bool) {
-        // A failure means that the connection is gone already.
-        let _ = sockopt::set_socket_linger(&self.0, on.then_some(Duration::ZERO));
+    /// What is encrypted cannot be moved past this process.
+    fn in_clear(&self) -> io::Result<()> {
+        if self.is_encrypted() { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
     }
 
-    /// Tries, and waits where there is nothing to be had. `drained` tells from a result that the
-    /// next try would have to wait, which saves that try.
-    fn poll_io<T>(
-        &self,
-        cx: &mut Context<'_>,
-        direction: for<'a> fn(&'a AsyncFd<RawFd>, &mut Context<'_>) -> Polled<'a>,
-        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
-        drained: impl Fn(&T) -> bool,
-    ) -> Poll<io::Result<T>> {
-        if self.0.watched().is_none() {
-            match uninterrupted(|| call(self.0.as_fd())) {
-                Err(Errno::AGAIN) => {}
-                done => return Poll::Ready(done.map_err(io::Error::from)),
-            }
-        }
-        let watch = self.0.watch()?;
-        loop {
-            let mut guard = ready!(direction(watch, cx))?;
-            match uninterrupted(|| call(self.0.as_fd())) {
-                Err(Errno::AGAIN) => guard.clear_ready(),
-                Ok(done) => {
-                    if drained(&done) {
-                        guard.clear_ready();
-                    }
-                    return Poll::Ready(Ok(done));
-                }
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
-        }
-    }
-}
-
-fn uninterrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            done => return done,
+    /// Tells an encrypted peer that nothing follows, so that it can take what it got for the whole.
+    pub fn say_goodbye(&self) {
+        if let Some(tls) = &self.tls {
+            tls.borrow_mut().say_goodbye(&self.socket);
         }
     }
 }
@@ -211,7 +151,7 @@ impl ReadHalf<'_> {
     /// # Errors
     /// What this machine lacks.
     pub fn watch(&self) -> io::Result<()> {
-        self.0.0.watch().map(drop)
+        self.0.socket.watch()
     }
 
     /// Ready when there may be something to read: bytes, the peer's end, or an error. Always ready
@@ -232,15 +172,15 @@ impl ReadHalf<'_> {
         cx: &mut Context<'_>,
         buffer: &mut Buffer,
     ) -> Poll<io::Result<usize>> {
-        debug_assert!(!buffer.spare().is_empty(), "reading into a full buffer looks like an end");
-        let room = buffer.spare();
-        let size = room.len();
-        let call = |fd: BorrowedFd<'_>| recv(fd, &mut *room, RecvFlags::empty());
-        // A read that leaves room has emptied the socket; the end must be found again.
-        let drained = |&(n, _): &(usize, usize)| 0 < n && n < size;
-        let (n, _) = ready!(self.0.poll_io(cx, AsyncFd::poll_read_ready, call, drained))?;
-        buffer.advance(n);
-        Poll::Ready(Ok(n))
+        let Stream { socket, tls } = self.0;
+        match tls {
+            None => {
+                let n = ready!(socket.poll_recv(cx, buffer.spare()))?;
+                buffer.advance(n);
+                Poll::Ready(Ok(n))
+            }
+            Some(tls) => tls.borrow_mut().poll_read(cx, socket, |bytes| buffer.fill(bytes)),
+        }
     }
 
     /// Like [`poll_read`](Self::poll_read), but takes a buffer only once there is something to read.
@@ -253,11 +193,13 @@ impl ReadHalf<'_> {
         buffer: &mut Option<Buffer>,
         take: impl Fn() -> Buffer,
     ) -> Poll<io::Result<usize>> {
+        let Stream { socket, tls } = self.0;
+        if let Some(tls) = tls {
+            let fill = |bytes: &[u8]| roomy(buffer, &take).fill(bytes);
+            return tls.borrow_mut().poll_read(cx, socket, fill);
+        }
         let call = |fd: BorrowedFd<'_>| {
-            let into = buffer.get_or_insert_with(&take);
-            if into.spare().is_empty() {
-                into.compact();
-            }
+            let into = roomy(buffer, &take);
             let size = into.spare().len();
             debug_assert!(size > 0, "reading into a full buffer looks like an end");
             let (n, _) = recv(fd, into.spare(), RecvFlags::empty())?;
@@ -266,44 +208,45 @@ impl ReadHalf<'_> {
         };
         // A read that leaves room has emptied the socket; the end must be found again.
         let drained = |&(n, size): &(usize, usize)| 0 < n && n < size;
-        let (n, _) = ready!(self.0.poll_io(cx, AsyncFd::poll_read_ready, call, drained))?;
-        Poll::Ready(Ok(n))
+        socket.poll_read_call(cx, call, drained).map_ok(|(n, _)| n)
     }
 
     /// Runs a system call on the socket once there is something to read; one that would block waits
     /// for more.
     ///
     /// # Errors
-    /// What the call says.
+    /// What the call says; `InvalidInput` if the stream is encrypted.
     pub(super) fn poll_call<T>(
         &self,
         cx: &mut Context<'_>,
         call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.poll_io(cx, AsyncFd::poll_read_ready, call, |_| false)
+        self.0.in_clear()?;
+        self.0.socket.poll_read_call(cx, call, |_| false)
     }
 
     /// Waits until the connection is broken by the peer (a reset), beyond a mere half-close.
     pub async fn broken(&self) {
-        // An error from the runtime ends the wait as well: the connection is of no more use.
-        if let Ok(watch) = self.0.0.watch() {
-            let _ = watch.ready(Interest::ERROR).await;
-        }
+        self.0.socket.broken().await;
     }
 }
 
 impl WriteHalf<'_> {
-    /// Writes what the socket takes of `bytes`.
+    /// Writes what the socket takes of `bytes`. While it is pending, the bytes must stay the first of
+    /// the next call's.
     ///
     /// # Errors
     /// What the system says of the connection.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let call = |fd: BorrowedFd<'_>| send(fd, bytes, SendFlags::NOSIGNAL);
-        let drained = |n: &usize| 0 < *n && *n < bytes.len();
-        self.0.poll_io(cx, AsyncFd::poll_write_ready, call, drained)
+        let Stream { socket, tls } = self.0;
+        match tls {
+            None => socket.poll_send(cx, bytes),
+            Some(tls) => tls.borrow_mut().poll_write(cx, socket, &[IoSlice::new(bytes)]),
+        }
     }
 
-    /// Writes what the socket takes of several slices, in one system call.
+    /// Writes what the socket takes of several slices, in one system call. While it is pending, their
+    /// bytes must stay the first of the next call's.
     ///
     /// # Errors
     /// What the system says of the connection.
@@ -312,30 +255,30 @@ impl WriteHalf<'_> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let call = |fd: BorrowedFd<'_>| {
-            sendmsg(fd, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
-        };
-        let size: usize = slices.iter().map(|slice| slice.len()).sum();
-        let drained = |n: &usize| 0 < *n && *n < size;
-        self.0.poll_io(cx, AsyncFd::poll_write_ready, call, drained)
+        let Stream { socket, tls } = self.0;
+        match tls {
+            None => socket.poll_send_slices(cx, slices),
+            Some(tls) => tls.borrow_mut().poll_write(cx, socket, slices),
+        }
     }
 
     /// Runs a system call on the socket once there is room to write; one that would block waits for
     /// more.
     ///
     /// # Errors
-    /// What the call says.
+    /// What the call says; `InvalidInput` if the stream is encrypted.
     pub(super) fn poll_call<T>(
         &self,
         cx: &mut Context<'_>,
         call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.poll_io(cx, AsyncFd::poll_write_ready, call, |_| false)
+        self.0.in_clear()?;
+        self.0.socket.poll_write_call(cx, call)
     }
 
     /// Says whether a close is to be a reset, for whatever reason it comes.
     pub fn reset_on_close(&self, on: bool) {
-        self.0.set_reset_on_close(on);
+        self.0.socket.set_reset_on_close(on);
     }
 
     /// Ends this direction (FIN).
@@ -343,6 +286,16 @@ impl WriteHalf<'_> {
     /// # Errors
     /// What the system says of the connection.
     pub fn shutdown(&self) -> io::Result<()> {
-        Ok(shutdown(&self.0.0, Shutdown::Write)?)
+        self.0.say_goodbye();
+        self.0.socket.shutdown()
     }
+}
+
+/// The buffer, taken if there is none, with all its free room at the end if there was none there.
+fn roomy(buffer: &mut Option<Buffer>, take: impl Fn() -> Buffer) -> &mut Buffer {
+    let buffer = buffer.get_or_insert_with(take);
+    if buffer.spare().is_empty() {
+        buffer.compact();
+    }
+    buffer
 }

@@ -8,6 +8,7 @@ use super::{Headers, RequestView, Route, Split};
 use crate::config;
 use crate::live;
 use crate::net::client_hello::ClientHello;
+use crate::net::tls;
 
 /// Where connections go that are forwarded as bytes.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ impl Forward {
 pub struct Listener {
     /// As configured.
     pub settings: Arc<config::Listener>,
+    /// What its clients agree on by TLS, if it speaks that.
+    pub tls: Option<Arc<tls::Context>>,
     /// Its bound addresses, in config order.
     pub sockets: Vec<Arc<live::Listener>>,
     /// In config order.
@@ -50,12 +53,13 @@ pub struct Listener {
 impl Listener {
     pub(super) fn new(
         settings: Arc<config::Listener>,
+        tls: Option<Arc<tls::Context>>,
         sockets: Vec<Arc<live::Listener>>,
         routes: Vec<Arc<Route>>,
         forwards: Vec<Arc<Forward>>,
     ) -> Self {
         let hosts = Hosts::new(&routes);
-        Self { settings, sockets, routes, forwards, hosts }
+        Self { settings, tls, sockets, routes, forwards, hosts }
     }
 
     /// The first forward that matches what the client's TLS hello asks for, if there was one.

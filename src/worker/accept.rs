@@ -13,12 +13,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::config::ProxyHeaders;
 use crate::live::{self, Socket};
 use crate::net::{FirstWord, Listening, Stream, is_lack};
 use crate::table::{Listener, Table};
 
-use super::introduction::{Arrival, introduce};
+use super::introduction::{Arrival, Terms, introduce};
 use super::{Plane, Worker};
 
 /// How long accepting pauses when the process lacks a resource or the listener is full.
@@ -202,17 +201,18 @@ impl Acceptor {
         self.last_call(&socket, worker, planes).await;
     }
 
-    /// What serves the listener now, and whether its clients are introduced: a reload may have
-    /// changed that.
+    /// What serves the listener now, and what has to come first: a reload may have changed that.
     fn terms<'p>(
         &self,
         worker: &Worker,
         planes: &'p [Rc<dyn Plane>],
-    ) -> (Option<&'p Rc<dyn Plane>>, Option<ProxyHeaders>) {
+    ) -> (Option<&'p Rc<dyn Plane>>, Terms) {
         worker.with_table(|table, _| {
             self.with_listener(table, |listener, _| {
-                let plane = planes.iter().find(|plane| plane.serves(&listener.settings));
-                (plane, listener.settings.proxy_protocol.clone())
+                let settings = &listener.settings;
+                let plane = planes.iter().find(|plane| plane.serves(settings));
+                let (headers, tls) = (settings.proxy_protocol.clone(), listener.tls.clone());
+                (plane, Terms { headers, tls, handshake: settings.timeouts.head })
             })
         })
     }
@@ -226,9 +226,9 @@ impl Acceptor {
         peer: SocketAddr,
     ) {
         let (Some(plane), terms) = self.terms(worker, planes) else { return };
-        let Some(terms) = terms else {
+        if terms.are_none() {
             return plane.serve(self, Arrival { stream, client: peer, told: None });
-        };
+        }
         let (plane, acceptor) = (Rc::clone(plane), Rc::clone(self));
         let serve = move |arrival| plane.serve(&acceptor, arrival);
         let (worker, acceptor) = (Rc::clone(worker), Rc::clone(self));

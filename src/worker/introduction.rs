@@ -1,4 +1,5 @@
-//! Who the client is, where a proxy in front says so before the client's first byte.
+//! What comes before a client's first byte: who it is, where a proxy in front says so, and what it agrees
+//! on with this listener, where that speaks TLS.
 //!
 //! The header is looked at where it lies, in the kernel, and taken out only once it is whole: what
 //! follows it stays there, and whoever serves the connection finds it as if there had been no
@@ -9,11 +10,13 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::ProxyHeaders;
-use crate::model::BadProxyHeader;
-use crate::net::Stream;
+use crate::model::{BadProxyHeader, TlsFailure};
 use crate::net::proxy_protocol::{HEADER_BYTES, Read, Told, read};
+use crate::net::{Stream, tls};
 
 use super::{Acceptor, Worker};
 
@@ -28,6 +31,22 @@ pub struct Arrival {
     pub told: Option<Box<Told>>,
 }
 
+/// What has to come first, as the listener has it now.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) headers: Option<ProxyHeaders>,
+    pub(super) tls: Option<Arc<tls::Context>>,
+    /// How long a handshake may take.
+    pub(super) handshake: Duration,
+}
+
+impl Terms {
+    /// May a connection be served as it comes?
+    pub(super) fn are_none(&self) -> bool {
+        self.headers.is_none() && self.tls.is_none()
+    }
+}
+
 /// Why there is no arrival.
 enum Unserved {
     Refused(BadProxyHeader),
@@ -35,32 +54,47 @@ enum Unserved {
     Gone,
 }
 
-/// Waits for the header, if one may come, and hands the connection on; else closes it.
+/// Waits for what has to come first and hands the connection on; else closes it.
 pub(super) async fn introduce(
     worker: Rc<Worker>,
     acceptor: Rc<Acceptor>,
-    stream: Stream,
+    mut stream: Stream,
     peer: SocketAddr,
-    terms: ProxyHeaders,
+    terms: Terms,
     serve: impl FnOnce(Arrival),
 ) {
     // It counts against the listener's limit while it waits.
     let _entered = acceptor.enter(&worker);
-    match header(&worker, &stream, peer, &terms).await {
-        Ok(told) => {
-            let ends = told.as_ref().and_then(|told| told.ends);
-            let client = ends.map_or(peer, |ends| ends.client);
-            serve(Arrival { stream, client, told: told.map(Box::new) });
-        }
-        Err(Unserved::Gone) => {}
-        Err(Unserved::Refused(reason)) => {
-            worker.counters().bad_proxy_headers[reason as usize].add(1);
-            if worker.live.proxy_refusals.first(peer.ip(), (worker.clock)()) {
-                tracing::warn!(listener = %acceptor.live.name, source = %peer.ip(),
-                    reason = reason.name(), "a PROXY protocol header is refused");
+    let told = match &terms.headers {
+        Some(headers) => match header(&worker, &stream, peer, headers).await {
+            Ok(told) => told,
+            Err(Unserved::Gone) => return,
+            Err(Unserved::Refused(reason)) => {
+                refuse(&worker, &acceptor, peer, reason);
+                return stream.reset_on_close();
             }
-            stream.reset_on_close();
+        },
+        None => None,
+    };
+    if let Some(context) = &terms.tls {
+        let timer = worker.timers.timer();
+        timer.set(terms.handshake);
+        let agreed = timer.limit(stream.accept_tls(context, &worker.records)).await;
+        if let Err(failure) = agreed.unwrap_or(Err(TlsFailure::Late)) {
+            return worker.counters().tls_failures[failure as usize].add(1);
         }
+        worker.counters().tls_handshakes.add(1);
+    }
+    let ends = told.as_ref().and_then(|told| told.ends);
+    let client = ends.map_or(peer, |ends| ends.client);
+    serve(Arrival { stream, client, told: told.map(Box::new) });
+}
+
+fn refuse(worker: &Worker, acceptor: &Acceptor, peer: SocketAddr, reason: BadProxyHeader) {
+    worker.counters().bad_proxy_headers[reason as usize].add(1);
+    if worker.live.proxy_refusals.first(peer.ip(), (worker.clock)()) {
+        tracing::warn!(listener = %acceptor.live.name, source = %peer.ip(),
+            reason = reason.name(), "a PROXY protocol header is refused");
     }
 }
 

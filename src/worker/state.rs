@@ -11,7 +11,7 @@ use crate::access_log::{Line, Sink, Writer};
 use crate::config::LogPath;
 use crate::live::{Live, WorkerCounters};
 use crate::model::UnixMillis;
-use crate::net::{Buffers, Timers};
+use crate::net::{Buffers, Timers, tls};
 use crate::table::{CachedReader, Picker, Table};
 
 use super::{Drains, Settings};
@@ -25,6 +25,8 @@ pub struct Worker {
     pub live: Arc<Live>,
     /// Its stock of buffers.
     pub buffers: Buffers,
+    /// Where TLS records are opened and sealed.
+    pub(super) records: Rc<tls::Scratch>,
     /// Its deadlines.
     pub timers: Rc<Timers>,
     /// The wall clock.
@@ -53,6 +55,7 @@ impl Worker {
             index: settings.index,
             live: settings.live,
             buffers: Buffers::default(),
+            records: Rc::default(),
             timers: Timers::new(),
             clock: settings.clock,
             suspects: settings.suspects,

@@ -39,6 +39,7 @@ mod shedding;
 mod strict_requests;
 mod strict_responses;
 mod tcp;
+mod tls;
 mod udp;
 mod upgrades;
 mod webhooks;

@@ -10,6 +10,11 @@ pub(super) fn collect(out: &mut Exposition, control: &impl Source, status: Optio
     out.family(&names::BUILD_INFO).add(&[env!("CARGO_PKG_VERSION")], 1.0);
     if let Some(status) = status {
         out.family(&names::START_TIME).add(&[], status.started.0 as f64 / 1000.0);
+        let mut certificates = out.family(&names::CERTIFICATES);
+        for certificate in &status.certificates {
+            let labels = [&*certificate.listener, &*certificate.file];
+            certificates.add(&labels, certificate.not_after.0 as f64 / 1000.0);
+        }
     }
     out.family(&names::READY).add(&[], f64::from(u8::from(control.ready())));
 

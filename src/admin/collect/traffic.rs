@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::access_log::Losses;
 use crate::live::{Counter, Listener, Live, WorkerCounters};
 use crate::metrics::{Exposition, Family, names};
-use crate::model::{BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded};
+use crate::model::{
+    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, TlsFailure,
+};
 
 /// Names of the status classes, as counters are indexed.
 pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -43,6 +45,7 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
     by_index(out, &names::DROPPED_DATAGRAMS, live, reasons, |worker| &worker.dropped_datagrams);
     let reasons = BadProxyHeader::ALL.iter().map(|it| it.name());
     by_index(out, &names::BAD_PROXY_HEADERS, live, reasons, |worker| &worker.bad_proxy_headers);
+    handshakes(out, live);
     let reasons = BadRequest::ALL.iter().map(|it| it.name());
     by_index(out, &names::BAD_REQUESTS, live, reasons, |worker| &worker.bad_requests);
     let reasons = BadResponse::ALL.iter().map(|it| it.name());
@@ -62,6 +65,16 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
 }
 
 /// One sample per member of a closed set, whose counters are indexed alike.
+fn handshakes(out: &mut Exposition, live: &Live) {
+    let mut samples = out.family(&names::TLS_HANDSHAKES);
+    let agreed: u64 = live.workers().map(|worker| worker.tls_handshakes.get()).sum();
+    samples.add(&["agreed"], agreed as f64);
+    for failure in TlsFailure::ALL {
+        let counters = live.workers().map(|worker| &worker.tls_failures[*failure as usize]);
+        samples.add(&[failure.name()], counters.map(Counter::get).sum::<u64>() as f64);
+    }
+}
+
 fn by_index<'a>(
     out: &mut Exposition,
     family: &Family,

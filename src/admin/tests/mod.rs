@@ -19,9 +19,9 @@ use tower_service::Service;
 use super::{Door, Peer, Source, State, Tallies, router};
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
-    Actor, BackendEvidence, CheckEvidence, Counters, Detail, LayerVerdict, OrderDone, OrderError,
-    OrderRequest, PlaceStatus, PoolStatus, RegionStatus, ReloadError, ReloadReport, Reloaded, Seen,
-    Snapshot, Status, ZoneStatus,
+    Actor, BackendEvidence, CertificateStatus, CheckEvidence, Counters, Detail, LayerVerdict,
+    OrderDone, OrderError, OrderRequest, PlaceStatus, PoolStatus, RegionStatus, ReloadError,
+    ReloadReport, Reloaded, Seen, Snapshot, Status, ZoneStatus,
 };
 use crate::events::Chain;
 use crate::events::wire::{self, Event, Line};
@@ -226,6 +226,12 @@ fn sample_status() -> Status {
         published: UnixMillis(1_795_228_050_000),
         started: UnixMillis(1_795_228_000_000),
         draining: false,
+        certificates: vec![CertificateStatus {
+            listener: "web".into(),
+            file: "certs/web.pem".into(),
+            names: vec!["shop.test".into()],
+            not_after: UnixMillis(1_795_928_050_000),
+        }],
         pools: vec![PoolStatus {
             name: "api".into(),
             algorithm: "round-robin",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::standing::standing;
 use super::{
-    Address, Backend, Check, Classes, Counters, Ejected, LastReload, Layer, Listener, Pool, Region,
-    Seen, Status, Zone,
+    Address, Backend, Certificate, Check, Classes, Counters, Ejected, LastReload, Layer, Listener,
+    Pool, Region, Seen, Status, Zone,
 };
 use crate::control::{self, BackendEvidence, CheckEvidence, LayerVerdict, ReloadReport};
 use crate::live::{self, BackendCounters, Counter, ListenerCounters, Live};
@@ -32,6 +32,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
         last_reload: status.last_reload.as_ref().map(last_reload),
         decisions: cleaned(&status.report),
         listeners: listeners(&live.listeners()),
+        certificates: status.certificates.iter().map(|it| certificate(it, now)).collect(),
         pools: pools.collect(),
     }
 }
@@ -59,6 +60,18 @@ fn listeners(open: &[Arc<live::Listener>]) -> Vec<Listener> {
             addresses: same.iter().map(|listener| address(listener)).collect(),
         })
         .collect()
+}
+
+fn certificate(one: &control::CertificateStatus, now: UnixMillis) -> Certificate {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let left = one.not_after.0 as i64 - now.0 as i64;
+    Certificate {
+        listener: clean(&one.listener),
+        file: clean(&one.file),
+        names: one.names.iter().map(|name| clean(name)).collect(),
+        not_after: one.not_after.to_string(),
+        days_left: left.div_euclid(DAY_MS),
+    }
 }
 
 fn address(listener: &live::Listener) -> Address {

@@ -19,6 +19,6 @@ pub use order::{Give, Given, Orders};
 pub use reload::{Confirmed, Events, Failed, LastReload, Ready, Reloaded};
 pub use standing::Standing;
 pub use status::{
-    Address, Backend, Check, Classes, Counters, Ejected, Layer, Listener, Pool, Region, Seen,
-    Status, Zone,
+    Address, Backend, Certificate, Check, Classes, Counters, Ejected, Layer, Listener, Pool,
+    Region, Seen, Status, Zone,
 };

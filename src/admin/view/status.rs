@@ -39,8 +39,25 @@ pub struct Status {
     pub decisions: Vec<String>,
     /// By name.
     pub listeners: Vec<Listener>,
+    /// What listeners show their clients, in config order.
+    pub certificates: Vec<Certificate>,
     /// In config order.
     pub pools: Vec<Pool>,
+}
+
+/// A certificate in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The listener that shows it.
+    pub listener: String,
+    /// The file it was read from.
+    pub file: String,
+    /// The names it is for.
+    pub names: Vec<String>,
+    /// From when on nobody believes it.
+    pub not_after: String,
+    /// Whole days until then; negative = so many ago.
+    pub days_left: i64,
 }
 
 /// A listener.

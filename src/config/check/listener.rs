@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::defaults::{Inherited, LIMITS, LISTENER_TIMEOUTS};
-use super::{PATH, Pools, action, name, proxy_protocol, route, tcp, udp};
+use super::{PATH, Pools, action, name, proxy_protocol, route, tcp, tls, udp};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
@@ -26,6 +27,11 @@ pub(super) static SHAPE: Shape = Shape {
             "Addresses to listen on; port 0 takes a free port.",
         ),
         key("protocol", PROTOCOL, "What is spoken; default `http`."),
+        key(
+            "tls",
+            Kind::AnyOf(&[OFF, Kind::Shape(&tls::SHAPE)]),
+            "TLS with its clients; default `off`.",
+        ),
         key(
             "proxy_protocol",
             proxy_protocol::INBOUND,
@@ -49,7 +55,7 @@ pub(super) static SHAPE: Shape = Shape {
         key("retries", Kind::Shape(&tcp::RETRIES), "Of a `tcp` listener's connections."),
         key("client_hello", Kind::Shape(&tcp::HELLO), "Of a `tcp` listener's connections."),
     ],
-    later: &["tls", "rate_limit", "allow", "deny", "http2"],
+    later: &["rate_limit", "allow", "deny", "http2"],
 };
 
 const PROTOCOL: Kind = Kind::Words { now: &["http", "tcp", "udp"], later: &[] };
@@ -105,6 +111,7 @@ pub(super) fn check(
         name,
         bind: binds(&fields, "bind"),
         protocol,
+        tls: tls::check(&fields).map(Arc::new),
         proxy_protocol: proxy_protocol::inbound(&fields),
         trusted_proxies: trusted.iter().filter_map(network).collect(),
         access_log: access_log(&fields),

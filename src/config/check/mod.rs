@@ -15,6 +15,7 @@ mod health;
 mod listener;
 mod matches;
 mod name;
+mod pem;
 mod pool;
 mod priority;
 mod probing;
@@ -26,6 +27,7 @@ pub(super) mod scenario;
 mod secret;
 mod state;
 mod tcp;
+mod tls;
 mod udp;
 mod webhook;
 

@@ -5,8 +5,8 @@ use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::auto_name;
 use crate::config::value;
 use crate::config::{
-    AccessLog, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath, Otherwise, Protocol,
-    ProxyHeaders, Tcp, Udp,
+    AccessLog, Certificate, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath,
+    Otherwise, Protocol, ProxyHeaders, Tcp, TlsTermination, Udp,
 };
 
 /// A listener with every default.
@@ -83,6 +83,7 @@ fn http(config: &Config, listener: &Listener) -> Tree {
     map([
         ("bind", list(&listener.bind, text)),
         ("protocol", word("http")),
+        ("tls", listener.tls.as_ref().map_or_else(|| word("off"), |terms| tls(terms))),
         ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("trusted_proxies", list(&listener.trusted_proxies, text)),
         ("access_log", access_log(listener.access_log.as_ref())),
@@ -110,6 +111,17 @@ fn http(config: &Config, listener: &Listener) -> Tree {
             ]),
         ),
         ("routes", list(routes, |(i, route)| route::tree(config, i, route))),
+    ])
+}
+
+fn tls(terms: &TlsTermination) -> Tree {
+    let certificate = |one: &Certificate| {
+        map([("cert", text(one.cert.display())), ("key", text(one.key.display()))])
+    };
+    map([
+        ("certificates", list(&terms.certificates, certificate)),
+        ("min_version", text(terms.min_version.name())),
+        ("unknown_names", word(if terms.refuse_unknown_names { "refuse" } else { "first" })),
     ])
 }
 

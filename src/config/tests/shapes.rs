@@ -33,11 +33,13 @@ fn all() -> BTreeMap<&'static str, &'static Shape> {
 
 /// The example that shows every key; what needs a file of its own is filled in: secrets and an
 /// authority's certificate.
-fn full() -> (String, [tempfile::NamedTempFile; 2]) {
+fn full() -> (String, [tempfile::NamedTempFile; 3]) {
     let secret = tempfile::NamedTempFile::new().unwrap();
-    let ca = tempfile::NamedTempFile::new().unwrap();
+    let (ca, key) =
+        (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
     let authority = rcgen::generate_simple_self_signed(["ca.test".to_owned()]).unwrap();
     std::fs::write(ca.path(), authority.cert.pem()).unwrap();
+    std::fs::write(key.path(), authority.signing_key.serialize_pem()).unwrap();
     std::fs::write(secret.path(), "s3cret\n").unwrap();
     let text = include_str!("../../../conf/full.yaml");
     for gap in ["tokens: []", "values: {}", "database: shop", "redis: PING"] {
@@ -60,8 +62,18 @@ fn full() -> (String, [tempfile::NamedTempFile; 2]) {
     );
     let anyone = "tls: { verify: false }         # or {";
     assert!(text.contains(anyone));
+    let off = "tls: off                           # or {";
+    assert!(text.contains(off));
+    let on = format!(
+        "tls: {{ certificates: [ {{ cert: {:?}, key: {:?} }} ], min_version: '1.2', unknown_names: first }} # {{",
+        ca.path(),
+        key.path()
+    );
     let by_ca = format!("tls: {{ ca: {:?} }}  # {{", ca.path());
-    (text.replace("tokens: []", &tokens).replace(anyone, &by_ca), [secret, ca])
+    (
+        text.replace("tokens: []", &tokens).replace(anyone, &by_ca).replace(off, &on),
+        [secret, ca, key],
+    )
 }
 
 /// A key found in a file: of which shape, and how to get to its value.

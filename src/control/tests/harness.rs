@@ -177,6 +177,7 @@ pub(super) fn listener(name: &str, bind: &str) -> Listener {
         name: name.into(),
         bind: vec![bind.parse().unwrap()],
         protocol: Protocol::Http,
+        tls: None,
         proxy_protocol: None,
         trusted_proxies: Vec::new(),
         access_log: None,

@@ -105,6 +105,8 @@ impl Connection {
         } else if end == After::Linger || unread {
             let Self { worker, stream, timer, .. } = &mut self;
             super::linger::linger(stream, timer, &mut input, &worker.buffers).await;
+        } else {
+            self.stream.say_goodbye();
         }
         if let Some(input) = input {
             self.worker.buffers.put(input);

@@ -93,7 +93,12 @@ impl Desk<'_> {
         let facts = facts(&request).map_err(Failure::Request)?;
         let mut scratch = self.connection.worker.scratch.borrow_mut();
         self.normalise(&facts, &mut scratch).map_err(Failure::Request)?;
-        let route = self.route(&request, &scratch, trusted).ok_or(Failure::NoRoute);
+        let vouched = self.is_vouched_for(&scratch.host);
+        let route = if vouched {
+            self.route(&request, &scratch, trusted).ok_or(Failure::NoRoute)
+        } else {
+            Err(Failure::Misdirected)
+        };
         let route = match route {
             Ok(route) => Arc::clone(route),
             Err(failure) => {
@@ -157,6 +162,13 @@ impl Desk<'_> {
         }
         normalise_path(facts.path, self.listener.settings.paths, &mut scratch.path)
             .map_err(|_| BadRequest::Path)
+    }
+
+    /// Does what the client agreed on by TLS hold for this host, too?
+    fn is_vouched_for(&self, host: &str) -> bool {
+        let Some(context) = &self.listener.tls else { return true };
+        let vouches = |asked: Option<&str>| asked.is_none_or(|asked| context.vouches(asked, host));
+        host.is_empty() || self.connection.stream.with_server_name(vouches)
     }
 
     fn route(
@@ -260,7 +272,7 @@ impl Desk<'_> {
         let origin = Origin {
             peer: self.connection.peer,
             trusted,
-            scheme: "http",
+            scheme: if self.connection.stream.is_encrypted() { "https" } else { "http" },
             authority: &scratch.authority,
             id,
         };

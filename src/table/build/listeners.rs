@@ -6,6 +6,7 @@ use super::Inputs;
 use crate::balance::ip_hash;
 use crate::config::{self, Protocol};
 use crate::live;
+use crate::net::tls;
 use crate::table::{Action, Forward, Listener, Pool, Route, Split};
 
 pub(super) fn build(inputs: &Inputs<'_>, pools: &[Arc<Pool>]) -> Vec<Arc<Listener>> {
@@ -30,19 +31,29 @@ fn listener(
         Some(before) => {
             let settings = Arc::clone(&before.settings);
             let (routes, forwards) = (before.routes.clone(), before.forwards.clone());
-            Arc::new(Listener::new(settings, sockets, routes, forwards))
+            Arc::new(Listener::new(settings, before.tls.clone(), sockets, routes, forwards))
         }
         None => {
             let routes = settings.routes.iter().map(|policy| route(settings, policy, pools));
             let forwards = forwards(settings).iter().map(|policy| forward(settings, policy, pools));
             Arc::new(Listener::new(
                 Arc::new(settings.clone()),
+                tls(inputs, settings),
                 sockets,
                 routes.collect(),
                 forwards.collect(),
             ))
         }
     }
+}
+
+/// What clients agree on, the same as before where nothing of it has changed.
+fn tls(inputs: &Inputs<'_>, settings: &config::Listener) -> Option<Arc<tls::Context>> {
+    let terms = settings.tls.as_ref()?;
+    let mut before = inputs.previous.iter().flat_map(|previous| &previous.listeners);
+    let same = before.find(|before| before.settings.tls.as_ref() == Some(terms));
+    let same = same.and_then(|before| before.tls.clone());
+    Some(same.unwrap_or_else(|| Arc::new(tls::Context::new(terms, inputs.live.tickets()))))
 }
 
 /// The listener's open sockets, in the order of its addresses.

@@ -1,14 +1,12 @@
 //! `tls` of a layer that asks by HTTP: whom to trust.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 
+use crate::config::check::pem;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Key, Kind, Shape, key};
 use crate::config::{ProbeTls, Trust};
@@ -30,9 +28,6 @@ static SHAPE: Shape = Shape {
 const FILE: &str = "the path of a PEM file with certificates of authorities";
 /// What is expected of a name asked for by TLS.
 pub(super) const NAME: &str = "a hostname such as api.internal, or an IP address";
-
-/// Bytes of a file of certificates.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Reads the key `tls` of a layer.
 pub(super) fn read(layer: &Fields<'_>) -> Option<ProbeTls> {
@@ -79,17 +74,7 @@ fn authorities(cursor: &Cursor<'_>, path: &str) -> Option<Trust> {
 }
 
 fn roots(path: &Path) -> Result<TrustedRoots, String> {
-    let mut pem = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut pem));
-    read.map_err(|error| format!("the file cannot be read: {error}"))?;
-    if pem.len() as u64 > MAX_BYTES {
-        return Err(format!("the file is larger than {MAX_BYTES} bytes"));
-    }
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates = certificates.map_err(|error| format!("the file is not PEM: {error}"))?;
-    if certificates.is_empty() {
-        return Err("the file holds no certificate".to_owned());
-    }
+    let certificates = pem::certificates(path)?;
     let mut store = RootCertStore::empty();
     for certificate in &certificates {
         let added = store.add(certificate.clone());

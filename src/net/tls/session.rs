@@ -1,0 +1,379 @@
+//! One connection's records: opened as they come, sealed as they go.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::{Error, ServerConfig};
+
+use super::scratch::{SEALED_AT_ONCE, Scratch};
+use crate::net::socket::Socket;
+
+/// One message of a handshake: rustls splits what is longer.
+const ANSWER_BYTES: usize = 17 * 1024;
+/// Up to so many plain bytes in several pieces are sent as one record.
+const RECORD_BYTES: usize = 16 * 1024;
+
+/// The state of one connection's encryption.
+pub(in crate::net) struct Session {
+    tls: UnbufferedServerConnection,
+    scratch: Rc<Scratch>,
+    /// What the client asked for, in lower case.
+    pub(super) server_name: Option<Box<str>>,
+    /// Encrypted: the beginning of a record whose rest has not come.
+    partial: Vec<u8>,
+    /// Decrypted and not asked for yet.
+    plain: Held,
+    /// Encrypted and not taken by the socket yet.
+    unsent: Held,
+    /// Plain bytes of the write under way, of which `unsent` is the rest.
+    owed: usize,
+    /// The client has said that nothing follows, or its connection has ended.
+    ended: bool,
+    /// What the client sent was not TLS as agreed: it has been told, and nothing is sealed any more.
+    broken: bool,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = [self.partial.len(), self.plain.rest().len(), self.unsent.rest().len()];
+        f.debug_struct("Session").field("held", &held).field("ended", &self.ended).finish()
+    }
+}
+
+/// Bytes that go away from the front.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Held {
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Drops `n` bytes, and the memory with the last of them.
+    fn consume(&mut self, n: usize) {
+        self.at += n;
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+/// Why a connection is of no more use.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The connection itself broke, or ended where it must not.
+    Io(io::Error),
+    /// What came over it is not TLS as agreed.
+    Tls(Error),
+}
+
+impl From<Broken> for io::Error {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Io(error) => error,
+            Broken::Tls(error) => Self::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(config: Arc<ServerConfig>, scratch: Rc<Scratch>) -> Result<Self, Error> {
+        let tls = UnbufferedServerConnection::new(config)?;
+        let (partial, plain, unsent) = (Vec::new(), Held::default(), Held::default());
+        Ok(Self {
+            tls,
+            scratch,
+            server_name: None,
+            partial,
+            plain,
+            unsent,
+            owed: 0,
+            ended: false,
+            broken: false,
+        })
+    }
+
+    /// The name the client asked for.
+    pub(in crate::net) fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// Was something decrypted that nobody has asked for yet?
+    pub(in crate::net) fn holds_plain(&self) -> bool {
+        !self.plain.is_empty()
+    }
+
+    /// Gives decrypted bytes to `sink`, which says how many it took; 0 = the client's end.
+    pub(in crate::net) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &Socket,
+        mut sink: impl FnMut(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if !self.plain.is_empty() {
+                let n = sink(self.plain.rest());
+                self.plain.consume(n);
+                return Poll::Ready(Ok(n));
+            }
+            if self.ended {
+                return Poll::Ready(Ok(0));
+            }
+            let received = ready!(self.poll_receive(cx, socket)).map_err(io::Error::from)?;
+            let mut taken = 0;
+            let opened = self.open(received, socket, &mut |payload| {
+                let n = sink(payload);
+                taken += n;
+                n
+            });
+            // What was taken has to be told, whatever follows it.
+            match opened {
+                _ if taken > 0 => return Poll::Ready(Ok(taken)),
+                Ok(()) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// Is there no agreement yet?
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.is_handshaking()
+    }
+
+    /// Reads once from the socket, into the scratch; returns how many bytes wait there to be opened.
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &Socket,
+    ) -> Poll<Result<usize, Broken>> {
+        let mut incoming = self.scratch.incoming();
+        let before = self.partial.len();
+        let n = ready!(socket.poll_recv(cx, &mut incoming[before..])).map_err(Broken::Io)?;
+        incoming[..before].copy_from_slice(&self.partial);
+        if n == 0 {
+            self.ended = true;
+            if self.tls.is_handshaking() {
+                return Poll::Ready(Err(Broken::Io(io::ErrorKind::UnexpectedEof.into())));
+            }
+        }
+        Poll::Ready(Ok(before + n))
+    }
+
+    /// Keeps the bytes that wait in the scratch until more have come.
+    pub(super) fn hold(&mut self, received: usize) {
+        self.partial = self.scratch.incoming()[..received].to_vec();
+    }
+
+    /// Opens the bytes that wait in the scratch. `sink` says how many decrypted bytes it took; the
+    /// others are kept.
+    pub(super) fn open(
+        &mut self,
+        received: usize,
+        socket: &Socket,
+        sink: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<(), Broken> {
+        let scratch = Rc::clone(&self.scratch);
+        let mut incoming = scratch.incoming();
+        let records = &mut incoming[..received];
+        let (mut answer, mut done) = (Vec::new(), 0);
+        let Self { tls, plain, ended, .. } = self;
+        let mut give = |payload: &[u8]| {
+            let n = if plain.is_empty() { sink(payload) } else { 0 };
+            plain.push(&payload[n..]);
+        };
+        let mut result = Ok(());
+        loop {
+            // After an error nothing more is read; it is only asked what the client shall be told.
+            let more = if result.is_ok() { &mut records[done..] } else { &mut [] };
+            let (n, next) = step(tls, more, &mut answer, &mut give);
+            done += n;
+            match next {
+                Ok(Step::Go) => {}
+                Ok(Step::Ended) => *ended = true,
+                Ok(Step::Wait) => break,
+                Err(error) if result.is_ok() => result = Err(Broken::Tls(error)),
+                Err(_) => break,
+            }
+        }
+        self.partial.clear();
+        self.partial.extend_from_slice(&records[done..]);
+        if self.partial.is_empty() {
+            self.partial = Vec::new();
+        }
+        // What the socket does not take at once goes before the next write.
+        let sent = if answer.is_empty() { 0 } else { socket.send_now(&answer) };
+        self.unsent.push(&answer[sent..]);
+        self.broken |= result.is_err();
+        result
+    }
+
+    /// Seals and writes the beginning of `slices`; returns how many of their bytes were written. Until
+    /// it is ready it must be called with the same bytes again.
+    pub(in crate::net) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &Socket,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.owed == 0 {
+            ready!(self.poll_flush(cx, socket))?;
+            self.owed = self.write(socket, slices)?;
+        }
+        ready!(self.poll_flush(cx, socket))?;
+        Poll::Ready(Ok(std::mem::take(&mut self.owed)))
+    }
+
+    /// Writes what the socket did not take before.
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &Socket,
+    ) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            match ready!(socket.poll_send(cx, self.unsent.rest()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.unsent.consume(n),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Seals some of the bytes and sends what the socket takes at once; the rest is kept.
+    fn write(&mut self, socket: &Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let scratch = Rc::clone(&self.scratch);
+        let mut gathered = scratch.gathered();
+        let plain = one_piece(slices, &mut gathered);
+        let mut outgoing = scratch.outgoing();
+        let length = self.seal(&mut outgoing, Sealed::Bytes(plain))?;
+        let sent = socket.send_now(&outgoing[..length]);
+        self.unsent.push(&outgoing[sent..length]);
+        Ok(plain.len())
+    }
+
+    /// Says that nothing follows, as far as the socket takes it at once.
+    pub(in crate::net) fn say_goodbye(&mut self, socket: &Socket) {
+        let mut out = [0; 1024];
+        if self.unsent.is_empty()
+            && !self.tls.is_handshaking()
+            && let Ok(length) = self.seal(&mut out, Sealed::Goodbye)
+        {
+            socket.send_now(&out[..length]);
+        }
+    }
+
+    /// Writes records, after the messages that go first; returns their length.
+    fn seal(&mut self, out: &mut [u8], what: Sealed<'_>) -> io::Result<usize> {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        if self.broken {
+            return Err(broken());
+        }
+        let mut length = 0;
+        loop {
+            let UnbufferedStatus { discard, state } =
+                self.tls.process_tls_records(&mut self.partial);
+            match state.map_err(|_| broken())? {
+                ConnectionState::WriteTraffic(mut writer) => {
+                    let out = &mut out[length..];
+                    let sealed = match what {
+                        Sealed::Bytes(plain) => writer.encrypt(plain, out),
+                        Sealed::Goodbye => writer.queue_close_notify(out),
+                    };
+                    length += sealed.map_err(|_| broken())?;
+                    self.partial.drain(..discard);
+                    return Ok(length);
+                }
+                ConnectionState::EncodeTlsData(mut message) => {
+                    length += message.encode(&mut out[length..]).map_err(|_| broken())?;
+                }
+                ConnectionState::TransmitTlsData(sent) => sent.done(),
+                ConnectionState::PeerClosed => self.ended = true,
+                _ => return Err(broken()),
+            }
+            self.partial.drain(..discard);
+        }
+    }
+}
+
+/// What a record is made of.
+enum Sealed<'a> {
+    Bytes(&'a [u8]),
+    Goodbye,
+}
+
+/// The first of the slices, or as many of them as fit into one record, copied together: a head and its
+/// short body go as one.
+fn one_piece<'a>(slices: &'a [IoSlice<'_>], gathered: &'a mut Vec<u8>) -> &'a [u8] {
+    let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+    let Some(first) = filled.next() else { return &[] };
+    if first.len() >= RECORD_BYTES || filled.clone().next().is_none() {
+        return &first[..first.len().min(SEALED_AT_ONCE)];
+    }
+    gathered.clear();
+    for slice in slices {
+        let room = RECORD_BYTES - gathered.len();
+        gathered.extend_from_slice(&slice[..slice.len().min(room)]);
+    }
+    gathered
+}
+
+/// One state of the connection, gone through.
+enum Step {
+    Go,
+    Ended,
+    /// For more bytes.
+    Wait,
+}
+
+/// Takes the next state; returns how many bytes of `records` are done with.
+fn step(
+    tls: &mut UnbufferedServerConnection,
+    records: &mut [u8],
+    answer: &mut Vec<u8>,
+    give: &mut dyn FnMut(&[u8]),
+) -> (usize, Result<Step, Error>) {
+    let UnbufferedStatus { mut discard, state } = tls.process_tls_records(records);
+    let step = match state {
+        Err(error) => Err(error),
+        Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {
+            match traffic.next_record() {
+                Some(Ok(record)) => {
+                    discard += record.discard;
+                    give(record.payload);
+                }
+                Some(Err(error)) => break Err(error),
+                None => break Ok(Step::Go),
+            }
+        },
+        Ok(ConnectionState::EncodeTlsData(mut message)) => {
+            let at = answer.len();
+            answer.resize(at + ANSWER_BYTES, 0);
+            let written = message.encode(&mut answer[at..]);
+            answer.truncate(at + written.as_ref().copied().unwrap_or_default());
+            written.map(|_| Step::Go).map_err(|error| Error::General(error.to_string()))
+        }
+        Ok(ConnectionState::TransmitTlsData(sent)) => {
+            sent.done();
+            Ok(Step::Go)
+        }
+        Ok(ConnectionState::PeerClosed) => Ok(Step::Ended),
+        // Blocked, or open for bytes to write; early data is not offered.
+        Ok(_) => Ok(Step::Wait),
+    };
+    (discard, step)
+}

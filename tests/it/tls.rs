@@ -1,0 +1,263 @@
+//! HTTPS: other implementations' clients against the real binary.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::harness::{Client, PATIENCE, Pulsegate, Server, Setup, pulsegate, until};
+
+/// A certificate of its own making, written to two files.
+fn certificate(dir: &Path, called: &str, names: &[&str]) -> CertificateDer<'static> {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("made");
+    fs::write(dir.join(format!("{called}.pem")), cert.pem()).expect("a writable folder");
+    fs::write(dir.join(format!("{called}.key")), signing_key.serialize_pem()).expect("likewise");
+    cert.der().clone()
+}
+
+fn client_config(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    roots.iter().for_each(|root| store.add(root.clone()).expect("a certificate"));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the default versions")
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+type Secure = StreamOwned<ClientConnection, TcpStream>;
+
+fn connect(proxy: &Pulsegate, config: &Arc<ClientConfig>, name: &str) -> io::Result<Secure> {
+    let tcp = TcpStream::connect(proxy.address("web"))?;
+    tcp.set_read_timeout(Some(PATIENCE))?;
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let connection = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(connection, tcp))
+}
+
+/// Sends a request and reads until this text has come.
+fn ask(stream: &mut Secure, request: &str, until: &str) -> io::Result<String> {
+    stream.write_all(request.as_bytes())?;
+    let (mut answer, mut room) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&answer).contains(until) {
+        match stream.read(&mut room)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => answer.extend_from_slice(&room[..n]),
+        }
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn get(host: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+}
+
+/// A server that tells which scheme it was told.
+fn scheme() -> Server {
+    Server::answering(Arc::new(|head| {
+        let body = head.get("x-forwarded-proto").unwrap_or("none").to_owned();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }))
+}
+
+/// `tls` with these certificates of a folder.
+fn tls(dir: &Path, called: &[&str]) -> String {
+    let one = |called: &&str| {
+        let file = |ending: &str| dir.join(format!("{called}.{ending}")).display().to_string();
+        format!("{{ cert: {}, key: {} }}", file("pem"), file("key"))
+    };
+    let all: Vec<_> = called.iter().map(one).collect();
+    format!("tls: {{ certificates: [ {} ] }}", all.join(", "))
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().to_owned();
+    (dir, path)
+}
+
+#[test]
+fn each_name_is_served_with_its_certificate_over_one_kept_connection() {
+    let (_dir, dir) = folder();
+    let roots = [certificate(&dir, "a", &["a.test"]), certificate(&dir, "b", &["*.b.test"])];
+    let server = scheme();
+    let proxy = Setup::default().listener(&tls(&dir, &["a", "b"])).over(&[&server]);
+    let config = client_config(&roots);
+    for name in ["a.test", "x.b.test"] {
+        let mut stream = connect(&proxy, &config, name).expect("a connection");
+        for _ in 0..3 {
+            let answer = ask(&mut stream, &get(name), "https").expect("an answer");
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        }
+        // Opened for one host, it is not for one of another certificate.
+        let other = if name == "a.test" { "x.b.test" } else { "a.test" };
+        let answer = ask(&mut stream, &get(other), "another host").expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
+    }
+    assert!(connect(&proxy, &config, "c.test").and_then(|mut it| ask(&mut it, "x", "x")).is_err());
+}
+
+#[test]
+fn a_client_in_clear_is_told_so_and_a_silent_one_is_let_go() {
+    let (_dir, dir) = folder();
+    certificate(&dir, "a", &["a.test"]);
+    let server = scheme();
+    let setup = Setup::default().listener(&tls(&dir, &["a"])).listener("timeouts: { head: 100ms }");
+    let proxy = setup.over(&[&server]);
+    let mut client = Client::connect(proxy.address("web"));
+    client.send(get("a.test"));
+    let refused = client.response();
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("HTTPS"), "{}", refused.text());
+    client.ended();
+    let mut client = Client::connect(proxy.address("web"));
+    client.send(b"\x16\x03\x01");
+    client.ended();
+    let metrics = Client::connect(proxy.admin()).admin("/metrics").text();
+    for line in [
+        "pulsegate_tls_handshakes_total{result=\"in_clear\"} 1\n",
+        "pulsegate_tls_handshakes_total{result=\"late\"} 1\n",
+        "pulsegate_tls_handshakes_total{result=\"agreed\"} 0\n",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+}
+
+#[test]
+fn a_certificate_is_changed_under_load_without_one_failed_handshake() {
+    let (_dir, dir) = folder();
+    let mut roots = vec![certificate(&dir, "a", &["a.test"])];
+    let server = scheme();
+    let setup = Setup::default().listener(&tls(&dir, &["a"]));
+    let proxy = Arc::new(setup.over(&[&server]));
+    // The files change one after the other, as tools write them; only a reload looks at them.
+    roots.push(certificate(&dir, "a", &["a.test"]));
+    let config = client_config(&roots);
+    let (over, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let load = {
+        let (proxy, over, made) = (Arc::clone(&proxy), Arc::clone(&over), Arc::clone(&made));
+        let config = Arc::clone(&config);
+        thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                let mut stream = connect(&proxy, &config, "a.test").expect("a connection");
+                ask(&mut stream, &get("a.test"), "https").expect("an answer");
+                made.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    };
+    let more = || {
+        let before = made.load(Ordering::Relaxed);
+        until("more handshakes", || (made.load(Ordering::Relaxed) > before + 5).then_some(()));
+    };
+    let shown = || {
+        // A client that resumes its session goes on with the certificate it has seen.
+        let newcomer = client_config(&roots);
+        let mut stream = connect(&proxy, &newcomer, "a.test").expect("a connection");
+        ask(&mut stream, &get("a.test"), "https").expect("an answer");
+        stream.conn.peer_certificates().expect("a certificate")[0].clone().into_owned()
+    };
+    more();
+    assert_eq!(shown(), roots[0]);
+    assert_eq!(proxy.command("reload").code, Some(0));
+    more();
+    assert_eq!(shown(), roots[1]);
+    // A pair that does not match changes nothing, and says which file is wrong.
+    let key = fs::read(dir.join("a.key")).expect("the key");
+    certificate(&dir, "a", &["a.test"]);
+    fs::write(dir.join("a.key"), key).expect("a writable folder");
+    let refused = proxy.command("reload");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("does not belong to the certificate"), "{refused:?}");
+    more();
+    assert_eq!(shown(), roots[1]);
+    over.store(true, Ordering::Relaxed);
+    load.join().expect("no handshake failed");
+}
+
+#[test]
+fn a_tunnel_goes_through_tls() {
+    let (_dir, dir) = folder();
+    let roots = [certificate(&dir, "a", &["a.test"])];
+    let site = Setup::default().listener(&tls(&dir, &["a"])).start();
+    let mut stream = connect(&site.proxy, &client_config(&roots), "a.test").expect("a connection");
+    let upgrade = "GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).expect("sent");
+    let mut upstream = site.accept();
+    upstream.head();
+    upstream.send(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi",
+    );
+    let answer = ask(&mut stream, "", "\r\n\r\nhi").expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    for _ in 0..3 {
+        stream.write_all(b"ping").expect("sent");
+        assert_eq!(upstream.exactly(4), b"ping");
+        upstream.send("pong");
+        assert_eq!(ask(&mut stream, "", "pong").expect("an answer"), "pong");
+    }
+}
+
+#[test]
+fn curl_believes_the_demo_certificates() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        println!("skipped: curl not installed");
+        return;
+    }
+    let (_dir, dir) = folder();
+    let certs = dir.join("certs");
+    let made = pulsegate(["certs", "make-demo", &certs.display().to_string()]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let again = pulsegate(["certs", "make-demo", &certs.display().to_string()]);
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stderr.contains("exists already; nothing was written"), "{again:?}");
+    let server = scheme();
+    let proxy = Setup::default().listener(&tls(&certs, &["demo"])).over(&[&server]);
+    let large = dir.join("large");
+    fs::write(&large, vec![b'x'; 3_000_000]).expect("a writable folder");
+    let (ca, port) = (certs.join("ca.pem"), proxy.address("web").port());
+    for arguments in [
+        vec![],
+        vec!["--tls-max".into(), "1.2".into()],
+        vec!["--data-binary".to_owned(), format!("@{}", large.display())],
+    ] {
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail", "--max-time", "20", "--cacert"])
+            .arg(&ca)
+            .args(["--resolve", &format!("www.demo.test:{port}:127.0.0.1")])
+            .args(&arguments)
+            .args([
+                &format!("https://www.demo.test:{port}/a"),
+                &format!("https://www.demo.test:{port}/b"),
+            ])
+            .output()
+            .expect("runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.stdout, b"httpshttps", "curl {arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn the_example_is_valid_with_the_demo_certificates() {
+    let (_dir, dir) = folder();
+    let made = pulsegate(["certs", "make-demo", &dir.join("certs").display().to_string()]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/tls/https.yaml");
+    let text = fs::read_to_string(example).expect("the example");
+    let file = dir.join("https.yaml");
+    let certs = format!("{}/certs/", dir.display());
+    fs::write(&file, text.replace(" certs/", &format!(" {certs}"))).expect("a writable folder");
+    let checked = pulsegate(["check", "--config", &file.display().to_string()]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+}
