@@ -128,13 +128,20 @@ async fn one(case: &Case) -> Result<Vec<Removal>> {
     let dir = TempDir::with_prefix("pulsegate-bench-")?;
     let backends = backend::start(BACKENDS, dir.path()).await?;
     let addresses: Vec<_> = backends.iter().map(|backend| backend.address).collect();
-    let task = Task { backends: &addresses, workers: 1, cores: PROXY_CORE, checks: true };
+    let task = Task {
+        backends: &addresses,
+        workers: 1,
+        cores: PROXY_CORE,
+        checks: true,
+        protocol: "http",
+    };
     let proxy = Proxy::start(&case.recipe, task).await?;
     status::all_up(&proxy).await?;
     let load = Load {
         target: proxy.address,
         connections: case.connections,
         page: SMALL,
+        datagrams: false,
         close: false,
         patience: Some(Duration::from_secs(2)),
     };

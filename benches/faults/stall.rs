@@ -119,12 +119,19 @@ async fn one(recipe: &Recipe, round: usize) -> Result<Stall> {
     let dir = TempDir::with_prefix("pulsegate-bench-")?;
     let backends = backend::start(BACKENDS, dir.path()).await?;
     let addresses: Vec<_> = backends.iter().map(|backend| backend.address).collect();
-    let task = Task { backends: &addresses, workers: 1, cores: PROXY_CORE, checks: true };
+    let task = Task {
+        backends: &addresses,
+        workers: 1,
+        cores: PROXY_CORE,
+        checks: true,
+        protocol: "http",
+    };
     let proxy = Proxy::start(recipe, task).await?;
     let running = Running::start(&Load {
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
+        datagrams: false,
         close: false,
         patience: Some(PATIENCE),
     })?;

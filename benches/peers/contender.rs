@@ -11,6 +11,12 @@ use crate::rig::proxy::{Proxy, Recipe, Task, haproxy, nginx, pulsegate};
 pub(crate) const CONTENDERS: [Recipe; 4] =
     [pulsegate::RECIPE, nginx::RECIPE, haproxy::RECIPE, forward::RECIPE];
 
+/// Those that forward bytes: the forwarder speaks HTTP only.
+pub(crate) const OF_BYTES: [Recipe; 3] = [pulsegate::RECIPE, nginx::RECIPE, haproxy::RECIPE];
+
+/// Those that forward datagrams.
+pub(crate) const OF_DATAGRAMS: [Recipe; 2] = [pulsegate::RECIPE, nginx::RECIPE];
+
 /// The peers with buffers of 64 KiB, as those who serve large bodies set them: nginx has eight of
 /// 4 KiB for a response by default, HAProxy one of 16 KiB for each direction. They take part where
 /// bodies are what is measured.
@@ -18,8 +24,10 @@ pub(crate) const LARGE_BUFFERS: [Recipe; 2] = [
     Recipe {
         name: "nginx-64k",
         prepare: |site| {
-            let buffers =
-                "proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;";
+            let buffers = match site.task.protocol {
+                "tcp" => "proxy_buffer_size 64k;",
+                _ => "proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;",
+            };
             nginx::prepare(site, buffers)
         },
     },
@@ -32,6 +40,8 @@ pub(crate) struct Contender {
     pub(crate) label: String,
     /// How many workers it has.
     pub(crate) workers: usize,
+    /// What it forwards.
+    pub(crate) protocol: &'static str,
     /// The running proxy.
     pub(crate) proxy: Proxy,
 }
@@ -42,6 +52,7 @@ pub(crate) async fn start(
     upstream: SocketAddr,
     workers: &[usize],
     cores: &str,
+    protocol: &'static str,
 ) -> Result<Vec<Contender>> {
     let mut contenders = Vec::new();
     for recipe in recipes {
@@ -53,9 +64,10 @@ pub(crate) async fn start(
                 1 => recipe.name.to_owned(),
                 _ => format!("{} w{count}", recipe.name),
             };
-            let task = Task { backends: &[upstream], workers: *count, cores, checks: true };
+            let backends = &[upstream];
+            let task = Task { backends, workers: *count, cores, checks: true, protocol };
             let proxy = Proxy::start(recipe, task).await?;
-            contenders.push(Contender { label, workers: *count, proxy });
+            contenders.push(Contender { label, workers: *count, protocol, proxy });
         }
     }
     Ok(contenders)

@@ -30,10 +30,12 @@ const SETTLE: Duration = Duration::from_millis(500);
 pub(crate) async fn measure(
     recipes: &[Recipe],
     upstream: SocketAddr,
+    protocol: &'static str,
     report: &mut Report,
 ) -> Result<()> {
     say(&format!("idle: {CONNECTIONS} kept-alive connections"))?;
-    let task = Task { backends: &[upstream], workers: 1, cores: PROXY_CORE, checks: true };
+    let backends = &[upstream];
+    let task = Task { backends, workers: 1, cores: PROXY_CORE, checks: true, protocol };
     for _ in 0..REPEATS {
         for recipe in recipes {
             let proxy = Proxy::start(recipe, task).await?;
@@ -56,9 +58,10 @@ async fn per_connection(proxy: &Proxy) -> Result<f64> {
     Ok(grown as f64 / CONNECTIONS as f64)
 }
 
-/// Opens connections one after the other, each with one request; one upstream connection serves
-/// them all, so it is client connections that are measured.
-async fn open(target: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
+/// Opens connections one after the other, each with one request. Where HTTP is understood one
+/// upstream connection serves them all, so it is client connections that are measured; where bytes are
+/// forwarded it is pairs of connections.
+pub(crate) async fn open(target: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
     let (request, scratch) = (request(SMALL, false), Scratch::new());
     let mut streams = Vec::with_capacity(count);
     for _ in 0..count {

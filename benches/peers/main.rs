@@ -6,13 +6,18 @@
 //! proxy's processes per request, which other work on the machine disturbs least, as paired ratios
 //! within each round. Raw data and tables go to `benches/runs/<date>-<host>/peers/`.
 //!
+//! With `--bytes` the proxies forward bytes instead: the same scenarios over TCP, datagrams over UDP,
+//! and as many connections as may be open; results go to `peers-bytes/`.
+//!
 //! Any failed request makes its measurement void, and the command fails.
 
 mod contender;
 mod cpu;
+mod echo;
 mod forward;
 mod idle;
 mod measure;
+mod open;
 mod report;
 #[path = "../rig/mod.rs"]
 mod rig;
@@ -26,13 +31,13 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-use contender::{CONTENDERS, LARGE_BUFFERS};
+use contender::{CONTENDERS, LARGE_BUFFERS, OF_BYTES, OF_DATAGRAMS};
 use report::Report;
 use rig::backend;
 use rig::process;
 use rig::proxy::Recipe;
 use rig::results::{Results, ResultsArgs, say};
-use scenario::{SCENARIOS, WORKERS_ON_ONE_CORE, WORKERS_ON_TWO_CORES};
+use scenario::{DATAGRAMS, SCENARIOS, WORKERS_ON_ONE_CORE, WORKERS_ON_TWO_CORES};
 
 #[derive(Parser)]
 #[command(about = "Compares Pulsegate with nginx, HAProxy and a bare forwarder")]
@@ -46,7 +51,7 @@ struct Args {
     /// Load before each measurement
     #[arg(long, default_value_t = 0.5)]
     warm_up: f64,
-    /// Only these scenarios, by name (idle and syscalls are two)
+    /// Only these scenarios, by name (idle, open and syscalls are three)
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only these proxies, by name
@@ -54,6 +59,9 @@ struct Args {
     proxies: Vec<String>,
     #[command(flatten)]
     results: ResultsArgs,
+    /// Forward bytes instead of understanding HTTP; results go to `peers-bytes`
+    #[arg(long)]
+    bytes: bool,
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -100,16 +108,18 @@ fn main() -> Result<()> {
 }
 
 async fn compare(args: &Args) -> Result<()> {
-    let results = Results::create(&args.results, "peers")?;
+    let (name, protocol) = if args.bytes { ("peers-bytes", "tcp") } else { ("peers", "http") };
+    let results = Results::create(&args.results, name)?;
     let listener = backend::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let upstream = listener.local_addr()?;
     backend::serve(vec![listener]);
 
-    let recipes = args.wanted(&CONTENDERS);
+    let recipes = args.wanted(if args.bytes { &OF_BYTES } else { &CONTENDERS });
     let large_buffers = args.wanted(&LARGE_BUFFERS);
     let mut report = Report::default();
-    let single = contender::start(&recipes, upstream, &[1], process::PROXY_CORE).await?;
-    let large = contender::start(&large_buffers, upstream, &[1], process::PROXY_CORE).await?;
+    let single = contender::start(&recipes, upstream, &[1], process::PROXY_CORE, protocol).await?;
+    let large =
+        contender::start(&large_buffers, upstream, &[1], process::PROXY_CORE, protocol).await?;
     for scenario in SCENARIOS.iter().filter(|scenario| args.wants(scenario.name)) {
         let large = large.iter().filter(|_| scenario.large_buffers);
         let contenders: Vec<_> = single.iter().chain(large).collect();
@@ -118,21 +128,38 @@ async fn compare(args: &Args) -> Result<()> {
     drop((single, large));
     let workers = [(WORKERS_ON_ONE_CORE, process::PROXY_CORE), (WORKERS_ON_TWO_CORES, "0,1")];
     for (scenario, cores) in workers.iter().filter(|(scenario, _)| args.wants(scenario.name)) {
-        let both = contender::start(&recipes, upstream, &[1, 2], cores).await?;
+        let both = contender::start(&recipes, upstream, &[1, 2], cores, protocol).await?;
         measure::rounds(args, scenario, &both.iter().collect::<Vec<_>>(), &mut report).await?;
     }
     if args.wants("idle") {
-        idle::measure(&recipes, upstream, &mut report).await?;
+        idle::measure(&recipes, upstream, protocol, &mut report).await?;
+    }
+    if args.bytes {
+        bytes_only(args, upstream, &mut report).await?;
     }
     if args.wants("syscalls") {
-        syscalls::count(&recipes, upstream, &mut report).await?;
+        syscalls::count(&recipes, upstream, protocol, &mut report).await?;
     }
-    finish(&report, &results)
+    finish(args, &report, &results)
+}
+
+/// What only those do that forward bytes.
+async fn bytes_only(args: &Args, upstream: SocketAddr, report: &mut Report) -> Result<()> {
+    if args.wants("open") {
+        open::measure(&args.wanted(&OF_BYTES), upstream, report).await?;
+    }
+    if args.wants(DATAGRAMS.name) {
+        echo::serve(upstream).await?;
+        let recipes = args.wanted(&OF_DATAGRAMS);
+        let all = contender::start(&recipes, upstream, &[1], process::PROXY_CORE, "udp").await?;
+        measure::rounds(args, &DATAGRAMS, &all.iter().collect::<Vec<_>>(), report).await?;
+    }
+    Ok(())
 }
 
 /// Writes the evidence and shows it.
-fn finish(report: &Report, results: &Results) -> Result<()> {
-    let text = report.readme();
+fn finish(args: &Args, report: &Report, results: &Results) -> Result<()> {
+    let text = report.readme(args.bytes);
     results.write("raw.csv", &report.csv())?;
     results.write("README.md", &text)?;
     say(&format!("{text}\nwritten to {}", results.dir().display()))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use crate::cpu::Usage;
+use crate::open::Open;
 use crate::rig::results::conditions;
 use crate::rig::tally::Tally;
 use crate::scenario::Scenario;
@@ -62,6 +63,7 @@ pub(crate) struct Report {
     scenarios: Vec<(&'static str, &'static str)>,
     rows: Vec<Row>,
     idle: BTreeMap<&'static str, Vec<f64>>,
+    open: Vec<(&'static str, Open)>,
     syscalls: Vec<(&'static str, Calls)>,
 }
 
@@ -85,6 +87,11 @@ impl Report {
     /// Adds one reading of KiB per idle connection.
     pub(crate) fn idle(&mut self, proxy: &'static str, kib: f64) {
         self.idle.entry(proxy).or_default().push(kib);
+    }
+
+    /// Adds what a proxy needed with many connections open.
+    pub(crate) fn open(&mut self, proxy: &'static str, open: Open) {
+        self.open.push((proxy, open));
     }
 
     /// Adds a proxy's system calls per request.
@@ -122,15 +129,17 @@ impl Report {
     }
 
     /// The run's README.
-    pub(crate) fn readme(&self) -> String {
+    pub(crate) fn readme(&self, bytes: bool) -> String {
         let mut text = format!("# Pulsegate and its peers\n\n{}\n", conditions("peers"));
         text.push_str(METHOD);
+        text.push_str(if bytes { BYTES } else { HTTP });
         for (name, what) in &self.scenarios {
             let _ = writeln!(text, "\n## {name}: {what}\n");
             self.medians(name, &mut text);
             self.ratios(name, &mut text);
         }
         self.idle_table(&mut text);
+        self.open_table(&mut text);
         self.syscall_table(&mut text);
         text
     }
@@ -200,6 +209,22 @@ impl Report {
         }
     }
 
+    fn open_table(&self, text: &mut String) {
+        if self.open.is_empty() {
+            return;
+        }
+        text.push_str("\n## open: resident memory with many connections open, before and after exchanges on all of them\n\n| proxy | connections, both sides | MiB before | MiB after | growth |\n| --- | --- | --- | --- | --- |\n");
+        for (proxy, Open { pairs, first_kib, last_kib }) in &self.open {
+            let (first, last) = (*first_kib as f64 / 1024.0, *last_kib as f64 / 1024.0);
+            let growth = (last / first - 1.0) * 100.0;
+            let _ = writeln!(
+                text,
+                "| {proxy} | {} | {first:.1} | {last:.1} | {growth:+.1} % |",
+                pairs * 2
+            );
+        }
+    }
+
     fn syscall_table(&self, text: &mut String) {
         if self.syscalls.is_empty() {
             return;
@@ -253,7 +278,20 @@ loop and checks the status and body length of every answer. CPU is the scheduler
 all processes of the proxy, over the requests answered in the same span; what loopback delivery costs on the
 sender's core is in it, for all alike. Rounds are interleaved and each starts with another proxy. Tables show
 medians over rounds; a ratio is taken within a round first.
+";
 
+/// How those are set up that forward bytes.
+const BYTES: &str = "
+Every proxy forwards bytes and looks at none: Pulsegate with `protocol: tcp`, HAProxy in tcp mode, nginx with its
+stream module. Pulsegate runs its shipped defaults, network health checks included, only the access log is off; nginx
+and HAProxy run without checks and logs, nginx with `tcp_nodelay`. Each client connection has one of its own to the
+backend, which answers as in the comparison at HTTP. `-64k` are the peers with larger buffers. Idle
+and open memory is that of a pair of connections; nginx allocates its connection table at the start, so its pairs look
+cheaper than they are. Only Pulsegate and nginx forward datagrams.
+";
+
+/// How those are set up that understand HTTP.
+const HTTP: &str = "
 Pulsegate runs its shipped defaults: network health checks, retries, limits, deadlines and identity headers
 (`X-Forwarded-*`, `Forwarded`, `Via`, request id) are on, only the access log is off. nginx and HAProxy run
 without checks, added headers and logs, with upstream keep-alive. `bare` forwards and does nothing else: the

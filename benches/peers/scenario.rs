@@ -2,6 +2,9 @@
 
 use crate::rig::backend::{LARGE, MEDIUM, Page, SMALL};
 
+/// What a question to a resolver or a report of a meter takes.
+const DATAGRAM: Page = Page { path: "", length: 64 };
+
 /// One kind of work.
 pub(crate) struct Scenario {
     /// Its name in tables, raw data and `--only`.
@@ -69,6 +72,16 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         large_buffers: false,
     },
 ];
+
+/// Where bytes are forwarded, datagrams are as well.
+pub(crate) const DATAGRAMS: Scenario = Scenario {
+    name: "datagrams-64",
+    what: "datagrams of 64 bytes, each sent back, 64 flows; a request is two datagrams",
+    connections: 64,
+    page: DATAGRAM,
+    close: false,
+    large_buffers: false,
+};
 
 /// One worker against two on the same core, each with its full load: what a second worker costs by
 /// itself, in shared lines of memory, system calls and idle turns.

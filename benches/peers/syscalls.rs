@@ -32,13 +32,15 @@ pub(crate) type Calls = Vec<(String, f64)>;
 pub(crate) async fn count(
     recipes: &[Recipe],
     upstream: SocketAddr,
+    protocol: &'static str,
     report: &mut Report,
 ) -> Result<()> {
     if std::process::Command::new("strace").arg("-V").output().is_err() {
         return say("syscalls: skipped, strace is not installed");
     }
     say(&format!("syscalls: {CONNECTIONS} kept-alive connections under strace -c -f"))?;
-    let task = Task { backends: &[upstream], workers: 1, cores: PROXY_CORE, checks: true };
+    let backends = &[upstream];
+    let task = Task { backends, workers: 1, cores: PROXY_CORE, checks: true, protocol };
     for recipe in recipes {
         let proxy = Proxy::start(recipe, task).await?;
         let calls = counted(&proxy).await?;
@@ -54,6 +56,7 @@ async fn counted(proxy: &Proxy) -> Result<Calls> {
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
+        datagrams: false,
         close: false,
         patience: None,
     })?;

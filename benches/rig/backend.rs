@@ -2,7 +2,8 @@
 //!
 //! It shares a core with the load generator, so it does the least that is still HTTP: it finds the
 //! end of each head, looks at the path's first byte and writes bytes made once. It keeps every
-//! connection alive for as long as the proxy likes.
+//! connection alive for as long as the proxy likes; a head that asks for a close comes only through
+//! one that forwards bytes, and is heeded.
 
 use std::io;
 use std::net::SocketAddr;
@@ -115,8 +116,11 @@ async fn connection(mut stream: TcpStream, responses: Rc<Responses>, scratch: Sc
     let mut partial = Vec::new();
     loop {
         let mut answers: [Option<&[u8]>; 8] = [None; 8];
-        let read = scratch
-            .read(&mut stream, |bytes| take_heads(bytes, &mut partial, &responses, &mut answers));
+        let mut closes = false;
+        let read = scratch.read(&mut stream, |bytes| {
+            closes = memmem::find(bytes, b"\r\nConnection: close\r\n").is_some();
+            take_heads(bytes, &mut partial, &responses, &mut answers)
+        });
         if !read.await.unwrap_or(false) {
             return;
         }
@@ -124,6 +128,9 @@ async fn connection(mut stream: TcpStream, responses: Rc<Responses>, scratch: Sc
             if stream.write_all(answer).await.is_err() {
                 return;
             }
+        }
+        if closes {
+            return;
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::backend::Page;
+use super::datagrams::Caller;
 use super::exchange::{exchange, request};
 use super::scratch::Scratch;
 use super::tally::{Failure, Tally};
@@ -32,6 +33,8 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// What is asked for.
     pub(crate) page: Page,
+    /// Datagrams instead of requests; the page only tells their length.
+    pub(crate) datagrams: bool,
     /// A new connection per request.
     pub(crate) close: bool,
     /// The longest a request may take before it counts as failed; `None` = until the stop.
@@ -64,7 +67,12 @@ impl Running {
         });
         let mut clients = JoinSet::new();
         for _ in 0..load.connections {
-            clients.spawn_local(client(Rc::clone(&shared)));
+            let shared = Rc::clone(&shared);
+            if load.datagrams {
+                clients.spawn_local(caller(shared));
+            } else {
+                clients.spawn_local(client(shared));
+            }
         }
         Ok(Self { shared, clients })
     }
@@ -105,6 +113,24 @@ async fn client(shared: Rc<Shared>) {
         if let Err(failure) = outcome {
             shared.tally.borrow_mut().failed(failure);
             sleep(AFTER_FAILURE).await;
+        }
+    }
+}
+
+/// Datagrams of one flow until the stop.
+async fn caller(shared: Rc<Shared>) {
+    let Load { target, page, .. } = shared.load;
+    let Ok(mut caller) = Caller::new(target, page.length).await else {
+        return shared.tally.borrow_mut().failed(Failure::Connect);
+    };
+    while !shared.stop.get() {
+        let started = Instant::now();
+        match caller.exchange().await {
+            Ok(()) => shared.tally.borrow_mut().answered(started.elapsed().as_nanos() as u64),
+            Err(failure) => {
+                shared.tally.borrow_mut().failed(failure);
+                sleep(AFTER_FAILURE).await;
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 //! need, are included by those, and what only one needs is with it.
 
 pub(crate) mod backend;
+pub(crate) mod datagrams;
 pub(crate) mod exchange;
 pub(crate) mod load;
 pub(crate) mod process;

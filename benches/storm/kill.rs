@@ -53,12 +53,19 @@ async fn one(recipe: &Recipe) -> Result<Span> {
         backends.push(start(address, &dir).await?);
         addresses.push(address);
     }
-    let task = Task { backends: &addresses, workers: 1, cores: PROXY_CORE, checks: true };
+    let task = Task {
+        backends: &addresses,
+        workers: 1,
+        cores: PROXY_CORE,
+        checks: true,
+        protocol: "http",
+    };
     let proxy = Proxy::start(recipe, task).await?;
     let running = Running::start(&Load {
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
+        datagrams: false,
         close: false,
         patience: Some(PATIENCE),
     })?;

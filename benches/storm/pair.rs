@@ -32,6 +32,7 @@ pub(crate) async fn measure(
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
+        datagrams: false,
         close: false,
         patience: Some(PATIENCE),
     })?;

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &Args, addresses: &[SocketAddr], report: &mut Repo
     }
     say(&format!("{NAME}: {PUBLISHES} tables in {} s", SPAN.as_secs()))?;
     let backends = &addresses[..BACKENDS];
-    let task = Task { backends, workers: 1, cores: PROXY_CORE, checks: false };
+    let task = Task { backends, workers: 1, cores: PROXY_CORE, checks: false, protocol: "http" };
     for round in 0..args.rounds {
         let (quiet, storm) = measure(&RECIPE, task, storm).await?;
         say(&format!("  round {}  {:10} {storm}", round + 1, RECIPE.name))?;

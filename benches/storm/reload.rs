@@ -35,7 +35,8 @@ const ADMIN_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) async fn run(args: &Args, addresses: &[SocketAddr], report: &mut Report) -> Result<()> {
     say(&format!("{NAME}: {RELOADS} reloads in {} s, {SPANS} times", SPAN.as_secs()))?;
     let files = [&addresses[..BACKENDS], &addresses[CHANGED..]];
-    let task = Task { backends: files[0], workers: 1, cores: PROXY_CORE, checks: args.checks };
+    let (backends, checks) = (files[0], args.checks);
+    let task = Task { backends, workers: 1, cores: PROXY_CORE, checks, protocol: "http" };
     for round in 0..args.rounds {
         for recipe in args.contenders() {
             let storm = async |proxy: &Proxy| reloads(recipe, proxy, task, files).await;

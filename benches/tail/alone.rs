@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &Args, results: &Results) -> Result<()> {
 }
 
 fn task(backends: &[SocketAddr]) -> Task<'_> {
-    Task { backends, workers: 1, cores: PROXY_CORE, checks: false }
+    Task { backends, workers: 1, cores: PROXY_CORE, checks: false, protocol: "http" }
 }
 
 /// One proxy, with the storm and without it in turn.

@@ -34,7 +34,8 @@ pub(crate) async fn run(args: &Args, results: &Results) -> Result<()> {
     for part in parts.into_iter().filter(|part| args.wants(&name(*part))) {
         let (workers, connections) = part;
         let cores = if workers == 1 { PROXY_CORE } else { "0,1" };
-        let task = Task { backends: &[upstream], workers, cores, checks: true };
+        let backends = &[upstream];
+        let task = Task { backends, workers, cores, checks: true, protocol: "http" };
         let mut proxies = Vec::new();
         for recipe in &CONTENDERS {
             proxies.push((recipe.name, Proxy::start(recipe, task).await?));
@@ -86,6 +87,7 @@ pub(crate) async fn saturation(proxy: &Proxy, connections: usize) -> Result<f64>
         target: proxy.address,
         connections,
         page: SMALL,
+        datagrams: false,
         close: false,
         patience: None,
     })?;

@@ -23,7 +23,8 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
         writeln!(servers, "  server s{index} {backend}")?;
     }
     let dir = site.dir.display();
-    let Site { listen, task: Task { workers, .. }, .. } = site;
+    let Site { listen, task: Task { workers, protocol, .. }, .. } = site;
+    let reuse = if *protocol == "http" { "  http-reuse always\n" } else { "" };
     Ok(format!(
         "global
   nbthread {workers}
@@ -31,7 +32,7 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
   {more}
   stats socket {dir}/haproxy.sock mode 600 level admin expose-fd listeners
 defaults
-  mode http
+  mode {protocol}
   backlog 4096
   timeout connect 5s
   timeout client 60s
@@ -41,7 +42,6 @@ frontend web
   default_backend site
 backend site
   balance roundrobin
-  http-reuse always
-{servers}"
+{reuse}{servers}"
     ))
 }

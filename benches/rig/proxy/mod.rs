@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::backend::SMALL;
+use super::datagrams;
 use super::exchange::{exchange, request};
 use super::process::Process;
 use super::scratch::Scratch;
@@ -37,6 +38,8 @@ pub(crate) struct Task<'a> {
     pub(crate) cores: &'a str,
     /// Health checks as shipped; false = none.
     pub(crate) checks: bool,
+    /// What it forwards, in the word of Pulsegate's configuration: `http`, `tcp` or `udp`.
+    pub(crate) protocol: &'static str,
 }
 
 /// A task with a place to do it.
@@ -78,6 +81,9 @@ impl Proxy {
         let log = dir.path().join("output");
         let mut process = Process::start(recipe.name, task.cores, &command, &log)?;
         let started = async {
+            if task.protocol == "udp" {
+                return datagrams::answered(address).await;
+            }
             process.listening(address).await?;
             serving(address).await
         };

@@ -34,6 +34,9 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
     let Site { listen, task: Task { workers, .. }, .. } = site;
     // With several workers each has its own accept queue, as with the others.
     let reuseport = if *workers > 1 { " reuseport" } else { "" };
+    if site.task.protocol != "http" {
+        return Ok(stream(site, &servers, reuseport, more));
+    }
     Ok(format!(
         "daemon off;
 worker_processes {workers};
@@ -65,4 +68,33 @@ http {{
 }}
 "
     ))
+}
+
+/// Bytes are forwarded; Debian ships the module for it in `libnginx-mod-stream`.
+fn stream(site: &Site<'_>, servers: &str, reuseport: &str, more: &str) -> String {
+    let dir = site.dir.display();
+    let Site { listen, task: Task { workers, protocol, .. }, .. } = site;
+    let (kind, nodelay) = match *protocol {
+        "udp" => ("udp", ""),
+        _ => ("backlog=4096", "tcp_nodelay on;"),
+    };
+    format!(
+        "daemon off;
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+worker_processes {workers};
+worker_rlimit_nofile 20000;
+pid {dir}/nginx.pid;
+events {{ worker_connections 19900; }}
+stream {{
+  upstream site {{
+{servers}  }}
+  server {{
+    listen {listen} {kind}{reuseport};
+    proxy_pass site;
+    {nodelay}
+    {more}
+  }}
+}}
+"
+    )
 }

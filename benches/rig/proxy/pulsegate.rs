@@ -32,15 +32,15 @@ fn config(site: &Site<'_>, health: &str) -> Result<String> {
         writeln!(backends, "      - {backend}")?;
     }
     let dir = site.dir.display();
-    let Site { listen, task: Task { workers, .. }, .. } = site;
+    let Site { listen, task: Task { workers, protocol, .. }, .. } = site;
     Ok(format!(
         "version: 1
 listeners:
   web:
     bind: {listen}
-    protocol: http
+    protocol: {protocol}
     access_log: off
-    routes: [ {{ pool: site }} ]
+    pool: site
 pools:
   site:
     backends:
