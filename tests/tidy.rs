@@ -88,7 +88,11 @@ const MODULES: &[Module] = &[
         ],
     ),
     module("bench", 6, &["model", "net", "l7"]),
-    module("explain", 4, &["model", "config", "balance", "health", "decision", "table", "live"]),
+    module(
+        "explain",
+        4,
+        &["model", "config", "balance", "health", "decision", "table", "live", "net"],
+    ),
     module("sim", 5, &["model", "config", "health", "decision", "table", "events"]),
     module(
         "app",

@@ -142,6 +142,8 @@ Examples:
   pulsegate explain GET http://shop.example/cart --client 10.1.2.3
   pulsegate explain GET http://shop.example/ --assume zone=us-east-1a=down
   pulsegate explain GET http://shop.example/ --zone us-east-1b    what it needs to get traffic
+  pulsegate explain tcp://127.0.0.1:5432 --client 10.1.2.3        where bytes are forwarded; udp:// as well
+  pulsegate explain tcp://127.0.0.1:8443 --sni db.example --alpn h2
   pulsegate explain POST http://shop.example/ --header 'x-beta: 1' --config pulsegate.yaml")]
     Explain(ExplainArgs),
     /// Play a scenario against a configuration, under a virtual clock
@@ -236,10 +238,15 @@ pub(super) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The request's method
-    pub(super) method: String,
-    /// Its URL
-    pub(super) url: String,
+    /// The request's method and its URL, or tcp://ADDRESS:PORT or udp://ADDRESS:PORT alone
+    #[arg(required = true, num_args = 1..=2, value_names = ["METHOD", "URL"])]
+    pub(super) request: Vec<String>,
+    /// The server name that the connection's TLS hello asks for; '' = a hello without one
+    #[arg(long, value_name = "NAME")]
+    pub(super) sni: Option<String>,
+    /// A protocol that its TLS hello offers, as h2
+    #[arg(long, value_name = "PROTOCOL")]
+    pub(super) alpn: Vec<String>,
     /// The client's address
     #[arg(long, value_name = "ADDRESS")]
     pub(super) client: Option<String>,

@@ -13,10 +13,16 @@ use crate::model::printable;
 use crate::sim;
 
 pub(super) fn execute(args: &ExplainArgs) -> Result<(), Failure> {
+    let (method, url) = match &args.request[..] {
+        [method, url] => (method.clone(), url.clone()),
+        others => (String::new(), others.concat()),
+    };
     let question = view::Question {
-        method: args.method.clone(),
-        url: args.url.clone(),
+        method,
+        url,
         client: args.client.clone(),
+        sni: args.sni.clone(),
+        alpn: args.alpn.clone(),
         headers: args.headers.clone(),
         listener: args.listener.clone(),
         zone: args.zone.clone(),

@@ -1,4 +1,4 @@
-//! Why a request goes where it goes.
+//! Why a request, a connection or a datagram goes where it goes.
 //!
 //! The question of every incident call is "why did it send this request there, and not here?". The
 //! answer is read off the very table that requests are routed by: the first route that matches and
@@ -10,6 +10,8 @@
 //! be decided, not what somebody thinks would be.
 
 mod assume;
+mod forwards;
+mod listeners;
 mod needs;
 mod pools;
 mod question;
@@ -28,6 +30,7 @@ pub use question::Question;
 use crate::decision::{Report, State};
 use crate::live::Live;
 use crate::table::{self, Table};
+use question::Arrival;
 use view::Explanation;
 
 /// What is known at one moment.
@@ -46,9 +49,21 @@ pub struct Known<'a> {
 /// # Errors
 /// One line that says what of the question does not fit the configuration, with the nearest name.
 pub fn explain(known: Known<'_>, question: &Question) -> Result<Explanation, String> {
-    let listener = routes::listener(known.table, question)?;
-    let mut explanation = routes::follow(known.table, listener, question)?;
-    explanation.pools = pools::pools(known, listener, question, &explanation)?;
+    let listener = listeners::listener(known.table, question)?;
+    let mut explanation = Explanation {
+        generation: known.table.generation,
+        listener: listener.settings.name.to_string(),
+        other_listeners: listeners::others(known.table, question, listener),
+        ..Explanation::default()
+    };
+    let led = match &question.arrival {
+        Arrival::Request(request) => routes::follow(listener, request, &mut explanation)?,
+        Arrival::Connection(hello) => {
+            forwards::connection(listener, hello.as_ref(), &mut explanation)
+        }
+        Arrival::Datagram => forwards::datagram(listener, &mut explanation),
+    };
+    explanation.pools = pools::pools(known, led.as_ref(), question)?;
     Ok(explanation)
 }
 
@@ -70,6 +85,10 @@ pub fn explain_state(
         generation: 0,
     });
     explain(Known { table: &table, report: state.report(), now }, question)
+}
+
+fn listed(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(" or ")
 }
 
 /// The name that was meant, in words for an error.

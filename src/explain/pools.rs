@@ -4,35 +4,37 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::needs::{lost, needs};
-use super::view::{self, Explanation};
+use super::view;
 use super::{Known, Question, nearest};
 use crate::balance::ip_hash;
-use crate::config::{Algorithm, HashKey, Priority};
+use crate::config::{Algorithm, HashKey};
 use crate::model::{Admin, BackendPlan, PoolPlan, PriorityClass, ZonePlan};
-use crate::table::{Action, BackendOdds, Listener, Picker, Pool, ZoneOdds};
+use crate::table::{BackendOdds, Picker, Pool, Split, ZoneOdds};
+
+/// Where a route leads, and as what.
+pub(super) struct Led<'t> {
+    /// To one of these pools.
+    pub(super) split: &'t Split,
+    /// The priority class.
+    pub(super) class: PriorityClass,
+    /// That in words, and where it comes from.
+    pub(super) told_class: String,
+}
 
 /// The pools of the route that matched, if it leads to any.
 pub(super) fn pools(
     known: Known<'_>,
-    listener: &Listener,
+    led: Option<&Led<'_>>,
     question: &Question,
-    explanation: &Explanation,
 ) -> Result<Vec<view::Pool>, String> {
-    let matched = explanation.routes.last().filter(|route| route.mismatch.is_none());
-    let route = matched.and_then(|matched| {
-        listener.routes.iter().find(|route| *route.policy.name == *matched.name)
-    });
-    let Some((route, Action::Pools(split))) = route.map(|route| (route, &route.action)) else {
-        return Ok(Vec::new());
-    };
+    let Some(led) = led else { return Ok(Vec::new()) };
     let mut pools = Vec::new();
-    for (id, part) in split.parts() {
+    for (id, part) in led.split.parts() {
         let pool = known.table.pool(id);
         let plan =
             pool.and_then(|pool| known.table.plan.pools.iter().find(|p| p.pool == pool.name));
         if let (Some(pool), Some(plan)) = (pool, plan) {
-            let asked =
-                Asked { known, question, listener, priority: &route.policy.priority, pool, plan };
+            let asked = Asked { known, question, led, pool, plan };
             pools.push(view::Pool { part, ..asked.pool() });
         }
     }
@@ -54,8 +56,7 @@ pub(super) fn pools(
 struct Asked<'a> {
     known: Known<'a>,
     question: &'a Question,
-    listener: &'a Listener,
-    priority: &'a Priority,
+    led: &'a Led<'a>,
     pool: &'a Pool,
     plan: &'a PoolPlan,
 }
@@ -88,15 +89,14 @@ impl Asked<'_> {
         if let Some(chosen) = &chosen {
             tell_losers(&mut regions, chosen);
         }
-        let (class, told_class) = self.class();
         view::Pool {
             name: self.pool.name.to_string(),
             part: 1.0,
             algorithm: self.pool.algorithm.name().to_owned(),
             shed: (1.0 - self.plan.zones.iter().map(|zone| zone.share).sum::<f64>())
                 .clamp(0.0, 1.0),
-            class: told_class,
-            admitted: self.pool.door.admission.of(class),
+            class: self.led.told_class.clone(),
+            admitted: self.pool.door.admission.of(self.led.class),
             key: told,
             chosen: chosen.map(|backend| backend.name.to_string()),
             regions,
@@ -104,27 +104,11 @@ impl Asked<'_> {
         }
     }
 
-    /// The class of this request, and where that comes from. Its headers are those of a trusted proxy,
-    /// as for everything else that is explained, if the listener trusts any.
-    fn class(&self) -> (PriorityClass, String) {
-        let Priority { class, header } = self.priority;
-        let trusts = !self.listener.settings.trusted_proxies.is_empty();
-        let Some(name) = header.as_ref().filter(|_| trusts) else {
-            return (*class, class.name().to_owned());
-        };
-        let mut headers = self.question.headers.iter();
-        let value = headers.find(|(header, _)| **header == **name).map(|(_, value)| value);
-        match value.and_then(|value| PriorityClass::named(value.trim().as_bytes())) {
-            Some(class) => (class, format!("{} (header {name})", class.name())),
-            None => (*class, format!("{} (header {name} names none)", class.name())),
-        }
-    }
-
     /// What ip-hash hashes of this request, and that in words.
     fn key(&self) -> (Option<u64>, Option<String>) {
         let Algorithm::IpHash(by) = &self.pool.algorithm else { return (None, None) };
         if let HashKey::Header(name) = by {
-            let mut headers = self.question.headers.iter();
+            let mut headers = self.question.headers().iter();
             if let Some((_, value)) = headers.find(|(header, _)| **header == **name) {
                 let key = ip_hash::key(value.as_bytes());
                 return (Some(key), Some(format!("header {name}: {value}")));

@@ -1,60 +1,31 @@
-//! From the listener to the route, and what is done there.
+//! From the listener to a request's route, and what is done there.
 
-use std::sync::Arc;
-
+use super::listed;
+use super::pools::Led;
+use super::question::Request;
 use super::view::{Explanation, Route};
-use super::{Question, nearest};
-use crate::config::{HeaderCondition, HostMatch, PathMatch, Protocol, RedirectTo};
+use crate::config::{HeaderCondition, HostMatch, PathMatch, Priority, RedirectTo};
+use crate::model::PriorityClass;
 use crate::table::{
-    Action, Headers, Listener, Mismatch, RequestView, Table, normalise_host, normalise_path,
+    Action, Headers, Listener, Mismatch, RequestView, normalise_host, normalise_path,
 };
 
-/// The listener that the request arrives at.
-pub(super) fn listener<'t>(table: &'t Table, question: &Question) -> Result<&'t Listener, String> {
-    let names = table.listeners.iter().map(|listener| &listener.settings.name);
-    if let Some(wanted) = &question.listener {
-        let mut listeners = table.listeners.iter();
-        let found = listeners.find(|listener| *listener.settings.name == **wanted);
-        return found.map(|found| &**found).ok_or_else(|| nearest("listener", wanted, names));
-    }
-    let on_port = |listener: &&Arc<Listener>| {
-        let bound = listener.sockets.iter().map(|socket| socket.local.port());
-        let configured = listener.settings.bind.iter().map(|bind| bind.port());
-        question.port.is_some_and(|port| bound.chain(configured).any(|bound| bound == port))
-    };
-    let by_port = http(table).find(on_port).or_else(|| http(table).next());
-    by_port.map(|found| &**found).ok_or_else(|| String::from("no listener speaks HTTP"))
-}
-
-fn http(table: &Table) -> impl Iterator<Item = &Arc<Listener>> {
-    table.listeners.iter().filter(|listener| listener.settings.protocol == Protocol::Http)
-}
-
-/// Follows the request to its route; the pools are left for later.
-pub(super) fn follow(
-    table: &Table,
-    listener: &Listener,
-    question: &Question,
-) -> Result<Explanation, String> {
+/// Follows the request to its route, and to the pools, if it leads to any.
+pub(super) fn follow<'t>(
+    listener: &'t Listener,
+    asked: &Request,
+    explanation: &mut Explanation,
+) -> Result<Option<Led<'t>>, String> {
     let (mut host, mut path) = (String::new(), String::new());
-    normalise_host(question.authority.as_bytes(), &mut host)
+    normalise_host(asked.authority.as_bytes(), &mut host)
         .map_err(|_| String::from("the URL's host would be refused with 400"))?;
-    normalise_path(&question.path, listener.settings.paths, &mut path)
+    normalise_path(&asked.path, listener.settings.paths, &mut path)
         .map_err(|_| String::from("the URL's path would be refused with 400"))?;
-    let headers = Fields(&question.headers);
-    let view =
-        RequestView { method: &question.method, host: &host, path: &path, headers: &headers };
-    let mut explanation = Explanation {
-        generation: table.generation,
-        request: format!("{} {host}{path}", question.method),
-        listener: listener.settings.name.to_string(),
-        action: String::from("404: no route matches"),
-        ..Explanation::default()
-    };
-    if question.listener.is_none() {
-        let others = http(table).map(|other| other.settings.name.to_string());
-        explanation.other_listeners = others.filter(|name| *name != explanation.listener).collect();
-    }
+    let headers = Fields(&asked.headers);
+    let view = RequestView { method: &asked.method, host: &host, path: &path, headers: &headers };
+    explanation.request = format!("{} {host}{path}", asked.method);
+    explanation.action = String::from("404: no route matches");
+    explanation.unserved = String::from("503");
     for route in &listener.routes {
         let name = route.policy.name.to_string();
         let mismatch = route.mismatch(&view).map(|mismatch| wanted(mismatch, route, &view));
@@ -62,10 +33,32 @@ pub(super) fn follow(
         explanation.routes.push(Route { name, mismatch });
         if matches {
             explanation.action = action(&route.action);
-            break;
+            return Ok(match &route.action {
+                Action::Pools(split) => {
+                    let (class, told_class) = class(&route.policy.priority, listener, asked);
+                    Some(Led { split, class, told_class })
+                }
+                Action::Redirect(_) | Action::Fixed(_) | Action::Ready => None,
+            });
         }
     }
-    Ok(explanation)
+    Ok(None)
+}
+
+/// The class of a request, and where that comes from. Its headers are those of a trusted proxy, as
+/// for everything else that is explained, if the listener trusts any.
+fn class(priority: &Priority, listener: &Listener, asked: &Request) -> (PriorityClass, String) {
+    let Priority { class, header } = priority;
+    let trusts = !listener.settings.trusted_proxies.is_empty();
+    let Some(name) = header.as_ref().filter(|_| trusts) else {
+        return (*class, class.name().to_owned());
+    };
+    let mut headers = asked.headers.iter();
+    let value = headers.find(|(header, _)| **header == **name).map(|(_, value)| value);
+    match value.and_then(|value| PriorityClass::named(value.trim().as_bytes())) {
+        Some(class) => (class, format!("{} (header {name})", class.name())),
+        None => (*class, format!("{} (header {name} names none)", class.name())),
+    }
 }
 
 /// What a route wanted that the request is not.
@@ -108,10 +101,6 @@ fn wanted(
             }
         }
     }
-}
-
-fn listed(items: impl Iterator<Item = String>) -> String {
-    items.collect::<Vec<_>>().join(" or ")
 }
 
 fn action(action: &Action) -> String {

@@ -14,7 +14,7 @@ use crate::live::Live;
 use crate::model::{Observation, Outcome, ProbeSpec};
 use crate::table::{self, Picker, Table};
 
-const CONFIG: &str = "
+const CONFIG: &str = r#"
 version: 1
 listeners:
   web:
@@ -24,6 +24,18 @@ listeners:
       - { name: post, match: { methods: [ POST ] }, respond: { status: 405, body: no } }
       - { name: beta, match: { headers: { x-beta: { present: true } } }, pools: { shop: 90, hashed: 10 } }
       - { name: all, pool: shop }
+  db: { bind: 10.0.9.1:5432, protocol: tcp, pool: hashed }
+  db2: { bind: "10.0.9.2:5432", protocol: tcp, pool: even }
+  tls:
+    bind: "[::]:8443"
+    protocol: tcp
+    client_hello: { otherwise: default }
+    routes:
+      - { name: shop, match: { sni: [ shop.example, "*.shop.example" ] }, pool: shop }
+      - { name: h2, match: { sni: none, alpn: [ h2, grpc ] }, pool: hashed }
+      - { name: rest, pool: even }
+  strict: { bind: 127.0.0.1:8444, protocol: tcp, routes: [ { match: { sni: a.example }, pool: even } ] }
+  dns: { bind: 127.0.0.1:5353, protocol: udp, pool: hashed }
 pools:
   shop: &shop
     regions:
@@ -41,7 +53,7 @@ pools:
     algorithm: least-connections
     backends: [ 10.0.1.1:80, 10.0.1.2:80, 10.0.1.3:80 ]
     health: { network: {} }
-";
+"#;
 
 /// A core to which every backend is well.
 fn well() -> (State, Instant) {
@@ -103,6 +115,99 @@ fn routes_that_do_not_match_say_what_they_want() {
     insta::assert_snapshot!(
         told(&state, now, question("GET", "http://shop.example/")).unwrap().text()
     );
+}
+
+fn bytes(url: &str) -> view::Question {
+    question("", url)
+}
+
+fn tls(sni: Option<&str>, alpn: &[&str]) -> view::Question {
+    let alpn = alpn.iter().map(|one| (*one).to_owned()).collect();
+    view::Question { sni: sni.map(str::to_owned), alpn, ..bytes("tcp://[::1]:8443") }
+}
+
+#[test]
+fn a_connection_is_followed_by_its_hello_down_to_its_backend() {
+    let (state, now) = well();
+    let client = Some("10.1.2.3".to_owned());
+    let asked = view::Question { client, ..tls(Some(""), &["http/1.1", "h2"]) };
+    insta::assert_snapshot!(told(&state, now, asked).unwrap().text());
+}
+
+#[test]
+fn a_datagram_is_followed_down_to_its_backend() {
+    let (state, now) = well();
+    let client = Some("10.1.2.3".to_owned());
+    let asked = view::Question { client, ..bytes("udp://127.0.0.1:5353") };
+    insta::assert_snapshot!(told(&state, now, asked).unwrap().text());
+}
+
+/// By the table's own choice: what is explained is what [`Listener::forward`] does.
+#[test]
+fn a_hello_is_told_which_route_it_takes_and_what_the_others_want() {
+    let (state, now) = well();
+    let route = |asked| {
+        let told = told(&state, now, asked).unwrap();
+        let taken = told.routes.iter().find(|route| route.mismatch.is_none());
+        let missed = told.routes.iter().filter_map(|route| route.mismatch.clone());
+        (taken.map(|route| route.name.clone()), missed.collect::<Vec<_>>().join("; "), told.action)
+    };
+    let no_name = "wants server name shop.example or *.shop.example, not none";
+    let no_alpn = "wants ALPN h2 or grpc, not none";
+    for (asked, taken, missed) in [
+        (tls(Some("SHOP.example."), &[]), Some("shop"), String::new()),
+        (tls(Some("a.b.shop.example"), &["h2"]), Some("shop"), String::new()),
+        (tls(Some(""), &["grpc"]), Some("h2"), no_name.to_owned()),
+        (tls(Some(""), &[]), Some("rest"), format!("{no_name}; {no_alpn}")),
+        (tls(None, &[]), Some("rest"), "wants a TLS hello; wants a TLS hello".to_owned()),
+        (bytes("tcp://10.0.9.1:5432"), Some("db"), String::new()),
+    ] {
+        let (name, reasons, action) = route(asked.clone());
+        assert_eq!(reasons, missed, "{asked:?}");
+        assert_eq!(action, "forwarded to a backend");
+        let expected = taken.filter(|_| asked.url.contains("8443"));
+        assert!(expected.is_none_or(|taken| name.as_deref() == Some(taken)), "{name:?}: {asked:?}");
+    }
+    let (taken, _, action) = route(bytes("tcp://127.0.0.1:8444"));
+    assert_eq!((taken, &*action), (None, "reset: it does not begin with a TLS hello"));
+    let strict = view::Question { url: "tcp://127.0.0.1:8444".to_owned(), ..tls(Some("b"), &[]) };
+    let (taken, missed, action) = route(strict);
+    assert_eq!((taken, &*action), (None, "reset: no route matches"));
+    assert_eq!(missed, "wants server name a.example, not b");
+}
+
+#[test]
+fn bytes_arrive_at_the_listener_of_their_very_address() {
+    let (state, now) = well();
+    let at = |asked| told(&state, now, asked).map(|told| told.listener);
+    let named =
+        |url, listener: &str| view::Question { listener: Some(listener.to_owned()), ..bytes(url) };
+    for (asked, expected) in [
+        (bytes("tcp://10.0.9.1:5432"), "db"),
+        (bytes("tcp://10.0.9.2:5432"), "db2"),
+        (bytes("tcp://db.example:5432"), "db"),
+        (bytes("tcp://10.9.9.9:8443"), "tls"),
+        (named("tcp://x", "db2"), "db2"),
+        (bytes("udp://127.0.0.1:5353"), "dns"),
+    ] {
+        assert_eq!(at(asked).as_deref(), Ok(expected));
+    }
+    for (asked, expected) in [
+        (bytes("udp://127.0.0.1:5432"), "no udp listener has that port (there are: dns at"),
+        (bytes("tcp://127.0.0.1:1"), "no tcp listener has that port (there are: db at"),
+        (named("udp://x", "db"), "the listener `db` does not speak udp"),
+        (
+            view::Question { listener: Some("db".to_owned()), ..question("GET", "http://a/") },
+            "does not speak http",
+        ),
+        (question("GET", "tcp://127.0.0.1:5432"), "no method"),
+        (bytes("http://a/"), "the method ``"),
+        (view::Question { sni: Some("a".to_owned()), ..bytes("udp://a:5353") }, "a server name"),
+        (bytes("sctp://a:1"), "the URL `sctp://a:1`"),
+    ] {
+        let error = at(asked).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]

@@ -34,11 +34,11 @@ pub(super) fn explanation(told: &Explanation) -> String {
     if told.routes.iter().all(|route| route.mismatch.is_some()) {
         let _ = writeln!(text, "route     none: {}", told.action);
     }
-    told.pools.iter().for_each(|told| pool(&mut text, told));
+    told.pools.iter().for_each(|of| pool(&mut text, of, &told.unserved));
     text
 }
 
-fn pool(text: &mut String, told: &Pool) {
+fn pool(text: &mut String, told: &Pool, unserved: &str) {
     let part = if told.part < 1.0 {
         format!(", {} of the route", percent(told.part))
     } else {
@@ -65,7 +65,7 @@ fn pool(text: &mut String, told: &Pool) {
             let _ = writeln!(text, "chosen    {backend}");
         }
         None if told.key.is_none() && told.regions.iter().all(|region| region.share <= 0.0) => {
-            let _ = writeln!(text, "chosen    nobody: 503");
+            let _ = writeln!(text, "chosen    nobody: {unserved}");
         }
         None => {}
     }

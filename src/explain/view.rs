@@ -8,13 +8,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// The request's method.
+    /// The request's method; none where bytes are forwarded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub method: String,
-    /// Its URL.
+    /// Its URL; `tcp://ADDRESS:PORT` or `udp://ADDRESS:PORT` where bytes are forwarded.
     pub url: String,
     /// The client's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// The server name that its TLS hello asks for; empty = a hello without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sni: Option<String>,
+    /// The protocols that its TLS hello offers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alpn: Vec<String>,
     /// Header fields, `name: value` each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
@@ -48,6 +55,9 @@ pub struct Explanation {
     pub routes: Vec<Route>,
     /// What is done with it, in words.
     pub action: String,
+    /// What becomes of it where no backend can take it.
+    #[serde(default)]
+    pub unserved: String,
     /// The pools it may go to.
     pub pools: Vec<Pool>,
 }

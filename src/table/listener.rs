@@ -19,17 +19,34 @@ pub struct Forward {
     pub split: Split,
 }
 
+/// What a forward wants of a client's TLS hello and does not find there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HelloMismatch {
+    /// A hello.
+    NoHello,
+    /// One of its server names, or none.
+    Name,
+    /// One of its protocols.
+    Alpn,
+}
+
 impl Forward {
-    fn matches(&self, hello: Option<&ClientHello>) -> bool {
+    /// The first thing that it wants and does not find; `None` = it matches.
+    #[must_use]
+    pub fn mismatch(&self, hello: Option<&ClientHello>) -> Option<HelloMismatch> {
         let config::HelloMatch { names, nameless, alpn } = &self.policy.matches;
-        let Some(hello) = hello else { return self.policy.matches.is_everything() };
+        let Some(hello) = hello else {
+            return (!self.policy.matches.is_everything()).then_some(HelloMismatch::NoHello);
+        };
         let by_name = match &hello.server_name {
             Some(name) => names.iter().any(|pattern| host_matches(pattern, name)),
             None => *nameless,
         };
+        if !by_name && (!names.is_empty() || *nameless) {
+            return Some(HelloMismatch::Name);
+        }
         let offered = |wanted: &Arc<str>| hello.alpn.iter().any(|one| **one == *wanted.as_bytes());
-        (by_name || (names.is_empty() && !nameless))
-            && (alpn.is_empty() || alpn.iter().any(offered))
+        (!alpn.is_empty() && !alpn.iter().any(offered)).then_some(HelloMismatch::Alpn)
     }
 }
 
@@ -65,7 +82,7 @@ impl Listener {
     /// The first forward that matches what the client's TLS hello asks for, if there was one.
     #[must_use]
     pub fn forward(&self, hello: Option<&ClientHello>) -> Option<&Arc<Forward>> {
-        self.forwards.iter().find(|forward| forward.matches(hello))
+        self.forwards.iter().find(|forward| forward.mismatch(hello).is_none())
     }
 
     /// The first route that matches the request.

@@ -35,7 +35,7 @@ pub use build::{Inputs, build};
 pub use door::Door;
 pub use handle::{CachedReader, Publisher, Reader};
 pub use host::{HostError, normalise_host};
-pub use listener::{Forward, Listener};
+pub use listener::{Forward, HelloMismatch, Listener};
 pub use odds::{BackendOdds, ZoneOdds};
 pub use path::{PathError, normalise_path};
 pub use picker::Picker;

@@ -47,6 +47,31 @@ fn a_config_explains_a_request_offline() {
 }
 
 #[test]
+fn a_config_explains_connections_and_datagrams_offline() {
+    for (asked, parts) in [
+        (
+            "tcp://127.0.0.1:15432 --sni db.reports.example.com --client 10.1.2.3",
+            [
+                "TLS connection, server name db.reports.example.com",
+                "> reports",
+                "pool      site-db",
+            ],
+        ),
+        ("udp://127.0.0.1:15353", ["datagram", "listener  dns", "pool      resolvers"]),
+    ] {
+        let words = asked.split(' ').chain(["--config", "conf/full.yaml"]);
+        let told = pulsegate(["explain"].into_iter().chain(words));
+        assert_eq!(told.code, Some(0), "{told:?}");
+        for part in parts {
+            assert!(told.stdout.contains(part), "{part} in {told:?}");
+        }
+    }
+    let wrong = pulsegate("explain tcp://127.0.0.1:1 --config conf/full.yaml".split(' '));
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.stderr.contains("no tcp listener has that port"), "{wrong:?}");
+}
+
+#[test]
 fn a_scenario_is_played_drawn_and_checked() {
     let folder = tempfile::tempdir().expect("a writable folder");
     let (scenario, picture) = (folder.path().join("s.yaml"), folder.path().join("s.svg"));
