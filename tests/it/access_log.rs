@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Setup, Site, pulsegate, until};
+use crate::harness::{Pulsegate, Setup, Site, pulsegate, until};
 
 /// A site that logs to `access.log` in its folder.
 fn logging(setup: Setup) -> Site {
@@ -12,7 +12,12 @@ fn logging(setup: Setup) -> Site {
 
 /// Waits for the `n`th line of this file.
 pub(crate) fn line(site: &Site, file: &str, n: usize) -> Value {
-    let path = site.proxy.path().join(file);
+    line_of(&site.proxy, file, n)
+}
+
+/// The same where backends are not scripted.
+pub(crate) fn line_of(proxy: &Pulsegate, file: &str, n: usize) -> Value {
+    let path = proxy.path().join(file);
     until("a log line", || {
         let text = std::fs::read_to_string(&path).ok()?;
         // A last line without its newline is still being written.

@@ -1,8 +1,6 @@
 //! PostgreSQL and Redis: servers that speak them badly, and the real ones where installed.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
+use super::installed::{Installed, PASSWORD, USER};
 use super::*;
 use crate::model::{PostgresAsk, RedisAsk, Secret};
 use crate::probe::{postgres, redis};
@@ -10,9 +8,9 @@ use crate::probe::{postgres, redis};
 fn select(statement: &str) -> PostgresAsk {
     PostgresAsk {
         statement: statement.into(),
-        user: "check".into(),
+        user: USER.into(),
         database: "postgres".into(),
-        password: Some(Secret::new("hunter2".into())),
+        password: Some(Secret::new(PASSWORD.into())),
         expect: Some("1".into()),
     }
 }
@@ -82,34 +80,6 @@ async fn what_is_no_postgres_is_told() {
     assert_eq!(failure(asked(b"D\x7f\xff\xff\xff", false).await), Failure::TooLarge);
 }
 
-/// The first of these programs that is installed.
-fn installed(name: &str) -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    folders.extend(std::env::split_paths(&path));
-    folders.into_iter().map(|folder| folder.join(name)).find(|program| program.is_file())
-}
-
-/// A server that ends with its test.
-struct Server {
-    process: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A port of loopback that nobody uses just now.
-fn free_port() -> u16 {
-    nobody().1.port()
-}
-
 /// Waits until a probe of what was started reports this.
 async fn until<T>(
     probe: impl AsyncFn() -> Result<T, Fault>,
@@ -131,24 +101,11 @@ async fn until<T>(
 
 #[tokio::test]
 async fn a_real_redis_is_asked() {
-    let Some(program) = installed("redis-server") else {
-        println!("skipped: redis-server is not installed");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let process = Command::new(program)
-        .args(["--bind", "127.0.0.1", "--save", "", "--requirepass", "hunter2", "--port"])
-        .arg(port.to_string())
-        .current_dir(folder.path())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _server = Server { process, _folder: folder };
-    let address = Address::Inet(([127, 0, 0, 1], port).into());
+    let Some(server) = Installed::redis(&["--requirepass", PASSWORD]) else { return };
+    let address = Address::Inet(server.address);
     let asked = async |ask: RedisAsk| redis::probe(&address.clone().into(), &ask).await;
 
-    let known = RedisAsk { password: Some(Secret::new("hunter2".into())), ..ping() };
+    let known = RedisAsk { password: Some(Secret::new(PASSWORD.into())), ..ping() };
     until(|| asked(known.clone()), |result| *result == Ok(())).await;
     assert_eq!(asked(RedisAsk { user: Some("default".into()), ..known.clone() }).await, Ok(()));
     assert_eq!(asked(RedisAsk { expect: Some("PONG".into()), ..known.clone() }).await, Ok(()));
@@ -161,56 +118,10 @@ async fn a_real_redis_is_asked() {
     assert_eq!(failure(asked(wrong).await), Failure::Rejected);
 }
 
-/// A command that is run as a user whom PostgreSQL accepts: it refuses to run as root.
-fn as_user(program: &Path) -> Command {
-    if !rustix::process::geteuid().is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
-    command
-}
-
-/// A new PostgreSQL at this port, which wants a password of everybody.
-fn start_postgres(programs: &Path, port: u16) -> Server {
-    use std::os::unix::fs::PermissionsExt;
-
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let password = folder.path().join("password");
-    std::fs::write(&password, "hunter2\n").unwrap();
-    for (path, mode) in [(folder.path(), 0o777), (password.as_path(), 0o644)] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-    let made = as_user(&programs.join("initdb"))
-        .args(["--no-sync", "--auth=scram-sha-256", "--username=check", "--pwfile"])
-        .arg(&password)
-        .arg("--pgdata")
-        .arg(&data)
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let process = as_user(&programs.join("postgres"))
-        .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c"])
-        .args(["fsync=off", "-p", &port.to_string(), "-D"])
-        .arg(&data)
-        .current_dir(folder.path())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    Server { process, _folder: folder }
-}
-
 #[tokio::test]
 async fn a_real_postgres_is_asked() {
-    let Some(program) = installed("initdb") else {
-        println!("skipped: PostgreSQL is not installed");
-        return;
-    };
-    let port = free_port();
-    let _server = start_postgres(program.parent().unwrap(), port);
-    let address = Address::Inet(([127, 0, 0, 1], port).into());
+    let Some(server) = Installed::postgres() else { return };
+    let address = Address::Inet(server.address);
     let asked = async |ask: &PostgresAsk| postgres::probe(&address.clone().into(), ask).await;
 
     until(|| async { asked(&select("SELECT 1")).await }, |result| *result == Ok(())).await;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod databases;
+mod installed;
 mod process;
 
 use std::future::Future;

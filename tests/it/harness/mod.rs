@@ -6,6 +6,8 @@ mod checked;
 mod client;
 mod database;
 mod faulty;
+#[path = "../../../src/probe/tests/installed.rs"]
+mod installed;
 mod message;
 mod process;
 mod secure;
@@ -19,6 +21,7 @@ pub(crate) use checked::{Asked, Checked};
 pub(crate) use client::{Client, Framing, Response};
 pub(crate) use database::Database;
 pub(crate) use faulty::{Faulty, Mood};
+pub(crate) use installed::{Installed, PASSWORD, USER, installed};
 pub(crate) use message::Head;
 pub(crate) use process::{Finished, Program, Pulsegate, pulsegate};
 pub(crate) use secure::{NAME, Secure};

@@ -5,6 +5,8 @@ mod drains;
 mod hello;
 mod introduction;
 mod places;
+mod servers;
+mod shed;
 mod tries;
 
 use rustix::process::Signal;
