@@ -156,27 +156,30 @@ async fn obtain(
     let turn = queue.stand(limits.length).ok_or(ForwardEnded::QueueFull)?;
     timer.set(limits.timeout.min(terms.deadline - Instant::now()));
     loop {
-        let mut called = pin!(turn.called());
-        // From here on no call is missed, so that a place that is free now is found now.
-        called.as_mut().enable();
+        called(client, &turn, timer).await?;
         match choose(client, terms, tried, true) {
             Ok(chosen) => return Ok(chosen),
             Err(Unchosen::Full(..)) => {}
             Err(Unchosen::None) => return Err(ForwardEnded::NoBackend),
         }
-        let (reading, _) = client.stream.split();
-        let mut leaving = pin!(reading.broken());
-        let called = poll_fn(|cx| {
-            if called.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Ok(()));
-            }
-            if leaving.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(ForwardEnded::ClientLeft));
-            }
-            timer.poll_expired(cx).map(|()| Err(ForwardEnded::QueueTimeout))
-        });
-        called.await?;
     }
+}
+
+/// Waits for its turn.
+async fn called(client: &mut Client, turn: &live::Turn, timer: &Timer) -> Result<(), ForwardEnded> {
+    let mut called = pin!(turn.called());
+    let (reading, _) = client.stream.split();
+    let mut leaving = pin!(reading.broken());
+    let turn = poll_fn(|cx| {
+        if called.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if leaving.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(ForwardEnded::ClientLeft));
+        }
+        timer.poll_expired(cx).map(|()| Err(ForwardEnded::QueueTimeout))
+    });
+    turn.await
 }
 
 /// Chooses a backend in the pool as it is now.

@@ -56,7 +56,7 @@ impl Plane for Forwarder {
 
     /// There may be room where there was none, and backends may have gone down.
     fn follow(&self, table: &Table) {
-        table.pools().for_each(|pool| pool.waiting.call_all());
+        table.pools().for_each(|pool| pool.waiting.call());
         self.0.follow(table);
     }
 
