@@ -92,7 +92,8 @@ impl Relay {
         [&self.up, &self.down].iter().all(|way| matches!(way.held, Held::Nothing))
     }
 
-    /// Moves what there is to move. Ready when both directions have ended, or one has broken.
+    /// Moves what there is to move. Ready when both directions have ended, or one has broken. The
+    /// end of the last one is left to the close of both connections, which says it as well.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -102,12 +103,14 @@ impl Relay {
     ) -> Poll<RelayEnd> {
         let (mut client_read, mut client_write) = client.split();
         let (mut backend_read, mut backend_write) = backend.split();
-        match self.up.poll(cx, &mut client_read, &mut backend_write, stock) {
+        let last = self.down.ended;
+        match self.up.poll(cx, &mut client_read, &mut backend_write, stock, last) {
             Poll::Ready(Err(Fault::From)) => return Poll::Ready(RelayEnd::Broken(Side::Client)),
             Poll::Ready(Err(Fault::To)) => return Poll::Ready(RelayEnd::Broken(Side::Backend)),
             Poll::Ready(Ok(())) | Poll::Pending => {}
         }
-        match self.down.poll(cx, &mut backend_read, &mut client_write, stock) {
+        let last = self.up.ended;
+        match self.down.poll(cx, &mut backend_read, &mut client_write, stock, last) {
             Poll::Ready(Err(Fault::From)) => return Poll::Ready(RelayEnd::Broken(Side::Backend)),
             Poll::Ready(Err(Fault::To)) => return Poll::Ready(RelayEnd::Broken(Side::Client)),
             Poll::Ready(Ok(())) | Poll::Pending => {}
@@ -126,13 +129,15 @@ impl Relay {
 }
 
 impl Way {
-    /// Moves bytes until it must wait, or has passed the end on.
+    /// Moves bytes until it must wait, or has passed the end on; `last` = the other direction has
+    /// ended.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut ReadHalf<'_>,
         to: &mut WriteHalf<'_>,
         stock: &Buffers,
+        last: bool,
     ) -> Poll<Result<(), Fault>> {
         if self.ended {
             return Poll::Ready(Ok(()));
@@ -144,6 +149,9 @@ impl Way {
             match ready!(self.fill(cx, from, stock)) {
                 Ok(0) => {
                     self.ended = true;
+                    if last {
+                        return Poll::Ready(Ok(()));
+                    }
                     return Poll::Ready(to.shutdown().map_err(|_| Fault::To));
                 }
                 Ok(_) => {}

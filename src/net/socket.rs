@@ -61,8 +61,11 @@ impl Socket {
         match begun {
             Ok(()) => Ok(stream),
             Err(Errno::INPROGRESS | Errno::INTR) => {
-                let _ready = stream.0.watch()?.writable().await?;
-                sockopt::socket_error(&stream.0)??;
+                let ready = stream.0.watch()?.writable().await?.ready();
+                // Where connecting failed, nothing more can be written.
+                if ready.is_write_closed() {
+                    sockopt::socket_error(&stream.0)??;
+                }
                 Ok(stream)
             }
             Err(error) => Err(error.into()),
