@@ -5,8 +5,10 @@
 //! with each datagram (`IP_PKTINFO`) and goes back with each answer.
 //!
 //! Receiving takes what is there, up to a [`Batch`], in one `recvmmsg`; the kernel may have joined
-//! datagrams of one sender into one (GRO), which are told apart again here. A call that returns
-//! less than a batch has emptied the socket, so none is spent on hearing "would block".
+//! datagrams of one sender into one (GRO). Such a [`Run`] is sent on as it came, in one system call
+//! (GSO), and its datagrams are told apart again by the kernel or the network card. A call that
+//! receives less than it had room for has emptied the socket, so none is spent on hearing "would
+//! block".
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -15,15 +17,19 @@ use std::task::{Context, Poll, ready};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, send, socket_with};
+use rustix::net::{
+    AddressFamily, SendFlags, SocketFlags, SocketType, connect, send, sendto, socket_with,
+};
 use tokio::io::Interest;
 
-use super::descriptor::{Descriptor, allow_fragments, take_no_time_stamps};
+use super::descriptor::{Descriptor, allow_fragments, join_datagrams, take_notes};
 
 /// Room for one datagram of any size, or for as many as the kernel joins.
 const ROOM: usize = 64 * 1024;
 /// Datagrams, joined ones counted as one, that are received at once.
 const BATCH: usize = 16;
+/// The same for what one backend answers one client: seldom more than one, and each has its price.
+const ANSWERS: usize = 4;
 
 /// What was received at once.
 #[derive(Debug)]
@@ -34,15 +40,30 @@ pub struct Batch {
     filled: usize,
 }
 
-/// One datagram.
+/// One datagram, or several of one sender that came together, in their order.
 #[derive(Clone, Copy, Debug)]
-pub struct Received<'b> {
+pub struct Run<'b> {
     /// Who sent it.
     pub from: SocketAddr,
     /// Which of our addresses it was sent to, where the kernel says so.
     pub to: Option<IpAddr>,
-    /// What it says.
-    pub bytes: &'b [u8],
+    bytes: &'b [u8],
+    /// The length of each, but for the last, which may be shorter.
+    each: usize,
+}
+
+impl<'b> Run<'b> {
+    /// What each datagram says.
+    pub fn datagrams(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
+        // An empty datagram is one, too.
+        let empty = self.bytes.is_empty().then_some(self.bytes);
+        empty.into_iter().chain(self.bytes.chunks(self.each.max(1)))
+    }
+
+    /// Is it more than one?
+    fn is_joined(&self) -> bool {
+        self.bytes.len() > self.each
+    }
 }
 
 impl Default for Batch {
@@ -53,21 +74,24 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// The datagrams, in the order in which they came.
-    pub fn datagrams(&self) -> impl Iterator<Item = Received<'_>> {
+    /// What came, in its order.
+    pub fn runs(&self) -> impl Iterator<Item = Run<'_>> {
         let filled = self.metas[..self.filled].iter().zip(self.room.chunks_exact(ROOM));
-        filled.flat_map(|(meta, room)| {
-            let (bytes, stride) = (&room[..meta.len], meta.stride.max(1));
-            // An empty datagram is one, too.
-            let empty = bytes.is_empty().then_some(bytes);
-            let one = |bytes| Received { from: meta.addr, to: meta.dst_ip, bytes };
-            empty.into_iter().chain(bytes.chunks(stride)).map(one)
+        filled.map(|(meta, room)| Run {
+            from: meta.addr,
+            to: meta.dst_ip,
+            bytes: &room[..meta.len],
+            each: meta.stride,
         })
     }
 
-    fn fill(&mut self, state: &UdpSocketState, socket: &Descriptor) -> io::Result<usize> {
+    fn fill<const N: usize>(
+        &mut self,
+        state: &UdpSocketState,
+        socket: &Descriptor,
+    ) -> io::Result<usize> {
         let mut rooms = self.room.chunks_exact_mut(ROOM);
-        let mut slices: [IoSliceMut<'_>; BATCH] =
+        let mut slices: [IoSliceMut<'_>; N] =
             std::array::from_fn(|_| IoSliceMut::new(rooms.next().unwrap_or_default()));
         self.filled = 0;
         self.filled = state.recv(socket.into(), &mut slices, &mut self.metas)?;
@@ -84,7 +108,10 @@ pub struct Datagrams {
 
 /// A socket that is connected to one backend: nobody else's datagrams come in there.
 #[derive(Debug)]
-pub struct Correspondent(Descriptor);
+pub struct Correspondent {
+    socket: Descriptor,
+    address: SocketAddr,
+}
 
 impl Datagrams {
     /// Takes a bound socket over.
@@ -93,10 +120,12 @@ impl Datagrams {
     /// What the system says of the socket, or what this machine lacks.
     pub fn new(socket: UdpSocket) -> io::Result<Self> {
         let state = UdpSocketState::new((&socket).into())?;
-        take_no_time_stamps(socket.as_fd())?;
+        let local = socket.local_addr()?;
+        // Bound to one address, nothing else can have been asked.
+        take_notes(socket.as_fd(), local.is_ipv6(), local.ip().is_unspecified())?;
         // Made for QUIC, which finds out by itself what fits on a path; others rely on fragments.
         sockopt::set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::WANT)?;
-        if socket.local_addr()?.is_ipv6() {
+        if local.is_ipv6() {
             sockopt::set_ipv6_mtu_discover(&socket, Ipv6PathMtuDiscovery::WANT)?;
             allow_fragments(socket.as_fd())?;
         }
@@ -110,7 +139,7 @@ impl Datagrams {
     /// # Errors
     /// What the system says of the socket.
     pub fn poll_receive(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
-        poll_fill(cx, &self.socket, &self.state, batch)
+        poll_fill::<BATCH>(cx, &self.socket, &self.state, batch)
     }
 
     /// Receives what a backend has sent.
@@ -123,7 +152,7 @@ impl Datagrams {
         from: &Correspondent,
         batch: &mut Batch,
     ) -> Poll<io::Result<()>> {
-        poll_fill(cx, &from.0, &self.state, batch)
+        poll_fill::<ANSWERS>(cx, &from.socket, &self.state, batch)
     }
 
     /// Sends a datagram to a client, from this address of ours.
@@ -131,9 +160,47 @@ impl Datagrams {
     /// # Errors
     /// It was not sent: there is no room, it is too large, or it may not go there.
     pub fn send(&self, to: SocketAddr, from: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
-        let (destination, contents, src_ip) = (to, bytes, from);
-        let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip };
-        self.state.try_send((&self.socket).into(), &transmit)
+        if from.is_none() {
+            // A shorter way for what needs no word to the kernel.
+            sendto(&self.socket, bytes, SendFlags::NOSIGNAL, &to)?;
+            return Ok(());
+        }
+        self.transmit(&self.socket, to, from, bytes, None)
+    }
+
+    /// Sends what came joined to a client at once. False: it did not work, and nothing was sent.
+    pub fn send_joined(&self, to: SocketAddr, from: Option<IpAddr>, run: &Run<'_>) -> bool {
+        self.joined(&self.socket, to, from, run)
+    }
+
+    /// Sends what came joined to a backend at once. False: it did not work, and nothing was sent.
+    pub fn pass_joined(&self, backend: &Correspondent, run: &Run<'_>) -> bool {
+        self.joined(&backend.socket, backend.address, None, run)
+    }
+
+    fn joined(
+        &self,
+        socket: &Descriptor,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        run: &Run<'_>,
+    ) -> bool {
+        // Where it did not work once, for want of support or room on the path, it is not tried again.
+        run.is_joined()
+            && self.state.max_gso_segments() > 1
+            && self.transmit(socket, to, from, run.bytes, Some(run.each)).is_ok()
+    }
+
+    fn transmit(
+        &self,
+        socket: &Descriptor,
+        destination: SocketAddr,
+        src_ip: Option<IpAddr>,
+        contents: &[u8],
+        segment_size: Option<usize>,
+    ) -> io::Result<()> {
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
+        self.state.try_send(socket.into(), &transmit)
     }
 }
 
@@ -147,7 +214,9 @@ impl Correspondent {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(family, SocketType::DGRAM, flags, None)?;
         connect(&socket, &to)?;
-        Ok(Self(Descriptor::new(socket)))
+        // A kernel that cannot hands them out one by one.
+        let _ = join_datagrams(socket.as_fd());
+        Ok(Self { socket: Descriptor::new(socket), address: to })
     }
 
     /// Sends a datagram.
@@ -155,7 +224,7 @@ impl Correspondent {
     /// # Errors
     /// It was not sent; what the network said of one sent before is told here, too.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        send(&self.0, bytes, SendFlags::NOSIGNAL)?;
+        send(&self.socket, bytes, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
@@ -169,8 +238,8 @@ impl Correspondent {
 
     async fn failure(&self) -> io::Result<io::Error> {
         loop {
-            let mut guard = self.0.watch()?.ready(Interest::ERROR).await?;
-            if let Err(error) = sockopt::socket_error(&self.0)? {
+            let mut guard = self.socket.watch()?.ready(Interest::ERROR).await?;
+            if let Err(error) = sockopt::socket_error(&self.socket)? {
                 return Ok(error.into());
             }
             // It was told elsewhere.
@@ -179,7 +248,7 @@ impl Correspondent {
     }
 }
 
-fn poll_fill(
+fn poll_fill<const N: usize>(
     cx: &mut Context<'_>,
     socket: &Descriptor,
     state: &UdpSocketState,
@@ -188,9 +257,9 @@ fn poll_fill(
     let watch = socket.watch()?;
     loop {
         let mut guard = ready!(watch.poll_read_ready(cx))?;
-        match batch.fill(state, socket) {
+        match batch.fill::<N>(state, socket) {
             Ok(n) => {
-                if n < BATCH {
+                if n < N {
                     guard.clear_ready();
                 }
                 return Poll::Ready(Ok(()));
@@ -233,10 +302,10 @@ mod tests {
             let before = received.len();
             while received.len() < before + part.len() {
                 receive(&ours, &mut batch).await;
-                for datagram in batch.datagrams() {
-                    assert_eq!(datagram.from, client.local_addr().unwrap());
-                    assert_eq!(datagram.to, Some(Ipv4Addr::new(127, 0, 0, 9).into()));
-                    received.push(datagram.bytes.to_vec());
+                for run in batch.runs() {
+                    assert_eq!(run.from, client.local_addr().unwrap());
+                    assert_eq!(run.to, Some(Ipv4Addr::new(127, 0, 0, 9).into()));
+                    received.extend(run.datagrams().map(<[u8]>::to_vec));
                 }
             }
         }
@@ -249,13 +318,70 @@ mod tests {
         client.send(b"question").unwrap();
         let mut batch = Batch::default();
         receive(&ours, &mut batch).await;
-        let datagram = batch.datagrams().next().unwrap();
+        let run = batch.runs().next().unwrap();
         // Larger than any path takes at once.
         let answer = vec![7; 20_000];
-        ours.send(datagram.from, datagram.to, &answer).unwrap();
+        ours.send(run.from, run.to, &answer).unwrap();
         let mut bytes = vec![0; 65_536];
         // A connected socket hears nobody else.
         assert_eq!(client.recv(&mut bytes).unwrap(), answer.len());
+    }
+
+    /// Sends these joined, as a kernel does that joins what comes together, and receives them.
+    async fn received_of(sent: &[u8], each: usize) -> (Datagrams, UdpSocket, Batch) {
+        let (ours, client) = pair();
+        let segmented = UdpSocketState::new((&client).into()).unwrap();
+        let transmit = Transmit {
+            destination: client.peer_addr().unwrap(),
+            ecn: None,
+            contents: sent,
+            segment_size: Some(each),
+            src_ip: None,
+        };
+        segmented.try_send((&client).into(), &transmit).unwrap();
+        let mut batch = Batch::default();
+        receive(&ours, &mut batch).await;
+        (ours, client, batch)
+    }
+
+    #[tokio::test]
+    async fn what_came_joined_goes_on_joined_and_arrives_apart() {
+        let sent: Vec<u8> = (0..=255).cycle().take(5 * 200 + 30).collect();
+        let (ours, client, batch) = received_of(&sent, 200).await;
+        let run = batch.runs().next().unwrap();
+        let apart: Vec<_> = sent.chunks(200).collect();
+        if run.is_joined() {
+            assert_eq!(run.datagrams().collect::<Vec<_>>(), apart);
+            assert!(ours.send_joined(run.from, run.to, &run));
+        } else {
+            println!("skipped: this kernel joins no datagrams");
+            return;
+        }
+        let mut bytes = vec![0; 65_536];
+        // The client's socket joins what it gets, but is asked without saying so.
+        let mut got = 0;
+        while got < sent.len() {
+            got += client.recv(&mut bytes).unwrap();
+        }
+        assert_eq!(got, sent.len());
+
+        let backend = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let correspondent = Correspondent::connect(backend.local_addr().unwrap()).unwrap();
+        assert!(ours.pass_joined(&correspondent, &run));
+        for expected in apart {
+            let n = backend.recv(&mut bytes).unwrap();
+            assert_eq!(&bytes[..n], expected, "each by itself");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_the_path_joined_is_refused_whole() {
+        // Loopback takes no more than 64 KiB at once.
+        let (ours, client, _) = received_of(b"question", 8).await;
+        let bytes = vec![7; 2 * 65_000];
+        let run = Run { from: client.local_addr().unwrap(), to: None, bytes: &bytes, each: 65_000 };
+        assert!(!ours.send_joined(run.from, None, &run));
+        assert!(!ours.send_joined(run.from, None, &Run { bytes: b"one", each: 3, ..run }));
     }
 
     #[tokio::test]

@@ -7,8 +7,9 @@
 //! that the compiler cannot check: that the one outlives the other.
 //!
 //! And some options of sockets none of the wrapping crates knows: that a listening socket hands out
-//! only connections on which something has arrived (`tcp(7)`, `TCP_DEFER_ACCEPT`), and two that are
-//! set for QUIC and have to be taken back for everything else.
+//! only connections on which something has arrived (`tcp(7)`, `TCP_DEFER_ACCEPT`), that datagrams
+//! are joined (`udp(7)`, `UDP_GRO`), and some that are set for QUIC and have to be taken back for
+//! everything else.
 
 use std::cell::OnceCell;
 use std::io;
@@ -77,12 +78,28 @@ pub(super) fn allow_fragments(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 0)
 }
 
-/// Has the kernel note no time of arrival, which costs a look at the clock for each packet.
+/// Has the kernel note with each datagram no time of arrival, which costs a look at the clock, no
+/// traffic class, and the address it was sent to only where that is asked for.
 ///
 /// # Errors
 /// What the system says of the socket.
-pub(super) fn take_no_time_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
-    set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)
+pub(super) fn take_notes(socket: BorrowedFd<'_>, ipv6: bool, addressed: bool) -> io::Result<()> {
+    set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)?;
+    let addressed = libc::c_int::from(addressed);
+    if ipv6 {
+        set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 0)?;
+        return set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, addressed);
+    }
+    set(socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 0)?;
+    set(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, addressed)
+}
+
+/// Has the kernel join datagrams of one sender that come together (`udp(7)`, `UDP_GRO`).
+///
+/// # Errors
+/// What the system says of the socket.
+pub(super) fn join_datagrams(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::SOL_UDP, libc::UDP_GRO, 1)
 }
 
 fn set(

@@ -24,7 +24,7 @@ mod trust;
 
 pub use alarm::Alarm;
 pub use buffer::{Buffer, Buffers};
-pub use datagram::{Batch, Correspondent, Datagrams, Received};
+pub use datagram::{Batch, Correspondent, Datagrams, Run};
 pub use fault::{is_lack, is_local};
 pub use listen::{FirstWord, bind, listen};
 pub use listening::Listening;

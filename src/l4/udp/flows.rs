@@ -107,6 +107,11 @@ impl<T> Flows<T> {
         self.flows.get_mut(&id)
     }
 
+    /// The flow between these ends.
+    pub(super) fn of(&self, ends: &Ends) -> Option<FlowId> {
+        self.by_ends.get(ends).copied()
+    }
+
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = (FlowId, &Flow<T>)> {
         self.flows.iter().map(|(id, flow)| (*id, flow))

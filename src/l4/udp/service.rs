@@ -23,7 +23,7 @@ use crate::l4::stays::{Stay, ends_at};
 use crate::l4::worker::Worker;
 use crate::live::Place;
 use crate::model::{Address, DatagramDropped, ForwardEnded};
-use crate::net::{Correspondent, Datagrams, Received};
+use crate::net::{Correspondent, Datagrams, Run};
 use crate::table::{Forward, Lease, Listener, Table};
 use crate::worker::{Acceptor, DrainKey, listener_id};
 
@@ -106,18 +106,38 @@ impl Service {
                     return Poll::Ready(error);
                 }
                 let now = now();
-                batch.datagrams().for_each(|datagram| self.forward(&datagram, now));
+                batch.runs().for_each(|run| self.forward(&run, now));
             }
         })
         .await
     }
 
+    /// Takes a client's datagrams to its flow's backend.
+    fn forward(self: &Rc<Self>, run: &Run<'_>, now: Instant) {
+        let local = run.to.filter(|to| self.everywhere && !to.is_multicast());
+        let ends = Ends { client: run.from, local };
+        if !self.pass_joined(ends, run, now) {
+            run.datagrams().for_each(|bytes| self.forward_one(ends, bytes, now));
+        }
+    }
+
+    /// Passes on what came together in one go, if its flow is known and the way takes it so.
+    fn pass_joined(&self, ends: Ends, run: &Run<'_>, now: Instant) -> bool {
+        let mut flows = self.flows.borrow_mut();
+        let Some(id) = flows.of(&ends) else { return false };
+        let passed = flows.get(id).filter(|flow| self.socket.pass_joined(&flow.held.backend, run));
+        let Some(flow) = passed else { return false };
+        let bytes = run.datagrams().map(<[u8]>::len).sum::<usize>();
+        flow.held.lease.live.worker(self.worker.index).bytes_sent.add(bytes as u64);
+        flows.sent(id, bytes, now);
+        self.tell(&flows, id);
+        true
+    }
+
     /// Takes a client's datagram to its flow's backend.
-    fn forward(self: &Rc<Self>, datagram: &Received<'_>, now: Instant) {
-        let local = datagram.to.filter(|to| self.everywhere && !to.is_multicast());
-        let ends = Ends { client: datagram.from, local };
+    fn forward_one(self: &Rc<Self>, ends: Ends, bytes: &[u8], now: Instant) {
         let Some(id) = self.flow(ends, &[], now) else { return };
-        let Err(error) = self.send(id, datagram.bytes, now) else { return };
+        let Err(error) = self.send(id, bytes, now) else { return };
         if !is_unreachable(&error) {
             return self.drop_one(lost(&error));
         }
@@ -125,7 +145,7 @@ impl Service {
         let refused = self.flows.borrow().get(id).map(|flow| flow.held.lease.live.id);
         self.unreachable(id, now);
         let Some(id) = self.flow(ends, refused.as_slice(), now) else { return };
-        if let Err(error) = self.send(id, datagram.bytes, now) {
+        if let Err(error) = self.send(id, bytes, now) {
             self.drop_one(lost(&error));
         }
     }
@@ -238,7 +258,7 @@ impl Service {
                     return Poll::Ready(error);
                 }
                 let now = now();
-                batch.datagrams().for_each(|answer| self.answer(id, ends, answer.bytes, now));
+                batch.runs().for_each(|run| self.answer(id, ends, &run, now));
             }
         });
         let error = tokio::select! {
@@ -255,15 +275,25 @@ impl Service {
         }
     }
 
-    fn answer(&self, id: FlowId, ends: Ends, bytes: &[u8], now: Instant) {
-        if let Err(error) = self.socket.send(ends.client, ends.local, bytes) {
-            return self.drop_one(lost(&error));
+    fn answer(&self, id: FlowId, ends: Ends, run: &Run<'_>, now: Instant) {
+        let joined = self.socket.send_joined(ends.client, ends.local, run);
+        let sent = run.datagrams().filter(|bytes| {
+            let sent = match joined {
+                true => Ok(()),
+                false => self.socket.send(ends.client, ends.local, bytes),
+            };
+            sent.map_err(|error| self.drop_one(lost(&error))).is_ok()
+        });
+        let (count, bytes) =
+            sent.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes.len()));
+        if count == 0 {
+            return;
         }
         let mut flows = self.flows.borrow_mut();
-        flows.answered(id, bytes.len(), now);
+        flows.answered(id, bytes, now);
         if let Some(flow) = flows.get(id) {
             let counters = flow.held.lease.live.worker(self.worker.index);
-            counters.bytes_received.add(bytes.len() as u64);
+            counters.bytes_received.add(bytes as u64);
         }
         self.tell(&flows, id);
     }
