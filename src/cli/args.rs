@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::certs::CertsCommand;
 use super::order_args::{
     AutomationArgs, DrainArgs, EmergencyArgs, FailoverArgs, RestoreArgs, TrafficArgs, UndrainArgs,
     WeightArgs,
@@ -180,26 +181,6 @@ Example:
         /// The shell
         shell: Shell,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum CertsCommand {
-    /// Make an authority of your own, and what it vouches for: a server and a client
-    ///
-    /// The authority's own key is never written, so that nobody can vouch for anything else in its
-    /// name. Files that are there already stay as they are, and nothing is written then.
-    #[command(after_help = "\
-Example:
-  pulsegate certs make-demo certs
-  pulsegate run --config conf/tls/https.yaml
-  curl --cacert certs/ca.pem https://localhost:8443/")]
-    MakeDemo(MakeDemoArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct MakeDemoArgs {
-    /// The folder to write them to; made if it is not there
-    pub(super) dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

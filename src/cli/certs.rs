@@ -3,14 +3,34 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rcgen::{ExtendedKeyUsagePurpose as Purpose, KeyUsagePurpose};
 
-use super::args::MakeDemoArgs;
 use super::failure::{Failure, print};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CertsCommand {
+    /// Make an authority of your own, and what it vouches for: a server and a client
+    ///
+    /// The authority's own key is never written, so that nobody can vouch for anything else in its
+    /// name. Files that are there already stay as they are, and nothing is written then.
+    #[command(after_help = "\
+Example:
+  pulsegate certs make-demo certs
+  pulsegate run --config conf/tls/https.yaml
+  curl --cacert certs/ca.pem https://localhost:8443/")]
+    MakeDemo(MakeDemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MakeDemoArgs {
+    /// The folder to write them to; made if it is not there
+    pub(super) dir: PathBuf,
+}
 
 /// Whom the demo's certificate is for.
 const NAMES: [&str; 4] = ["localhost", "demo.test", "*.demo.test", "127.0.0.1"];

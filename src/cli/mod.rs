@@ -34,7 +34,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{CertsCommand, Cli, Command};
+use args::{Cli, Command};
+use certs::CertsCommand;
 
 /// Does what the process's arguments say.
 #[must_use]

@@ -311,6 +311,7 @@ impl Session {
 }
 
 /// What a record is made of.
+#[derive(Clone, Copy)]
 enum Sealed<'a> {
     Bytes(&'a [u8]),
     Goodbye,

@@ -1,0 +1,39 @@
+//! Certificates that cannot be used.
+
+use super::problems;
+
+#[test]
+fn a_certificate_that_cannot_be_shown_is_told_with_its_cure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let made = || rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+    let (one, other) = (made(), made());
+    std::fs::write(path("one.pem"), one.cert.pem()).unwrap();
+    std::fs::write(path("other.key"), other.signing_key.serialize_pem()).unwrap();
+    std::fs::write(path("empty"), "").unwrap();
+    for (tls, told) in [
+        ("certificates: []", "the list is empty (expected at least one `{ cert, key }`)"),
+        ("min_version: '1.3'", "`certificates` is missing"),
+        ("certificates: [ { cert: one.pem } ]", "`key` is missing"),
+        (
+            "certificates: [ { cert: one.pem, key: other.key } ]",
+            "the key does not belong to the certificate in",
+        ),
+        ("certificates: [ { cert: empty, key: other.key } ]", "the file holds no certificate"),
+        ("certificates: [ { cert: one.pem, key: one.pem } ]", "the file holds no private key"),
+        ("certificates: [ { cert: none.pem, key: other.key } ]", "the file cannot be read"),
+        ("certificates: [ { cert: one.pem, key: other.key } ], min_version: 1.1", "`1.2` or `1.3`"),
+    ] {
+        let tls = ["one.pem", "other.key", "empty", "none.pem"]
+            .iter()
+            .fold(tls.to_owned(), |text, name| {
+                text.replace(&format!(": {name}"), &format!(": {}", path(name)))
+            });
+        let text = format!(
+            "version: 1\nlisteners: {{ web: {{ bind: 127.0.0.1:80, tls: {{ {tls} }}, pool: site }} }}\n\
+             pools: {{ site: {{ backends: [ 127.0.0.1:1 ] }} }}\n"
+        );
+        let problems = problems(&text);
+        assert!(problems.contains(told), "{tls}: {problems}");
+    }
+}
