@@ -45,3 +45,28 @@ impl Door {
         admits
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::Live;
+    use crate::model::PoolName;
+
+    #[test]
+    fn each_class_is_let_in_by_its_part_and_counted() {
+        const ASKED: u64 = 10_000;
+        let (live, name) = (Live::new(1), PoolName::from("p"));
+        let admission = Admission([0.0, 0.4, 0.999, 1.0]);
+        let door = Door::new(admission, live.arrivals(&name));
+        let (id, mut picker) = (live.pool_id(&name), Picker::new(1));
+        for class in PriorityClass::ALL {
+            let admitted = (0..ASKED).filter(|_| door.admits(id, class, &mut picker, 0)).count();
+            let expected = admission.of(class) * ASKED as f64;
+            assert!((admitted as f64 - expected).abs() <= 4.0, "{class:?}: {admitted}");
+            let counted = live.arrivals(&name);
+            let (arrived, shed) = (counted.arrived(), counted.shed());
+            assert_eq!(arrived[class as usize], ASKED);
+            assert_eq!(shed[class as usize], ASKED - admitted as u64);
+        }
+    }
+}
