@@ -3,17 +3,18 @@
 use std::time::Instant;
 
 use crate::config::Pool;
-use crate::model::{Admin, Health, Phase, ZonePlan};
+use crate::model::{Admin, Health, Phase, RegionPlan, Standing, ZonePlan};
 
 /// Backends that are named one by one.
 const NAMED: usize = 4;
 
 /// Why a zone gets nothing, in one line.
-pub(super) fn lost(zone: &ZonePlan) -> String {
-    let cause = &zone.standing.cause;
+pub(super) fn lost(zone: &ZonePlan, region: Option<&RegionPlan>) -> String {
+    let (it, standing) = holding(zone, region);
+    let cause = &standing.cause;
     let cause = if cause.is_empty() { String::new() } else { format!(": {cause}") };
-    if zone.standing.phase != Phase::Active {
-        return format!("it is {}{cause}", zone.standing.phase.name());
+    if standing.phase != Phase::Active {
+        return format!("{it} is {}{cause}", standing.phase.name());
     }
     if zone.backends.iter().all(|backend| backend.effective_weight <= 0.0) {
         return String::from("nothing in it can take traffic");
@@ -22,23 +23,28 @@ pub(super) fn lost(zone: &ZonePlan) -> String {
 }
 
 /// What would have to change for a zone to get traffic, or more of it.
-pub(super) fn needs(config: &Pool, zone: &ZonePlan, now: Instant) -> Vec<String> {
+pub(super) fn needs(
+    config: &Pool,
+    zone: &ZonePlan,
+    region: Option<&RegionPlan>,
+    now: Instant,
+) -> Vec<String> {
     let mut needs = Vec::new();
-    let standing = &zone.standing;
+    let (it, standing) = holding(zone, region);
     let held = standing.held_until.and_then(|until| until.checked_duration_since(now));
     let held = held.filter(|held| held.as_secs() > 0);
     match standing.phase {
         Phase::Active | Phase::Watching => {}
-        Phase::Draining => needs.push(String::from("it must be undrained (pulsegate undrain)")),
+        Phase::Draining => needs.push(format!("{it} must be undrained (pulsegate undrain)")),
         Phase::Out => needs.push(match held {
             Some(held) => {
-                format!("it must be well once it was out for another {} s", held.as_secs())
+                format!("{it} must be well once it was out for another {} s", held.as_secs())
             }
-            None => String::from("it must be well again, or restored by order"),
+            None => format!("{it} must be well again, or restored by order"),
         }),
-        Phase::Proving => needs.push(String::from("it must stay well while it proves itself")),
+        Phase::Proving => needs.push(format!("{it} must stay well while it proves itself")),
         Phase::Restoring { stage } => needs.push(format!(
-            "it must pass stage {}: enough requests, no worse than the others (or: pulsegate \
+            "{it} must pass stage {}: enough requests, no worse than the others (or: pulsegate \
              restore --advance)",
             stage + 1
         )),
@@ -49,6 +55,15 @@ pub(super) fn needs(config: &Pool, zone: &ZonePlan, now: Instant) -> Vec<String>
         needs.push(String::from("zones that come before it must be full or fail"));
     }
     needs
+}
+
+/// What holds a zone back, in a word, and how that stands: the zone itself, or else its region.
+fn holding<'p>(zone: &'p ZonePlan, region: Option<&'p RegionPlan>) -> (&'static str, &'p Standing) {
+    let region = region.filter(|region| region.standing.phase != Phase::Active);
+    match region {
+        Some(region) if zone.standing.phase == Phase::Active => ("its region", &region.standing),
+        _ => ("it", &zone.standing),
+    }
 }
 
 fn weights(config: &Pool, zone: &ZonePlan, needs: &mut Vec<String>) {

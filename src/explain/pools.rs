@@ -123,9 +123,10 @@ impl Asked<'_> {
     fn zone(&self, odds: &ZoneOdds<'_>, plan: &ZonePlan) -> view::Zone {
         let gets = odds.share > 0.0;
         let config = self.known.table.config.pools.iter().find(|pool| pool.name == self.pool.name);
+        let region = self.plan.regions.iter().find(|region| region.region == plan.region);
         let asked = self.question.zone.as_deref() == Some(&*plan.zone);
         let needs = match config {
-            Some(config) if !gets || asked => needs(config, plan, self.known.now),
+            Some(config) if !gets || asked => needs(config, plan, region, self.known.now),
             _ => Vec::new(),
         };
         let plans: HashMap<&str, &BackendPlan> =
@@ -139,7 +140,7 @@ impl Asked<'_> {
             share: odds.share,
             phase: plan.standing.phase.name().to_owned(),
             score: odds.score,
-            lost: if gets { None } else { Some(lost(plan)) },
+            lost: if gets { None } else { Some(lost(plan, region)) },
             needs,
             backends: backends.collect(),
         }

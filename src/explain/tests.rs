@@ -8,10 +8,11 @@ use super::view::{self, Explanation};
 use super::{Assumption, Known, Question, assume, explain};
 use crate::balance::ip_hash;
 use crate::config::Config;
+use crate::decision::tests::fixture::order;
 use crate::decision::{Input, State};
 use crate::health::probe_plan;
 use crate::live::Live;
-use crate::model::{Observation, Outcome, ProbeSpec};
+use crate::model::{Action, Observation, Outcome, ProbeSpec, Scope};
 use crate::table::{self, Picker, Table};
 
 const CONFIG: &str = r#"
@@ -227,6 +228,18 @@ fn an_assumption_is_decided_not_guessed() {
     assert!(zone("b").share > 0.3);
     let c1 = &zone("c").backends[0];
     assert_eq!((c1.share, c1.lost.as_deref()), (0.0, Some("drain was ordered")));
+}
+
+#[test]
+fn a_zone_whose_region_is_out_is_told_so() {
+    let (mut state, now) = well();
+    let region = Scope::Region { pool: None, region: "east".into() };
+    state.step([order(region, Action::Fail { to: None }, now)], now);
+    let told = told(&state, now, question("GET", "http://shop.example/")).unwrap();
+    let a = &told.pools[0].regions[0].zones[0];
+    let lost = a.lost.as_deref().unwrap_or_default();
+    assert!(lost.starts_with("its region is out: fail of region east ordered by"), "{lost}");
+    assert_eq!(a.needs, ["its region must be well again, or restored by order"]);
 }
 
 #[test]
