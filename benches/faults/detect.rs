@@ -141,7 +141,7 @@ async fn one(case: &Case) -> Result<Vec<Removal>> {
         target: proxy.address,
         connections: case.connections,
         page: SMALL,
-        datagrams: false,
+        protocol: "http",
         close: false,
         patience: Some(Duration::from_secs(2)),
     };

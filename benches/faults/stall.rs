@@ -131,7 +131,7 @@ async fn one(recipe: &Recipe, round: usize) -> Result<Stall> {
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
-        datagrams: false,
+        protocol: "http",
         close: false,
         patience: Some(PATIENCE),
     })?;

@@ -11,8 +11,9 @@ use crate::rig::proxy::{Proxy, Recipe, Task, haproxy, nginx, pulsegate};
 pub(crate) const CONTENDERS: [Recipe; 4] =
     [pulsegate::RECIPE, nginx::RECIPE, haproxy::RECIPE, forward::RECIPE];
 
-/// Those that forward bytes: the forwarder speaks HTTP only.
-pub(crate) const OF_BYTES: [Recipe; 3] = [pulsegate::RECIPE, nginx::RECIPE, haproxy::RECIPE];
+/// Those that forward bytes and those that speak TLS: the forwarder does neither.
+pub(crate) const WITHOUT_FORWARDER: [Recipe; 3] =
+    [pulsegate::RECIPE, nginx::RECIPE, haproxy::RECIPE];
 
 /// Those that forward datagrams.
 pub(crate) const OF_DATAGRAMS: [Recipe; 2] = [pulsegate::RECIPE, nginx::RECIPE];

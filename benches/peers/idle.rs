@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::report::Report;
@@ -17,6 +16,7 @@ use crate::rig::process::PROXY_CORE;
 use crate::rig::proxy::{Proxy, Recipe, Task};
 use crate::rig::results::say;
 use crate::rig::scratch::Scratch;
+use crate::rig::wire::{Dial, Wire};
 
 /// Enough that pages and arenas do not matter.
 const CONNECTIONS: usize = 8_000;
@@ -39,7 +39,7 @@ pub(crate) async fn measure(
     for _ in 0..REPEATS {
         for recipe in recipes {
             let proxy = Proxy::start(recipe, task).await?;
-            let kib = per_connection(&proxy).await?;
+            let kib = per_connection(&proxy, &Dial::new(protocol)?).await?;
             say(&format!("  {:14} {kib:.2} KiB per connection", recipe.name))?;
             report.idle(recipe.name, kib);
         }
@@ -47,11 +47,11 @@ pub(crate) async fn measure(
     Ok(())
 }
 
-async fn per_connection(proxy: &Proxy) -> Result<f64> {
-    let before = open(proxy.address, BEFORE).await?;
+async fn per_connection(proxy: &Proxy, dial: &Dial) -> Result<f64> {
+    let before = open(proxy.address, dial, BEFORE).await?;
     sleep(SETTLE).await;
     let resident_before = proxy.process.resident_kib();
-    let held = open(proxy.address, CONNECTIONS).await?;
+    let held = open(proxy.address, dial, CONNECTIONS).await?;
     sleep(SETTLE).await;
     let grown = proxy.process.resident_kib().saturating_sub(resident_before);
     drop((before, held));
@@ -61,11 +61,11 @@ async fn per_connection(proxy: &Proxy) -> Result<f64> {
 /// Opens connections one after the other, each with one request. Where HTTP is understood one
 /// upstream connection serves them all, so it is client connections that are measured; where bytes are
 /// forwarded it is pairs of connections.
-pub(crate) async fn open(target: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
+pub(crate) async fn open(target: SocketAddr, dial: &Dial, count: usize) -> Result<Vec<Wire>> {
     let (request, scratch) = (request(SMALL, false), Scratch::new());
     let mut streams = Vec::with_capacity(count);
     for _ in 0..count {
-        let mut stream = TcpStream::connect(target).await?;
+        let mut stream = dial.connect(target).await?;
         match exchange(&mut stream, &scratch, &request, SMALL.length).await {
             Ok(closes) => ensure!(!closes, "the proxy does not keep the connection"),
             Err(failure) => bail!("a request failed: {failure}"),

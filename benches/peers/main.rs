@@ -9,6 +9,9 @@
 //! With `--bytes` the proxies forward bytes instead: the same scenarios over TCP, datagrams over UDP,
 //! and as many connections as may be open; results go to `peers-bytes/`.
 //!
+//! With `--tls` clients speak TLS 1.3 with the proxies (ECDSA on P-256, X25519, no session resumed), so that
+//! `close-64` is a full handshake for each request; results go to `peers-tls/`.
+//!
 //! Any failed request makes its measurement void, and the command fails.
 
 mod contender;
@@ -31,7 +34,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-use contender::{CONTENDERS, LARGE_BUFFERS, OF_BYTES, OF_DATAGRAMS};
+use contender::{CONTENDERS, LARGE_BUFFERS, OF_DATAGRAMS, WITHOUT_FORWARDER};
 use report::Report;
 use rig::backend;
 use rig::process;
@@ -62,6 +65,9 @@ struct Args {
     /// Forward bytes instead of understanding HTTP; results go to `peers-bytes`
     #[arg(long)]
     bytes: bool,
+    /// Speak TLS with the clients; results go to `peers-tls`
+    #[arg(long, conflicts_with = "bytes")]
+    tls: bool,
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -108,13 +114,17 @@ fn main() -> Result<()> {
 }
 
 async fn compare(args: &Args) -> Result<()> {
-    let (name, protocol) = if args.bytes { ("peers-bytes", "tcp") } else { ("peers", "http") };
+    let (name, protocol) = match args {
+        Args { bytes: true, .. } => ("peers-bytes", "tcp"),
+        Args { tls: true, .. } => ("peers-tls", "https"),
+        _ => ("peers", "http"),
+    };
     let results = Results::create(&args.results, name)?;
     let listener = backend::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let upstream = listener.local_addr()?;
     backend::serve(vec![listener]);
 
-    let recipes = args.wanted(if args.bytes { &OF_BYTES } else { &CONTENDERS });
+    let recipes = args.wanted(if protocol == "http" { &CONTENDERS } else { &WITHOUT_FORWARDER });
     let large_buffers = args.wanted(&LARGE_BUFFERS);
     let mut report = Report::default();
     let single = contender::start(&recipes, upstream, &[1], process::PROXY_CORE, protocol).await?;
@@ -140,13 +150,13 @@ async fn compare(args: &Args) -> Result<()> {
     if args.wants("syscalls") {
         syscalls::count(&recipes, upstream, protocol, &mut report).await?;
     }
-    finish(args, &report, &results)
+    finish(protocol, &report, &results)
 }
 
 /// What only those do that forward bytes.
 async fn bytes_only(args: &Args, upstream: SocketAddr, report: &mut Report) -> Result<()> {
     if args.wants("open") {
-        open::measure(&args.wanted(&OF_BYTES), upstream, report).await?;
+        open::measure(&args.wanted(&WITHOUT_FORWARDER), upstream, report).await?;
     }
     if args.wants(DATAGRAMS.name) {
         echo::serve(upstream).await?;
@@ -158,8 +168,8 @@ async fn bytes_only(args: &Args, upstream: SocketAddr, report: &mut Report) -> R
 }
 
 /// Writes the evidence and shows it.
-fn finish(args: &Args, report: &Report, results: &Results) -> Result<()> {
-    let text = report.readme(args.bytes);
+fn finish(protocol: &str, report: &Report, results: &Results) -> Result<()> {
+    let text = report.readme(protocol);
     results.write("raw.csv", &report.csv())?;
     results.write("README.md", &text)?;
     say(&format!("{text}\nwritten to {}", results.dir().display()))?;

@@ -41,7 +41,7 @@ async fn once(args: &Args, scenario: &Scenario, contender: &Contender) -> Result
         target: proxy.address,
         connections: scenario.connections * contender.workers,
         page: scenario.page,
-        datagrams: contender.protocol == "udp",
+        protocol: contender.protocol,
         close: scenario.close,
         patience: None,
     })?;

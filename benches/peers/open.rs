@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, getrlimit};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -20,6 +19,7 @@ use crate::rig::process::PROXY_CORE;
 use crate::rig::proxy::{Proxy, Recipe, Task};
 use crate::rig::results::say;
 use crate::rig::scratch::Scratch;
+use crate::rig::wire::{Dial, Wire};
 
 /// Sockets that are asked for, both sides counted.
 const SOCKETS: usize = 20_000;
@@ -76,17 +76,17 @@ async fn once(proxy: &Proxy, pairs: usize) -> Result<Open> {
 }
 
 /// So many connections, each after one exchange.
-async fn opened(target: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
+async fn opened(target: SocketAddr, count: usize) -> Result<Vec<Wire>> {
     let mut tasks = JoinSet::new();
     for task in 0..AT_ONCE {
         let part = count / AT_ONCE + usize::from(task < count % AT_ONCE);
-        tasks.spawn_local(idle::open(target, part));
+        tasks.spawn_local(async move { idle::open(target, &Dial::new("tcp")?, part).await });
     }
     all(tasks).await
 }
 
 /// One exchange on each connection, many at once.
-async fn in_use(streams: Vec<TcpStream>) -> Result<Vec<TcpStream>> {
+async fn in_use(streams: Vec<Wire>) -> Result<Vec<Wire>> {
     let scratch = Scratch::new();
     let mut tasks = JoinSet::new();
     let part = streams.len().div_ceil(AT_ONCE);
@@ -107,7 +107,7 @@ async fn in_use(streams: Vec<TcpStream>) -> Result<Vec<TcpStream>> {
 }
 
 /// What all tasks bring back.
-async fn all(mut tasks: JoinSet<Result<Vec<TcpStream>>>) -> Result<Vec<TcpStream>> {
+async fn all(mut tasks: JoinSet<Result<Vec<Wire>>>) -> Result<Vec<Wire>> {
     let mut back = Vec::new();
     while let Some(part) = tasks.join_next().await {
         back.extend(part??);

@@ -129,10 +129,14 @@ impl Report {
     }
 
     /// The run's README.
-    pub(crate) fn readme(&self, bytes: bool) -> String {
+    pub(crate) fn readme(&self, protocol: &str) -> String {
         let mut text = format!("# Pulsegate and its peers\n\n{}\n", conditions("peers"));
         text.push_str(METHOD);
-        text.push_str(if bytes { BYTES } else { HTTP });
+        text.push_str(match protocol {
+            "tcp" => BYTES,
+            "https" => TLS,
+            _ => HTTP,
+        });
         for (name, what) in &self.scenarios {
             let _ = writeln!(text, "\n## {name}: {what}\n");
             self.medians(name, &mut text);
@@ -295,8 +299,15 @@ const HTTP: &str = "
 Pulsegate runs its shipped defaults: network health checks, retries, limits, deadlines and identity headers
 (`X-Forwarded-*`, `Forwarded`, `Via`, request id) are on, only the access log is off. nginx and HAProxy run
 without checks, added headers and logs, with upstream keep-alive. `bare` forwards and does nothing else: the
-floor. nginx keeps at most 256 idle upstream connections here (`keepalive 256`), Pulsegate 4,096 (its
-default), HAProxy as many as come: with 2,000 clients nginx opens new ones, so that row compares with HAProxy only.
+floor. nginx keeps at most 4,096 idle upstream connections here, Pulsegate as many (its default), HAProxy as
+many as come.
 `-64k` are the peers with larger buffers for bodies. nginx allocates its connection table at the start, so its
 idle connections look cheaper than they are.
+";
+
+/// How those are set up that speak TLS.
+const TLS: &str = "
+Clients speak TLS 1.3 with every proxy: the same suite by the client's choice, X25519, a certificate on P-256, no
+session resumed; `close-64` is a full handshake for each request. nginx and HAProxy issue no tickets,
+Pulsegate one for each handshake (its default). Backends are asked in clear. The rest is as in the comparison at HTTP.
 ";

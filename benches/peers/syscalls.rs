@@ -43,20 +43,20 @@ pub(crate) async fn count(
     let task = Task { backends, workers: 1, cores: PROXY_CORE, checks: true, protocol };
     for recipe in recipes {
         let proxy = Proxy::start(recipe, task).await?;
-        let calls = counted(&proxy).await?;
+        let calls = counted(&proxy, protocol).await?;
         report.syscalls(recipe.name, calls);
     }
     Ok(())
 }
 
-async fn counted(proxy: &Proxy) -> Result<Calls> {
+async fn counted(proxy: &Proxy, protocol: &'static str) -> Result<Calls> {
     let file = proxy.dir.path().join("strace");
     let strace = attach(proxy, &file).await?;
     let running = Running::start(&Load {
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
-        datagrams: false,
+        protocol,
         close: false,
         patience: None,
     })?;

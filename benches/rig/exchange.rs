@@ -1,12 +1,12 @@
 //! One request and its whole answer.
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use super::backend::Page;
 use super::response::Response;
 use super::scratch::Scratch;
 use super::tally::Failure;
+use super::wire::Wire;
 
 /// The request for a page, much as a small client sends it.
 pub(crate) fn request(page: Page, close: bool) -> Vec<u8> {
@@ -21,12 +21,13 @@ pub(crate) fn request(page: Page, close: bool) -> Vec<u8> {
 /// Sends a request and checks its answer, a body of `length` bytes; true if the proxy closes the
 /// connection after it.
 pub(crate) async fn exchange(
-    stream: &mut TcpStream,
+    stream: &mut Wire,
     scratch: &Scratch,
     request: &[u8],
     length: usize,
 ) -> Result<bool, Failure> {
     stream.write_all(request).await.map_err(|_| Failure::Unanswered)?;
+    stream.flush().await.map_err(|_| Failure::Unanswered)?;
     let mut response = Response::default();
     loop {
         let feed = |bytes: &[u8]| std::mem::take(&mut response).feed(bytes, length);

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -18,6 +17,7 @@ use super::datagrams::Caller;
 use super::exchange::{exchange, request};
 use super::scratch::Scratch;
 use super::tally::{Failure, Tally};
+use super::wire::{Dial, Wire};
 
 /// After a failed request, so that a dead proxy is not asked in a tight loop.
 const AFTER_FAILURE: Duration = Duration::from_millis(1);
@@ -33,8 +33,8 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// What is asked for.
     pub(crate) page: Page,
-    /// Datagrams instead of requests; the page only tells their length.
-    pub(crate) datagrams: bool,
+    /// What is spoken, in the word of the proxy's task; with datagrams the page only tells their length.
+    pub(crate) protocol: &'static str,
     /// A new connection per request.
     pub(crate) close: bool,
     /// The longest a request may take before it counts as failed; `None` = until the stop.
@@ -49,6 +49,7 @@ pub(crate) struct Running {
 
 struct Shared {
     load: Load,
+    dial: Dial,
     request: Vec<u8>,
     scratch: Scratch,
     tally: RefCell<Tally>,
@@ -60,6 +61,7 @@ impl Running {
     pub(crate) fn start(load: &Load) -> Result<Self> {
         let shared = Rc::new(Shared {
             load: *load,
+            dial: Dial::new(load.protocol)?,
             request: request(load.page, load.close),
             scratch: Scratch::new(),
             tally: RefCell::new(Tally::new()?),
@@ -68,7 +70,7 @@ impl Running {
         let mut clients = JoinSet::new();
         for _ in 0..load.connections {
             let shared = Rc::clone(&shared);
-            if load.datagrams {
+            if load.protocol == "udp" {
                 clients.spawn_local(caller(shared));
             } else {
                 clients.spawn_local(client(shared));
@@ -106,7 +108,7 @@ impl Running {
 /// One connection after the other until the stop.
 async fn client(shared: Rc<Shared>) {
     while !shared.stop.get() {
-        let outcome = match TcpStream::connect(shared.load.target).await {
+        let outcome = match shared.dial.connect(shared.load.target).await {
             Ok(stream) => requests(stream, &shared).await,
             Err(_) => Err(Failure::Connect),
         };
@@ -136,8 +138,7 @@ async fn caller(shared: Rc<Shared>) {
 }
 
 /// Requests on one connection until it ends or the stop.
-async fn requests(mut stream: TcpStream, shared: &Shared) -> Result<(), Failure> {
-    let _ = stream.set_nodelay(true);
+async fn requests(mut stream: Wire, shared: &Shared) -> Result<(), Failure> {
     while !shared.stop.get() {
         let started = Instant::now();
         let length = shared.load.page.length;
@@ -159,7 +160,7 @@ async fn requests(mut stream: TcpStream, shared: &Shared) -> Result<(), Failure>
 }
 
 /// Lets the proxy close first, so that it and not the client keeps the port in TIME-WAIT.
-async fn closed_by_proxy(stream: &mut TcpStream, shared: &Shared) -> Result<(), Failure> {
+async fn closed_by_proxy(stream: &mut Wire, shared: &Shared) -> Result<(), Failure> {
     match shared.scratch.read(stream, <[u8]>::len).await {
         Ok(surplus) if surplus > 0 => Err(Failure::Surplus),
         _ => Ok(()),

@@ -17,3 +17,4 @@ pub(crate) mod response;
 pub(crate) mod results;
 pub(crate) mod scratch;
 pub(crate) mod tally;
+pub(crate) mod wire;

@@ -12,7 +12,6 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Large enough that a 1 MiB body takes few reads.
 const SIZE: usize = 256 * 1024;
@@ -30,7 +29,7 @@ impl Scratch {
     /// Waits for bytes and hands them to `look`; an empty slice is the end of the stream.
     pub(crate) async fn read<R>(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut (impl AsyncRead + Unpin),
         mut look: impl FnMut(&[u8]) -> R,
     ) -> io::Result<R> {
         poll_fn(|cx| {

@@ -65,7 +65,7 @@ async fn one(recipe: &Recipe) -> Result<Span> {
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
-        datagrams: false,
+        protocol: "http",
         close: false,
         patience: Some(PATIENCE),
     })?;

@@ -32,7 +32,7 @@ pub(crate) async fn measure(
         target: proxy.address,
         connections: CONNECTIONS,
         page: SMALL,
-        datagrams: false,
+        protocol: "http",
         close: false,
         patience: Some(PATIENCE),
     })?;

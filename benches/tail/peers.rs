@@ -87,7 +87,7 @@ pub(crate) async fn saturation(proxy: &Proxy, connections: usize) -> Result<f64>
         target: proxy.address,
         connections,
         page: SMALL,
-        datagrams: false,
+        protocol: "http",
         close: false,
         patience: None,
     })?;

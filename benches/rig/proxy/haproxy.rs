@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::{Recipe, Site, Task};
+use super::{CERTIFICATE, Recipe, Site, Task};
 
 pub(crate) const RECIPE: Recipe = Recipe { name: "haproxy", prepare: |site| prepare(site, "") };
 
@@ -24,7 +24,14 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
     }
     let dir = site.dir.display();
     let Site { listen, task: Task { workers, protocol, .. }, .. } = site;
-    let reuse = if *protocol == "http" { "  http-reuse always\n" } else { "" };
+    let (mode, tls) = match *protocol {
+        "https" => (
+            "http",
+            format!(" ssl crt {dir}/{} ssl-min-ver TLSv1.3 no-tls-tickets", CERTIFICATE[0]),
+        ),
+        protocol => (protocol, String::new()),
+    };
+    let reuse = if mode == "http" { "  http-reuse always\n" } else { "" };
     Ok(format!(
         "global
   nbthread {workers}
@@ -32,13 +39,13 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
   {more}
   stats socket {dir}/haproxy.sock mode 600 level admin expose-fd listeners
 defaults
-  mode {protocol}
+  mode {mode}
   backlog 4096
   timeout connect 5s
   timeout client 60s
   timeout server 60s
 frontend web
-  bind {listen}
+  bind {listen}{tls}
   default_backend site
 backend site
   balance roundrobin

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::backend::SMALL;
@@ -22,6 +21,7 @@ use super::datagrams;
 use super::exchange::{exchange, request};
 use super::process::Process;
 use super::scratch::Scratch;
+use super::wire::{Dial, NAME};
 
 /// How long a proxy may take from listening to its first good answer.
 const SERVE_LIMIT: Duration = Duration::from_secs(10);
@@ -38,7 +38,8 @@ pub(crate) struct Task<'a> {
     pub(crate) cores: &'a str,
     /// Health checks as shipped; false = none.
     pub(crate) checks: bool,
-    /// What it forwards, in the word of Pulsegate's configuration: `http`, `tcp` or `udp`.
+    /// What it forwards, in the word of Pulsegate's configuration: `http`, `tcp` or `udp`; or `https`, by
+    /// which it speaks TLS with its clients.
     pub(crate) protocol: &'static str,
 }
 
@@ -77,6 +78,9 @@ impl Proxy {
         let dir = TempDir::with_prefix("pulsegate-bench-")?;
         let address = free_address()?;
         let site = Site { dir: dir.path(), listen: address, task };
+        if task.protocol == "https" {
+            certificate(dir.path())?;
+        }
         let command = (recipe.prepare)(&site)?;
         let log = dir.path().join("output");
         let mut process = Process::start(recipe.name, task.cores, &command, &log)?;
@@ -85,7 +89,7 @@ impl Proxy {
                 return datagrams::answered(address).await;
             }
             process.listening(address).await?;
-            serving(address).await
+            serving(address, &Dial::new(task.protocol)?).await
         };
         started.await.with_context(|| {
             format!("{} said: {}", recipe.name, std::fs::read_to_string(&log).unwrap_or_default())
@@ -95,11 +99,11 @@ impl Proxy {
 }
 
 /// Waits for the first good answer: a proxy may listen before it trusts a backend.
-async fn serving(address: SocketAddr) -> Result<()> {
+async fn serving(address: SocketAddr, dial: &Dial) -> Result<()> {
     let (request, scratch) = (request(SMALL, true), Scratch::new());
     let deadline = Instant::now() + SERVE_LIMIT;
     loop {
-        let mut stream = TcpStream::connect(address).await?;
+        let mut stream = dial.connect(address).await?;
         let asked = exchange(&mut stream, &scratch, &request, SMALL.length);
         let failure = match timeout_at(deadline, asked).await {
             Ok(Ok(_)) => return Ok(()),
@@ -109,6 +113,16 @@ async fn serving(address: SocketAddr) -> Result<()> {
         ensure!(Instant::now() < deadline, "it does not serve: {failure}");
         sleep(POLL).await;
     }
+}
+
+/// The certificate's file, and its key's, in a proxy's directory.
+pub(crate) const CERTIFICATE: [&str; 2] = ["site.pem", "site.pem.key"];
+
+/// Writes a certificate for a key on P-256; what loads them together finds the key beside it.
+fn certificate(dir: &Path) -> Result<()> {
+    let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
+    std::fs::write(dir.join(CERTIFICATE[0]), made.cert.pem())?;
+    Ok(std::fs::write(dir.join(CERTIFICATE[1]), made.signing_key.serialize_pem())?)
 }
 
 /// An address nobody listens on now.

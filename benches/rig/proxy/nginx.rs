@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::{Recipe, Site, Task};
+use super::{CERTIFICATE, Recipe, Site, Task};
 
 pub(crate) const RECIPE: Recipe = Recipe { name: "nginx", prepare: |site| prepare(site, "") };
 
@@ -34,9 +34,18 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
     let Site { listen, task: Task { workers, .. }, .. } = site;
     // With several workers each has its own accept queue, as with the others.
     let reuseport = if *workers > 1 { " reuseport" } else { "" };
-    if site.task.protocol != "http" {
-        return Ok(stream(site, &servers, reuseport, more));
-    }
+    let [cert, key] = CERTIFICATE;
+    let (ssl, tls) = match site.task.protocol {
+        "http" => ("", String::new()),
+        "https" => (
+            " ssl",
+            format!(
+                "ssl_certificate {dir}/{cert}; ssl_certificate_key {dir}/{key}; ssl_protocols TLSv1.3;
+    ssl_session_cache off; ssl_session_tickets off;"
+            ),
+        ),
+        _ => return Ok(stream(site, &servers, reuseport, more)),
+    };
     Ok(format!(
         "daemon off;
 worker_processes {workers};
@@ -56,7 +65,8 @@ http {{
     keepalive_requests 100000000;
   }}
   server {{
-    listen {listen} backlog=4096{reuseport};
+    listen {listen}{ssl} backlog=4096{reuseport};
+    {tls}
     location / {{
       proxy_pass http://site;
       proxy_http_version 1.1;

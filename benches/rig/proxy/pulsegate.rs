@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::{Recipe, Site, Task};
+use super::{CERTIFICATE, Recipe, Site, Task};
 
 pub(crate) const RECIPE: Recipe =
     Recipe { name: "pulsegate", prepare: |site| prepare(site, as_shipped(site)) };
@@ -33,6 +33,14 @@ fn config(site: &Site<'_>, health: &str) -> Result<String> {
     }
     let dir = site.dir.display();
     let Site { listen, task: Task { workers, protocol, .. }, .. } = site;
+    let [cert, key] = CERTIFICATE;
+    let (protocol, tls) = match *protocol {
+        "https" => (
+            "http",
+            format!("tls: {{ certificates: [ {{ cert: {dir}/{cert}, key: {dir}/{key} }} ] }}"),
+        ),
+        protocol => (protocol, String::new()),
+    };
     Ok(format!(
         "version: 1
 listeners:
@@ -40,6 +48,7 @@ listeners:
     bind: {listen}
     protocol: {protocol}
     access_log: off
+    {tls}
     pool: site
 pools:
   site:

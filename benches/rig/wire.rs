@@ -1,0 +1,102 @@
+//! A client's connection: in clear, or by TLS 1.3 with what every contender has.
+//!
+//! The group is X25519 for all of them and nobody resumes a session, so that handshakes cost each the
+//! same arithmetic.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anyhow::Result;
+use pulsegate::net::Anyone;
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
+use rustls::pki_types::ServerName;
+use rustls::version::TLS13;
+use rustls::{ClientConfig, crypto::CryptoProvider};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// The name that the contenders' certificate is for.
+pub(crate) const NAME: &str = "bench.test";
+
+/// How connections are opened.
+#[derive(Clone)]
+pub(crate) struct Dial(Option<TlsConnector>);
+
+impl Dial {
+    /// For this protocol, in the word of [`Task::protocol`](super::proxy::Task).
+    pub(crate) fn new(protocol: &str) -> Result<Self> {
+        if protocol != "https" {
+            return Ok(Self(None));
+        }
+        let provider =
+            Arc::new(CryptoProvider { kx_groups: vec![kx_group::X25519], ..default_provider() });
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anyone::new(&provider)))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(Self(Some(Arc::new(config).into())))
+    }
+
+    /// A new connection.
+    pub(crate) async fn connect(&self, target: SocketAddr) -> io::Result<Wire> {
+        let stream = TcpStream::connect(target).await?;
+        let _ = stream.set_nodelay(true);
+        let Some(connector) = &self.0 else { return Ok(Wire::Clear(stream)) };
+        let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
+        Ok(Wire::Secure(Box::new(connector.connect(name, stream).await?)))
+    }
+}
+
+/// An open connection.
+pub(crate) enum Wire {
+    Clear(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Secure(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Secure(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Secure(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
