@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::access::Peer;
 use super::error::ApiError;
-use super::{Source, State, alerts, collect, explain, orders, versions, view};
+use super::{Source, State, alerts, collect, explain, orders, plan, versions, view};
 use crate::control::Detail;
 use crate::metrics;
 
@@ -23,6 +23,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a request's body.
 const BODY_BYTES: usize = 64 * 1024;
+
+/// Bytes of a body that holds a configuration file, escaped; only for those who may change things.
+const PLAN_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes of a backend's name in a query.
 const NAME_BYTES: usize = 512;
@@ -44,6 +47,7 @@ pub fn router<C: Source>(state: State<C>) -> Router {
         .route("/webhooks/alertmanager", post(alerts::receive::<C>))
         .route("/orders", get(orders::list::<C>).post(orders::give::<C>))
         .route("/explain", post(explain::answer::<C>))
+        .route("/plan", post(plan::answer::<C>))
         .route("/reload", post(versions::reload::<C>))
         .route("/reload/confirm", post(versions::confirm::<C>))
         .route("/rollback", post(versions::roll_back::<C>))
@@ -79,14 +83,15 @@ async fn admitted<C: Source>(
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().ok_or(ApiError::ReadOnly)?;
     let caller = state.access.admit(peer, &parts.headers)?;
+    let large = parts.uri.path() == "/plan" && caller.may_change().is_ok();
     parts.extensions.insert(caller);
-    let body = read(body).await?;
+    let body = read(body, if large { PLAN_BYTES } else { BODY_BYTES }).await?;
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
 /// The whole body, so that no handler needs a limit of its own.
-async fn read(body: Body) -> Result<Body, ApiError> {
-    match body::to_bytes(body, BODY_BYTES).await {
+async fn read(body: Body, most: usize) -> Result<Body, ApiError> {
+    match body::to_bytes(body, most).await {
         Ok(bytes) => Ok(Body::from(bytes)),
         Err(error) if is_length_limit(&error) => Err(ApiError::BodyTooLarge),
         Err(_) => Err(ApiError::BodyBroken),

@@ -16,6 +16,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::view;
 use crate::config::Secret;
+use crate::explain::plan::view as plan;
 use crate::explain::view as explain;
 
 /// From the connect to the whole answer; longer than the API itself takes at most.
@@ -180,6 +181,16 @@ impl Client {
     ) -> Result<explain::Explanation, ClientError> {
         let body = serde_json::to_vec(question).map_err(|error| self.protocol(&error))?;
         self.ask_with(Method::POST, "/explain", body.into()).await
+    }
+
+    /// `POST /plan`.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn plan(&self, question: &plan::Question) -> Result<plan::Plan, ClientError> {
+        let body = serde_json::to_vec(question).map_err(|error| self.protocol(&error))?;
+        self.ask_with(Method::POST, "/plan", body.into()).await
     }
 
     /// `POST /reload`.

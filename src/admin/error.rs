@@ -87,7 +87,7 @@ impl ApiError {
             Self::ViewerToken => "a viewer's token may only read",
             Self::NotFound => {
                 "no such path (expected /health, /health/detailed, /ready, /status, /drains, /events,\
-                 \x20/orders, /explain, /metrics, /webhooks/alertmanager,\
+                 \x20/orders, /explain, /plan, /metrics, /webhooks/alertmanager,\
                  \x20/reload, /reload/confirm or /rollback)"
             }
             Self::MethodNotAllowed => "this path does not take this method",

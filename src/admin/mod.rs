@@ -35,6 +35,7 @@ mod error;
 mod explain;
 mod orders;
 mod origin;
+mod plan;
 mod server;
 mod socket;
 mod source;

@@ -11,6 +11,7 @@ use super::order_args::{
     AutomationArgs, DrainArgs, EmergencyArgs, FailoverArgs, RestoreArgs, TrafficArgs, UndrainArgs,
     WeightArgs,
 };
+use super::plan_args::PlanArgs;
 
 use crate::bench::measure::{self, Step, Target};
 
@@ -20,6 +21,7 @@ Examples:
   pulsegate check --config pulsegate.yaml      every mistake of the file, with its line
   pulsegate run --config pulsegate.yaml        serve
   pulsegate status                             what every backend is doing, and why
+  pulsegate plan --config changed.yaml         what a change would move
   pulsegate reload                             put the changed file in force
   pulsegate bench http://127.0.0.1:8080/ --target p99=200ms
   pulsegate explain GET http://shop/           where it goes, and why
@@ -147,6 +149,17 @@ Examples:
   pulsegate explain tcp://127.0.0.1:8443 --sni db.example --alpn h2
   pulsegate explain POST http://shop.example/ --header 'x-beta: 1' --config pulsegate.yaml")]
     Explain(ExplainArgs),
+    /// Say what another configuration would change: what comes and goes, what moves, what is left
+    ///
+    /// Asks the running process, which decides by the file with every backend as it is now and puts
+    /// nothing in force. Exits with 0 whether anything would change or not; with --exit-code, 3 means
+    /// that something would (2 is a bad file, here as everywhere).
+    #[command(after_help = "\
+Examples:
+  pulsegate plan --config new.yaml
+  pulsegate plan --config new.yaml --json | jq .warnings
+  pulsegate plan --config new.yaml --against pulsegate.yaml --exit-code    without a process")]
+    Plan(PlanArgs),
     /// Play a scenario against a configuration, under a virtual clock
     ///
     /// The same decisions as in a running process, in a model world: what would be noticed, what

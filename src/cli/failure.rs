@@ -12,6 +12,8 @@ pub(super) enum Failure {
     Bad(anyhow::Error),
     /// As [`Bad`](Self::Bad), with the report already complete: one line per problem.
     Problems(String),
+    /// All was told, and that there is a difference is the answer: exit code 3.
+    Differs,
 }
 
 impl Failure {
@@ -21,6 +23,7 @@ impl Failure {
             Self::Failed(error) => (format!("error: {error:#}"), 1),
             Self::Bad(error) => (format!("error: {error:#}"), 2),
             Self::Problems(problems) => (problems.trim_end().to_owned(), 2),
+            Self::Differs => return ExitCode::from(3),
         };
         // Nobody is left to be told if standard error is closed.
         drop(writeln!(io::stderr(), "{text}"));

@@ -22,6 +22,8 @@ mod marks;
 mod order;
 mod order_args;
 mod places;
+mod plan;
+mod plan_args;
 mod reload;
 mod remote;
 mod replay;
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Rollback(args) => reload::roll_back(args),
         Command::Bench(args) => bench::execute(args),
         Command::Explain(args) => explain::execute(args),
+        Command::Plan(args) => plan::execute(args),
         Command::Simulate(args) => simulate::execute(args),
         Command::Replay(args) => replay::execute(args),
         Command::Certs { command: CertsCommand::MakeDemo(args) } => certs::make_demo(args),

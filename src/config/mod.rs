@@ -52,7 +52,7 @@ pub use own_health::{OwnHealth, ProbePlace};
 pub use pool::{
     Algorithm, Backend, HashKey, OnDown, Pool, PoolTimeouts, Queue, Region, Target, Zone,
 };
-pub use print::print;
+pub use print::{Setting, print, settings};
 pub use probing::{ProbeLoad, probe_loads};
 pub use problem::{Problem, Problems, nearest};
 pub use proxy_protocol::ProxyHeaders;

@@ -124,9 +124,14 @@ pub fn assume(state: &mut State, assumptions: &[Assumption], now: Instant) -> In
         }
     }
     // What the results stand for takes its time; the core is told so.
-    let mut at = now + Duration::from_millis(u64::from(RESULTS));
+    let at = now + Duration::from_millis(u64::from(RESULTS));
     state.step(inputs, at);
-    let end = at + FOLLOW;
+    follow(state, at)
+}
+
+/// Lets the core come to rest; returns the moment it has.
+pub(super) fn follow(state: &mut State, now: Instant) -> Instant {
+    let (mut at, end) = (now, now + FOLLOW);
     while let Some(due) = state.due().filter(|due| *due <= end) {
         at = at.max(due);
         state.step([], at);

@@ -13,6 +13,7 @@ mod assume;
 mod forwards;
 mod listeners;
 mod needs;
+pub mod plan;
 mod pools;
 mod question;
 mod routes;

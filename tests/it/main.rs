@@ -27,6 +27,7 @@ mod limits;
 mod orders;
 mod peers;
 mod persistence;
+mod planning;
 mod properties;
 mod reload;
 mod replaying;

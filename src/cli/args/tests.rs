@@ -36,6 +36,8 @@ fn what_contradicts_itself_is_bad_usage() {
         "pulsegate explain",
         "pulsegate explain GET http://a/ b",
         "pulsegate explain GET http://a/ --config f --socket s",
+        "pulsegate plan",
+        "pulsegate plan --config f --against g --socket s",
         "pulsegate simulate --config f",
         "pulsegate simulate --scenario s --check --json",
         "pulsegate replay --config f",

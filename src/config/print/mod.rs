@@ -4,11 +4,14 @@
 //! compared, kept and run. Secrets appear as the file or variable they come from.
 
 mod failover;
+mod flat;
 mod health;
 mod listener;
 mod pool;
 mod route;
 mod yaml;
+
+pub use flat::{Setting, settings};
 
 use self::yaml::{Tree, list, map, text, word};
 use super::{
@@ -18,6 +21,10 @@ use super::{
 /// Writes the config in effect.
 #[must_use]
 pub fn print(config: &Config) -> String {
+    tree(config).to_string()
+}
+
+fn tree(config: &Config) -> Tree {
     let listeners =
         config.listeners.iter().map(|l| (l.name.to_string(), listener::tree(config, l)));
     let pools = config.pools.iter().map(|p| (p.name.to_string(), pool::tree(p)));
@@ -40,7 +47,7 @@ pub fn print(config: &Config) -> String {
     }
     keys.push(("reload", map([("watch", word(config.watch))])));
     keys.push(("workers", word(config.workers)));
-    map(keys).to_string()
+    map(keys)
 }
 
 fn admin(admin: &AdminApi) -> Tree {

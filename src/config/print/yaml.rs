@@ -49,6 +49,14 @@ impl fmt::Display for Tree {
 }
 
 impl Tree {
+    /// All of it on one line, however long.
+    pub(super) fn on_one_line(&self) -> String {
+        let mut line = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.flow(&mut line);
+        line
+    }
+
     /// Writes the lines of a mapping or list; anything else is one line.
     fn block(&self, out: &mut String, indent: usize) -> fmt::Result {
         match self {
