@@ -66,6 +66,11 @@ pub(super) fn told(event: &Event) -> (String, Vec<String>) {
             let what = if *escalated { "does NOT RECOVER" } else { "moved" };
             (format!("{what}: {pool}/{region}{zone} {from} -> {to}{stage}: {because}"), none())
         }
+        Event::Headroom { pool, low, headroom } => {
+            let now = if *low { "could NOT lose" } else { "can lose" };
+            let percent = headroom * 100.0;
+            (format!("headroom: {pool} {now} its largest zone: {percent:.0} % without it"), none())
+        }
         Event::SetBack { pool, backend, because } => {
             (format!("set back: {pool}/{backend} starts again: {because}"), none())
         }

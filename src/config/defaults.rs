@@ -57,6 +57,10 @@ pub const HOLD_DOWN_DECAY: Duration = Duration::from_secs(60 * 60);
 pub const MAX_TRANSITIONS: u32 = 150;
 /// What is out for longer without being proven is escalated.
 pub const ESCALATE_AFTER: Duration = Duration::from_secs(5 * 60);
+/// What a pool must carry without its largest zone, and how much more is enough again.
+pub const HEADROOM: (f64, f64) = (1.0, 0.05);
+/// How long it must be so before somebody is told.
+pub const HEADROOM_LASTS: Duration = Duration::from_secs(30);
 /// How long a zone must be well before it gets anything.
 pub const PROVING: Duration = Duration::from_secs(30);
 /// The parts a zone gets on its way back, and how long each lasts at least.

@@ -25,6 +25,8 @@ pub struct Failover {
     pub max_transitions: u32,
     /// A zone or region that is out for so long without being proven is escalated.
     pub escalate_after: Duration,
+    /// When to tell that the pool can no longer lose its largest zone; `None` = never.
+    pub headroom: Option<HeadroomLimit>,
     /// What is done when nothing can take traffic.
     pub when_all_down: WhenAllDown,
 }
@@ -36,6 +38,17 @@ pub struct Thresholds {
     pub min_health: f64,
     /// From it on, 0..=1, it may prove itself; not below `min_health`.
     pub restore_health: f64,
+}
+
+/// What a pool must be able to carry without its largest zone (N-1), as parts of what is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadroomLimit {
+    /// Below it, 0..=1, somebody is told.
+    pub min: f64,
+    /// So much more than `min`, 0..=1, is enough again.
+    pub margin: f64,
+    /// For how long it must be so.
+    pub lasts: Duration,
 }
 
 /// How long a zone or region that failed stays out at least.
@@ -133,8 +146,16 @@ impl Default for Failover {
             max_share_per_second: None,
             max_transitions: defaults::MAX_TRANSITIONS,
             escalate_after: defaults::ESCALATE_AFTER,
+            headroom: None,
             when_all_down: WhenAllDown::Refuse,
         }
+    }
+}
+
+impl Default for HeadroomLimit {
+    fn default() -> Self {
+        let (min, margin) = defaults::HEADROOM;
+        Self { min, margin, lasts: defaults::HEADROOM_LASTS }
     }
 }
 

@@ -37,7 +37,8 @@ mod webhook;
 pub use admin::{AdminApi, AlertAction, AlertPlace, AlertRule, Role, SecretSource, Token};
 pub use expand::{ResolvedBackend, expand};
 pub use failover::{
-    Capacity, Drain, Failover, Gate, HoldDown, Restoration, Stage, Thresholds, WhenAllDown,
+    Capacity, Drain, Failover, Gate, HeadroomLimit, HoldDown, Restoration, Stage, Thresholds,
+    WhenAllDown,
 };
 pub use health::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,

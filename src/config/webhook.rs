@@ -29,13 +29,15 @@ pub enum News {
     Transition,
     /// A zone or region does not recover, or all zones fail alike.
     Escalation,
+    /// A pool could no longer lose its largest zone, or can again.
+    Headroom,
     /// A backend is down for so long that somebody should restart it.
     Restart,
 }
 
 impl News {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Transition, Self::Escalation, Self::Restart];
+    pub const ALL: [Self; 4] = [Self::Transition, Self::Escalation, Self::Headroom, Self::Restart];
 
     /// The name in the file and in what is sent.
     #[must_use]
@@ -43,6 +45,7 @@ impl News {
         match self {
             Self::Transition => "transition",
             Self::Escalation => "escalation",
+            Self::Headroom => "headroom",
             Self::Restart => "restart",
         }
     }

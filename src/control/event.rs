@@ -59,6 +59,15 @@ pub(super) enum Event {
         /// Which, from what to what, and why.
         moved: Moved,
     },
+    /// A pool could no longer lose its largest zone, or can again.
+    Headroom {
+        /// The pool.
+        pool: Arc<str>,
+        /// Whether it is too little.
+        low: bool,
+        /// What it carries without that zone, of what is asked of it, from 0.
+        headroom: f64,
+    },
     /// A backend that starts slowly turned out to be worse than those beside it, and begins again.
     SetBack {
         /// The backend.

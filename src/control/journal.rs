@@ -96,6 +96,12 @@ fn log(event: &Event) {
             }
         }
         Event::SetBack { backend, why } => warn!(%backend, %why, "starts again"),
+        Event::Headroom { pool, low: true, headroom } => {
+            warn!(%pool, headroom, "the pool could not lose its largest zone now");
+        }
+        Event::Headroom { pool, low: false, headroom } => {
+            info!(%pool, headroom, "the pool can lose its largest zone again");
+        }
         Event::Expired { order } => info!(%order, "order expired"),
         Event::Started { .. } => {}
         Event::Published { generation, .. } => debug!(generation, "table published"),

@@ -53,6 +53,9 @@ pub(super) fn of(event: Event, anchor: Anchor) -> wire::Event {
             because: clean(&to.cause),
             escalated,
         },
+        Event::Headroom { pool, low, headroom } => {
+            wire::Event::Headroom { pool: clean(&pool), low, headroom }
+        }
         Event::SetBack { backend, why } => wire::Event::SetBack {
             pool: clean(&backend.pool),
             backend: clean(&backend.name),

@@ -239,6 +239,9 @@ impl Task {
                 Change::SetBack(backend, why) => {
                     self.journal.record(Event::SetBack { backend, why });
                 }
+                Change::Headroom { pool, low, headroom } => {
+                    self.journal.record(Event::Headroom { pool, low, headroom });
+                }
                 Change::Expired(order) => self.expired(order),
                 Change::CommonCause(pool, symptom) => {
                     let failure = symptom.map(|(_, failure)| failure);

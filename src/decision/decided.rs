@@ -37,6 +37,11 @@ fn change(change: &Change) -> Option<String> {
             }
             None => format!("pool {pool} no longer fails alike in every zone"),
         }),
+        Change::Headroom { pool, low, headroom } => {
+            let now = if *low { "can not lose" } else { "can lose" };
+            let percent = headroom * 100.0;
+            Some(format!("pool {pool} {now} its largest zone: {percent:.0} % without it"))
+        }
         Change::Expired(order) => Some(format!("order over: {order}")),
         Change::Resolved(..) | Change::Unresolved(..) | Change::Members => None,
     }

@@ -98,6 +98,7 @@ impl PoolCore {
             }
         }
         self.load = before.load.clone();
+        self.headroom = before.headroom.clone();
         self.mix = before.mix.clone();
         self.carried = before.carried;
         self.plan = Arc::clone(&before.plan);

@@ -31,6 +31,7 @@ mod candidate;
 mod decided;
 mod failover;
 mod gate;
+mod headroom;
 mod index;
 mod load;
 mod member;

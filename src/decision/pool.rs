@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::all_down::Relief;
 use super::failover::{Due, Places};
+use super::headroom::Headroom;
 use super::load::Load;
 use super::memory::keys;
 use super::mix::{Mix, admission};
@@ -52,6 +53,8 @@ pub(super) struct PoolCore {
     /// Requests in flight at each backend.
     pub(super) in_flight: Vec<u64>,
     pub(super) load: Load,
+    /// Whether it may lose its largest zone.
+    pub(super) headroom: Headroom,
     /// Which classes arrive.
     pub(super) mix: Mix,
     /// The weight that carried everything when zones began to come back.
@@ -106,6 +109,7 @@ impl PoolCore {
             judging: false,
             bounded: is_bounded(pool),
             load: Load::default(),
+            headroom: Headroom::default(),
             mix: Mix::default(),
             carried: None,
             plan: Arc::new(plan),

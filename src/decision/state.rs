@@ -63,6 +63,16 @@ pub enum Change {
     Unresolved(LookupSpec, Arc<str>),
     /// How a zone or region stands.
     Moved(Moved),
+    /// A pool could no longer lose its largest zone, or can again: what it carries without that one, of
+    /// what is asked of it.
+    Headroom {
+        /// The pool.
+        pool: PoolName,
+        /// Whether it is too little.
+        low: bool,
+        /// How much, from 0.
+        headroom: f64,
+    },
     /// The time of an order is over.
     Expired(Order),
     /// Which backends there are, where they are, or what is asked of them: probes, lookups and
@@ -152,6 +162,7 @@ impl State {
         self.keep_starting(now);
         self.judge_traffic(now);
         let decided = self.is_due(now) && self.decide(now, &mut changes);
+        self.judge_headroom(now, &mut changes);
         Step { changes, plan: decided.then(|| Arc::clone(&self.plan)) }
     }
 
@@ -160,8 +171,11 @@ impl State {
     pub fn due(&self) -> Option<Instant> {
         let looks = self.alarms.next().into_iter().chain(self.watches.due());
         let pools = self.cores.iter().filter_map(|core| core.due.0);
+        let limits = self.config.pools.iter().zip(&self.cores);
+        let headroom =
+            limits.filter_map(|(pool, core)| core.headroom.due(pool.failover.headroom.as_ref()?));
         let own = self.pace.due().into_iter().chain(self.order_due).chain(self.next_start);
-        own.chain(looks).chain(pools).min()
+        own.chain(looks).chain(pools).chain(headroom).min()
     }
 
     /// The configuration in force.

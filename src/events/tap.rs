@@ -26,7 +26,10 @@ impl Tap {
     pub fn offer(&self, line: &Arc<Line>) {
         let news = matches!(
             line.event,
-            Event::Moved { .. } | Event::Health { .. } | Event::CommonCause { .. }
+            Event::Moved { .. }
+                | Event::Health { .. }
+                | Event::CommonCause { .. }
+                | Event::Headroom { .. }
         );
         if news && self.lines.try_send(Arc::clone(line)).is_err() {
             self.losses.add_one();

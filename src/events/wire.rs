@@ -109,6 +109,15 @@ pub enum Event {
         /// It has been out for too long without being proven.
         escalated: bool,
     },
+    /// Output: a pool could no longer lose its largest zone (N-1), or can again.
+    Headroom {
+        /// The pool.
+        pool: String,
+        /// Whether it is too little.
+        low: bool,
+        /// What it carries without that zone, of what is asked of it, from 0.
+        headroom: f64,
+    },
     /// Output: a backend that starts slowly turned out to be worse than those beside it, and begins
     /// again.
     SetBack {
@@ -166,6 +175,7 @@ impl Event {
             Self::CommonCause { .. }
             | Self::Unresolved { .. }
             | Self::Moved { .. }
+            | Self::Headroom { .. }
             | Self::SetBack { .. }
             | Self::Expired { .. }
             | Self::Confirmed { .. }

@@ -82,6 +82,9 @@ impl Watch {
                 };
                 told.push(notice(News::Escalation, pool, text));
             }
+            Event::Headroom { pool, low, headroom } => {
+                told.push(notice(News::Headroom, pool, headroom_text(pool, *low, *headroom)));
+            }
             Event::Health { pool, backend, to, reason, .. } => {
                 let key = (pool.clone(), backend.clone());
                 let why = reason.clone().unwrap_or_default();
@@ -131,5 +134,16 @@ impl Watch {
         }
         told.sort_by(|a, b| a.text.cmp(&b.text));
         told
+    }
+}
+
+fn headroom_text(pool: &str, low: bool, headroom: f64) -> String {
+    let percent = headroom * 100.0;
+    match low {
+        true => format!(
+            "{pool} could not lose its largest zone now: the others carry {percent:.0} % of what is \
+             asked of it"
+        ),
+        false => format!("{pool} can lose its largest zone again ({percent:.0} %)"),
     }
 }

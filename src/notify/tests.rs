@@ -127,6 +127,16 @@ async fn a_turn_and_an_escalation_are_told_in_order() {
     scene.ended((2, 0, 0)).await;
 }
 
+#[tokio::test]
+async fn that_a_zone_can_no_longer_be_lost_is_told() {
+    let (webhook, mut requests) = server(vec!["200 OK"]).await;
+    let mut scene = Scene::new(vec![webhook]);
+    scene.happens(Event::Headroom { pool: "shop".to_owned(), low: true, headroom: 0.8 });
+    let told = requests.recv().await.unwrap();
+    assert!(told.contains("\"event\":\"headroom\"") && told.contains("carry 80 %"), "{told}");
+    scene.ended((1, 0, 0)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_fails_is_tried_again_and_who_refuses_or_redirects_is_not() {
     let (failing, mut requests) = server(vec!["503 Busy", "429 Too Many Requests", "200 OK"]).await;

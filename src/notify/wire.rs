@@ -13,7 +13,7 @@ use serde::Serialize;
 pub(super) struct Notice {
     /// Of this form.
     pub(super) version: u32,
-    /// `transition`, `escalation` or `restart`.
+    /// `transition`, `escalation`, `headroom` or `restart`.
     pub(super) event: &'static str,
     /// When it happened: RFC 3339 in UTC.
     pub(super) at: String,

@@ -106,6 +106,12 @@ impl<'a> Recorder<'a> {
                     };
                     self.tell(at, What::Alert { about: Arc::clone(pool), text });
                 }
+                Change::Headroom { pool, low, headroom } => {
+                    let now = if *low { "could not lose" } else { "can lose" };
+                    let percent = headroom * 100.0;
+                    let text = format!("{now} its largest zone: {percent:.0} % without it");
+                    self.tell(at, What::Alert { about: Arc::clone(pool), text });
+                }
                 _ => {}
             }
         }

@@ -6,7 +6,8 @@ use super::action;
 use crate::config::read::Fields;
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, duration, key};
 use crate::config::{
-    Failover, HoldDown, Restoration, Thresholds, WhenAllDown, value::duration as shown,
+    Failover, HeadroomLimit, HoldDown, Restoration, Thresholds, WhenAllDown,
+    value::duration as shown,
 };
 
 /// `failover` of a pool.
@@ -30,6 +31,12 @@ pub(super) static SHAPE: Shape = Shape {
             "Changes per zone and hour that the other numbers must keep to; default 150.",
         ),
         key("escalate_after", TIMEOUT, "What is out for longer is escalated; default `5m`."),
+        key(
+            "headroom",
+            Kind::AnyOf(&[OFF, Kind::Shape(&HEADROOM)]),
+            "When to tell that the pool can no longer lose its largest zone; default: where there are \
+             several and one declares its capacity.",
+        ),
         key("when_all_down", WHEN_ALL_DOWN, "When nothing can take traffic; default `refuse`."),
     ],
     later: &["validate", "quorum"],
@@ -71,14 +78,28 @@ static HOLD_DOWN: Shape = Shape {
     later: &[],
 };
 
+static HEADROOM: Shape = Shape {
+    name: "headroom",
+    about: "What the pool must carry without its largest zone (N-1), of what is asked of it.",
+    keys: &[
+        key("min", Kind::Ratio, "Below it somebody is told; default `100%`."),
+        key("margin", Kind::Ratio, "So much more than `min` is enough again; default `5%`."),
+        key("for", TIMEOUT, "How long it must be so; default `30s`."),
+    ],
+    later: &[],
+};
+
 const LONG: Kind = duration(0, 7 * 24 * 60 * 60 * 1000);
 const SHARE_OR_OFF: Kind = Kind::AnyOf(&[OFF, Kind::Ratio]);
 const WHEN_ALL_DOWN: Kind = Kind::AnyOf(&[CHOICES, Kind::Shape(&action::RESPOND)]);
 const CHOICES: Kind = Kind::Words { now: &["refuse", "all", "last-known-good"], later: &[] };
 
-/// Reads `failover`.
-pub(super) fn check(fields: Option<&Fields<'_>>) -> Failover {
-    let mut failover = Failover::default();
+/// Reads `failover`; `bounded`: the pool has several zones, and one
+/// declares its capacity.
+pub(super) fn check(fields: Option<&Fields<'_>>, bounded: bool) -> Failover {
+    // Elsewhere what a zone can carry is a guess, and no reason to wake somebody.
+    let headroom = bounded.then(HeadroomLimit::default);
+    let mut failover = Failover { headroom, ..Failover::default() };
     let Some(fields) = fields else { return failover };
     let part = |name| fields.fields(name);
     failover.zone = thresholds(part("zone").as_ref(), failover.zone);
@@ -91,6 +112,11 @@ pub(super) fn check(fields: Option<&Fields<'_>>) -> Failover {
     failover.max_transitions = limit.unwrap_or(failover.max_transitions);
     let escalate_after = fields.duration("escalate_after");
     failover.escalate_after = escalate_after.unwrap_or(failover.escalate_after);
+    failover.headroom = match fields.get("headroom") {
+        Some(cursor) if cursor.is_word("off") => None,
+        Some(cursor) => cursor.fields(&HEADROOM).map(|fields| headroom_limit(&fields)),
+        None => failover.headroom,
+    };
     failover.when_all_down = when_all_down(fields).unwrap_or(failover.when_all_down);
     failover
 }
@@ -137,6 +163,15 @@ fn hold_down(fields: Option<&Fields<'_>>, default: HoldDown) -> HoldDown {
         ));
     }
     HoldDown { first, max, decay: duration("decay", default.decay) }
+}
+
+fn headroom_limit(fields: &Fields<'_>) -> HeadroomLimit {
+    let HeadroomLimit { min, margin, lasts } = HeadroomLimit::default();
+    HeadroomLimit {
+        min: fields.ratio("min").unwrap_or(min),
+        margin: fields.ratio("margin").unwrap_or(margin),
+        lasts: fields.duration("for").unwrap_or(lasts),
+    }
 }
 
 fn share_per_second(fields: &Fields<'_>) -> Option<f64> {

@@ -170,7 +170,9 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     let regions = regions(&fields, &mut members);
     members.judge(&fields);
     let restoration = restoration::check(fields.get("restoration").as_ref());
-    let failover = failover::check(fields.fields("failover").as_ref());
+    let zones = || regions.iter().flat_map(|region| &region.zones);
+    let bounded = zones().count() > 1 && zones().any(|zone| zone.capacity.is_some());
+    let failover = failover::check(fields.fields("failover").as_ref(), bounded);
     failover::judge(&fields, &failover, &restoration);
     let drain = fields.fields("drain").and_then(|fields| fields.duration("deadline"));
     Some(Pool {

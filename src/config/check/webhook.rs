@@ -38,7 +38,8 @@ static TOKEN: Shape = Shape {
 };
 
 const URL: &str = "a URL such as http://10.0.0.5:9000/pulsegate";
-const EVENT: Kind = Kind::Words { now: &["transition", "escalation", "restart"], later: &[] };
+const EVENT: Kind =
+    Kind::Words { now: &["transition", "escalation", "headroom", "restart"], later: &[] };
 const RESTART_AFTER: Duration = Duration::from_secs(60);
 
 /// Reads one.

@@ -19,6 +19,13 @@ pub(super) fn failover(failover: &Failover) -> Tree {
             map([("status", word(fixed.status)), ("body", text(&fixed.body))])
         }
     };
+    let headroom = failover.headroom.map_or(word("off"), |limit| {
+        map([
+            ("min", word(value::ratio(limit.min))),
+            ("margin", word(value::ratio(limit.margin))),
+            ("for", word(value::duration(limit.lasts))),
+        ])
+    });
     let share = failover.max_share_per_second;
     let mut keys = vec![
         ("zone", thresholds(failover.zone)),
@@ -28,6 +35,7 @@ pub(super) fn failover(failover: &Failover) -> Tree {
         ("max_share_per_second", share.map_or(word("off"), |share| word(value::ratio(share)))),
         ("max_transitions", word(failover.max_transitions)),
         ("escalate_after", word(value::duration(failover.escalate_after))),
+        ("headroom", headroom),
         ("when_all_down", when_all_down),
     ];
     if let Some(zones) = failover.max_zones_out {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{valid, with_pool, with_route};
 use crate::config::{
-    Action, Algorithm, HashKey, HeaderCondition, HostMatch, LogPath, PathMatch, Target,
+    Action, Algorithm, HashKey, HeaderCondition, HeadroomLimit, HostMatch, LogPath, PathMatch,
+    Target,
 };
 
 #[test]
@@ -124,6 +125,28 @@ fn without_a_health_block_the_network_is_asked_and_nothing_else() {
     let endpoints = application.application.unwrap().endpoints;
     assert_eq!((&*endpoints[0].path, &endpoints[0].expect.status[..]), ("/a", &[(200, 399)][..]));
     assert_eq!((&*endpoints[1].path, &endpoints[1].expect.status[..]), ("/b", &[(200, 200)][..]));
+}
+
+#[test]
+fn headroom_is_watched_where_capacities_say_what_it_is_or_where_somebody_asks() {
+    let limit = |zones: &str, failover: &str| {
+        let text =
+            format!("{{ regions: {{ r: {{ zones: {{ {zones} }} }} }}, health: off{failover} }}");
+        let config = valid(&format!(
+            "{{ version: 1, listeners: {{ web: {{ bind: 127.0.0.1:80, pool: p }} }}, pools: {{ p: {text} }} }}"
+        ));
+        config.config.pools[0].failover.headroom
+    };
+    let (free, bounded) =
+        ("{ backends: [ 1.1.1.1:1 ] }", "{ backends: [ 1.1.1.2:1 ], capacity: { rps: 5 } }");
+    assert_eq!(limit(&format!("a: {bounded}"), ""), None, "there is no other zone");
+    assert_eq!(limit(&format!("a: {free}, b: {free}").replacen("1.1.1.1", "1.1.1.3", 1), ""), None);
+    let both = format!("a: {free}, b: {bounded}");
+    assert_eq!(limit(&both, ""), Some(HeadroomLimit::default()));
+    assert_eq!(limit(&both, ", failover: { headroom: off }"), None);
+    let asked = limit(&format!("a: {free}"), ", failover: { headroom: { min: 80%, for: 1m } }");
+    let lasts = Duration::from_secs(60);
+    assert_eq!(asked, Some(HeadroomLimit { min: 0.8, margin: 0.05, lasts }));
 }
 
 #[test]

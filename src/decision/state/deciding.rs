@@ -104,6 +104,9 @@ impl State {
             }
             let candidate = |place: usize| candidate(&members[place], pool, now);
             let moved = core.decide(&Inputs { pool, candidate, orders: &self.orders, now });
+            if pool.failover.headroom.is_some() {
+                core.headroom.see(outlook::of(core, pool, &self.orders).headroom);
+            }
             changes.extend(moved.into_iter().map(Change::Moved));
         }
         self.report = Report { pools: self.cores.iter().map(|c| Arc::clone(&c.report)).collect() };
@@ -115,6 +118,16 @@ impl State {
             self.plan = Arc::new(Plan { pools });
         }
         !same
+    }
+
+    /// Tells which pools can no longer lose their largest zone, and which can again.
+    pub(super) fn judge_headroom(&mut self, now: Instant, changes: &mut Vec<Change>) {
+        for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
+            let Some(limit) = &pool.failover.headroom else { continue };
+            if let Some((low, headroom)) = core.headroom.judge(limit, now) {
+                changes.push(Change::Headroom { pool: pool.name.clone(), low, headroom });
+            }
+        }
     }
 
     /// What each pool could do beyond what it does, in config order.

@@ -1,9 +1,12 @@
 //! What a pool says it could do beyond what it does.
 
-use super::fixture::{World, backend, order, pool, region, zone};
-use crate::config::{Capacity, Zone};
-use crate::decision::outlook;
-use crate::model::{Action, Admin, Health, Scope};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::fixture::{World, backend, config, key, order, pass, pool, region, zone};
+use crate::config::{Capacity, HeadroomLimit, Zone};
+use crate::decision::{Change, Input, State, outlook};
+use crate::model::{Action, Admin, Health, Scope, Traffic};
 
 const DOWN: (Health, Admin) = (Health::Down, Admin::Ready);
 
@@ -89,4 +92,39 @@ fn what_is_held_back_is_entitled_to_its_part_and_cannot_be_counted_upon() {
     assert_eq!(entitled(&world), "0.333 0.333 0.333");
     assert_eq!(world.shares(), "a=0.003 b=0.498 c=0.498");
     assert_eq!(headroom(&world), Some(47));
+}
+
+/// What is told of the headroom while so much is asked of zones a and b together.
+fn asked(state: &mut State, now: &mut Instant, rps: u64, seconds: u32) -> Vec<bool> {
+    let mut told = Vec::new();
+    for _ in 0..seconds * 10 {
+        *now += Duration::from_millis(100);
+        let sample = |name| Traffic { requests: rps / 20, ..Traffic::none(key("api", name)) };
+        let step = state.step(["a", "b"].map(|name| Input::Sampled(sample(name))), *now);
+        told.extend(step.changes.into_iter().filter_map(|change| match change {
+            Change::Headroom { low, .. } => Some(low),
+            _ => None,
+        }));
+    }
+    told
+}
+
+#[test]
+fn that_a_zone_can_no_longer_be_lost_is_told_once_and_that_it_can_again() {
+    let second = Duration::from_secs(1);
+    let mut zones = equal(&["a", "b"]);
+    zones.iter_mut().for_each(|zone| zone.capacity = Some(Capacity::Rps(100)));
+    let mut pool = pool("api", vec![region("r", None, zones)]);
+    pool.failover.headroom = Some(HeadroomLimit { min: 1.0, margin: 0.05, lasts: 10 * second });
+    let mut now = tokio::time::Instant::now().into_std();
+    let mut state = State::new(Arc::new(config(vec![pool.clone()])), now);
+    let up = ["a", "b"].map(|name| Input::Observed(pass("api", name, now)));
+    state.step(up, now);
+    assert_eq!(asked(&mut state, &mut now, 60, 60), [] as [bool; 0]);
+    assert_eq!(asked(&mut state, &mut now, 160, 60), [true]);
+    // A reload is no reason to tell it again.
+    let again = config(vec![pool]);
+    state.step([Input::Configured(Arc::new(again))], now);
+    assert_eq!(asked(&mut state, &mut now, 160, 60), [] as [bool; 0]);
+    assert_eq!(asked(&mut state, &mut now, 40, 120), [false]);
 }
