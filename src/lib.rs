@@ -45,6 +45,7 @@ pub mod discovery;
 pub mod events;
 pub mod explain;
 pub mod health;
+pub mod kept;
 pub mod l4;
 pub mod l7;
 pub mod live;

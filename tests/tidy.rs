@@ -56,7 +56,7 @@ const MODULES: &[Module] = &[
     ),
     module(
         "control",
-        4,
+        5,
         &[
             "model",
             "config",
@@ -68,11 +68,12 @@ const MODULES: &[Module] = &[
             "net",
             "state_dir",
             "events",
+            "kept",
         ],
     ),
     module(
         "admin",
-        5,
+        6,
         &[
             "model",
             "config",
@@ -88,15 +89,16 @@ const MODULES: &[Module] = &[
         ],
     ),
     module("bench", 6, &["model", "net", "l7"]),
+    module("kept", 4, &["model", "health", "decision", "state_dir", "events"]),
     module(
         "explain",
         4,
         &["model", "config", "balance", "health", "decision", "table", "live", "net"],
     ),
-    module("sim", 5, &["model", "config", "health", "decision", "table", "events"]),
+    module("sim", 5, &["model", "config", "health", "decision", "table", "events", "kept"]),
     module(
         "app",
-        6,
+        7,
         &[
             "model",
             "config",
@@ -122,8 +124,8 @@ const MODULES: &[Module] = &[
             "events",
         ],
     ),
-    module("cli", 7, &["model", "config", "events", "explain", "admin", "sim", "bench", "app"]),
-    module("main", 8, &["cli"]),
+    module("cli", 8, &["model", "config", "events", "explain", "admin", "sim", "bench", "app"]),
+    module("main", 9, &["cli"]),
 ];
 
 /// Modules that compute and nothing else, by path prefix.

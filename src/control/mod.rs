@@ -33,7 +33,6 @@ mod tests;
 mod versions;
 mod view;
 mod watch;
-mod wire;
 
 pub use client::Client;
 pub use clock::WallClock;

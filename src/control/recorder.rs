@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::config::{self, Config};
 use crate::decision::{Input, State, Step};
 use crate::events::Writer;
-use crate::events::tape::{self, Epoch, wire};
+use crate::events::tape::wire::{self, Left};
+use crate::events::tape::{self, Epoch};
 use crate::model::{Lookup, Plan, UnixMillis, printable};
 
 /// The recording end of `state.record`.
@@ -23,20 +24,19 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording. It is `whole` if the core knows nothing but what is written here: it was made
-    /// just now and remembers nothing of a process before.
+    /// Begins a recording of a core that was made just now and took over what is `left`.
     pub(super) fn start(
         writer: Writer,
         most: u64,
         state: &State,
         now: (Instant, UnixMillis),
-        whole: bool,
+        left: Option<Left>,
     ) -> Self {
         // What a process before left is kept until this one has more to tell.
         let broken = !writer.rotate();
         let (epoch, file_bytes) = (Epoch(now.0), most / 2);
         let mut recorder = Self { writer, epoch, file_bytes, written: 0, next: 0, broken };
-        recorder.begin(state, now, whole);
+        recorder.begin(state, now, Some(left));
         recorder
     }
 
@@ -44,7 +44,7 @@ impl Recorder {
     pub(super) fn before(&mut self, state: &State, (now, at): (Instant, UnixMillis)) {
         if (self.written > self.file_bytes && self.writer.rotate()) || self.broken {
             (self.written, self.broken) = (0, false);
-            self.begin(state, (now, at), false);
+            self.begin(state, (now, at), None);
         }
     }
 
@@ -79,7 +79,13 @@ impl Recorder {
         }
     }
 
-    fn begin(&mut self, state: &State, (now, at): (Instant, UnixMillis), whole: bool) {
+    /// `taken_over`: what the process began with, where it begins here.
+    fn begin(
+        &mut self,
+        state: &State,
+        (now, at): (Instant, UnixMillis),
+        taken_over: Option<Option<Left>>,
+    ) {
         let epoch = self.epoch;
         let known = state.lookup_plan().lookups.into_iter().filter_map(|spec| {
             let addresses = state.addresses().get(&spec.pool, &spec.backend).to_vec();
@@ -90,7 +96,8 @@ impl Recorder {
             next: self.next,
             t: epoch.to(now),
             at_ms: at.0,
-            whole,
+            whole: taken_over.is_some(),
+            left: taken_over.flatten(),
             config: configuration(state.config()),
             orders: state.orders().iter().map(|order| tape::order_of(order, epoch)).collect(),
             lookups: known.map(|lookup| tape::lookup_of(&lookup)).collect(),
@@ -136,7 +143,7 @@ mod tests {
         let now = || (tokio::time::Instant::now().into_std(), UnixMillis(0));
         let config = Arc::new(config(vec![flat("site", vec![backend("a", 1)])]));
         let mut state = State::new(config, now().0);
-        let mut recorder = Recorder::start(writer.clone(), 8_000, &state, now(), true);
+        let mut recorder = Recorder::start(writer.clone(), 8_000, &state, now(), None);
         for _ in 0..200 {
             tokio::time::advance(Duration::from_millis(100)).await;
             recorder.before(&state, now());

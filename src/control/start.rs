@@ -12,18 +12,20 @@ use super::event::Event;
 use super::journal::Journal;
 use super::listeners::{Open, open_all};
 use super::ordering::drained_listeners;
-use super::recall::{self, Recall};
+use super::recall::Recall;
 use super::recorder::Recorder;
 use super::reload::{Load, Reloads};
 use super::sample::Sampler;
-use super::standings::{self, Standings};
+use super::standings::Standings;
 use super::task::{Inbox, Outbox, Task, Times};
 use super::versions::Versions;
 use super::watch::watch;
 use super::{keep, line};
 use crate::config::Config;
 use crate::decision::{Change, Input, State};
+use crate::events::tape::wire::Left;
 use crate::events::{self, Anchor};
+use crate::kept;
 use crate::live::{self, Live};
 use crate::model::{Lookup, LookupPlan, Observation, Order, ProbePlan};
 use crate::state_dir::StateDir;
@@ -102,15 +104,19 @@ impl Control {
         let Self { config, live, open, load, clock, events, tap, record, state_dir } = self;
         let config = Arc::new(config);
         let workers = live.worker_count();
-        let now = Instant::now();
-        let orders = kept_orders(state_dir.as_ref(), anchor(clock))?;
+        // One moment by both clocks, so that whoever decides a recording again turns one into the
+        // other as was done here.
+        let begun = anchor(clock);
+        let now = Instant::from_std(begun.instant);
+        let orders = kept_orders(state_dir.as_ref(), begun)?;
         let drained = drained_listeners(&orders);
         let opened = open_all(&config, &[], &drained, workers, &*open);
         let listeners = opened.map_err(|problems| StartError { problems })?;
         listeners.iter().for_each(|listener| live.add_listener(listener));
 
         let mut state = State::new(Arc::clone(&config), now.into_std());
-        let recalled = state_dir.as_ref().map(|dir| recalled(&mut state, dir, anchor(clock)));
+        let left = state_dir.as_ref().map(left);
+        let recalled = left.as_ref().map(|left| resumed(&mut state, left, begun));
         let first = state.step(orders.iter().cloned().map(Input::Ordered), now.into_std());
         let (publisher, reader) = Publisher::new(first_table(&state, &live, &listeners));
         let shared = Arc::<Shared>::default();
@@ -118,12 +124,9 @@ impl Control {
 
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outbox, ports, observations, lookups) = connect();
-        let started = clock();
         let mut journal = Journal::new(clock, events, tap);
-        let made = (now.into_std(), started);
-        let (recalled, whole) = recalled.unwrap_or((Vec::new(), true));
-        let record =
-            record.map(|(writer, most)| Recorder::start(writer, most, &state, made, whole));
+        let (made, started) = ((begun.instant, begun.wall), begun.wall);
+        let record = record.map(|(writer, most)| Recorder::start(writer, most, &state, made, left));
         let identity = line::configuration(&config);
         journal.record(Event::Started { config: identity.clone() });
         orders.into_iter().for_each(|order| journal.record(Event::Ordered { order }));
@@ -155,7 +158,7 @@ impl Control {
             versions: Versions::new(&config, identity),
             unpruned: false,
         };
-        task.note(recalled);
+        task.note(recalled.unwrap_or_default());
         task.note(first.changes);
         task.follow_members();
         if let Some(path) = &config.path {
@@ -167,13 +170,50 @@ impl Control {
     }
 }
 
-/// Lets a new core take over what a process before has left; whether there was nothing at all, so that
-/// a recording that begins now tells everything.
-fn recalled(state: &mut State, dir: &StateDir, anchor: Anchor) -> (Vec<Change>, bool) {
-    standings::resume(state, dir, anchor);
-    let stood = state.standings().is_empty();
-    let (changes, seen) = recall::recall(dir, state, anchor);
-    (changes, stood && !seen)
+/// What a process before has left of what it saw.
+fn left(dir: &StateDir) -> Left {
+    let read = |file: &str| {
+        let read = dir.read(file).map_err(|error| error.to_string());
+        let text = read.and_then(|bytes| {
+            let text = String::from_utf8(bytes.unwrap_or_default());
+            text.map_err(|error| format!("{}: {error}", dir.path(file).display()))
+        });
+        match text {
+            Ok(text) => Some(text).filter(|text| !text.is_empty()),
+            Err(problem) => {
+                tracing::warn!(%problem, "what a process before has left is not used");
+                None
+            }
+        }
+    };
+    Left { health: read(kept::HEALTH), standings: read(kept::STANDINGS) }
+}
+
+/// Lets a new core take that over: what it changes.
+fn resumed(state: &mut State, left: &Left, anchor: Anchor) -> Vec<Change> {
+    let kept::Resumed { changes, standings, health } = kept::resume(state, left, anchor);
+    if let Err(problem) = standings {
+        let file = kept::STANDINGS;
+        tracing::error!(
+            file, %problem,
+            "how zones and regions stood cannot be read: all of them begin as active"
+        );
+    }
+    match health {
+        Ok(0) => {}
+        Ok(entries) => {
+            tracing::warn!(
+                file = kept::HEALTH,
+                entries,
+                "entries of kept health are not understood"
+            );
+        }
+        Err(error) => {
+            let file = kept::HEALTH;
+            tracing::warn!(file, %error, "kept health is not used: every backend starts unknown");
+        }
+    }
+    changes
 }
 
 /// The orders that a process before left standing.

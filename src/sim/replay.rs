@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use super::text::{clock, thousands, took};
 use crate::config::Config;
 use crate::decision::{Input, State};
-use crate::events::Corrupt;
 use crate::events::tape::{self, Epoch, wire};
+use crate::events::{Anchor, Corrupt};
+use crate::kept;
+use crate::model::UnixMillis;
 
 /// Where a recording does not begin with a process, what detectors remembered is missing: what is
 /// decided in so long is not compared.
@@ -137,7 +139,7 @@ struct Core {
 
 impl Player<'_> {
     fn begin(&mut self, begin: &wire::Begin) -> Result<(), String> {
-        if begin.version != wire::VERSION {
+        if !(1..=wire::VERSION).contains(&begin.version) {
             return Err(format!("version {} of the form is not known here", begin.version));
         }
         // A file that follows another goes on where that ended; a new process begins anew.
@@ -152,6 +154,9 @@ impl Player<'_> {
         };
         let now = self.epoch.at(begin.t);
         let mut state = State::new(config, now);
+        if let Some(left) = &begin.left {
+            kept::resume(&mut state, left, Anchor { instant: now, wall: UnixMillis(begin.at_ms) });
+        }
         let orders = begin.orders.iter().map(|order| tape::order_given(order, self.epoch));
         state.step(orders.map(Input::Ordered), now);
         let mut warm = begin.t;

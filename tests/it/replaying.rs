@@ -48,6 +48,20 @@ fn the_same_configuration_decides_the_same() {
 }
 
 #[test]
+fn a_process_that_took_over_from_another_is_decided_again_exactly() {
+    let mut site = recorded();
+    site.backends.listen(1);
+    let second = file(&site.proxy, "inputs.jsonl");
+    let told = until("it is back, in the recording", || {
+        let told = replay(&[&second]);
+        (told.code != Some(0) || !told.stdout.contains(", 0 decisions")).then_some(told)
+    });
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stdout.ends_with("identical"), "{told:?}");
+    assert!(!told.stdout.contains("not compared"), "{told:?}");
+}
+
+#[test]
 fn another_configuration_shows_where_it_differs() {
     let site = recorded();
     let patient = PROBED.replace("fall: 3", "fall: 300");

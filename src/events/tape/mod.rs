@@ -7,8 +7,8 @@
 //! the one before is kept.
 //!
 //! Each file begins with what was known then ([`wire::Begin`]). Where that was everything, because
-//! the process began there, a replay is exact. Elsewhere what the detectors remembered is missing,
-//! and what is decided in the first minute is not compared.
+//! the process began there with what the one before had left, a replay is exact. Elsewhere what the
+//! detectors remembered is missing, and what is decided in the first minute is not compared.
 
 mod facts;
 mod read;

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use super::wire::Line;
 use crate::events::Corrupt;
 
-/// Bytes of one line.
-const LINE_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of one line; the first of a process holds what it took over.
+const LINE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Every line with its number, from 1; `None` for one that was not written whole, because the process
 /// died or the disk was full.

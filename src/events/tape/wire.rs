@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::wire;
 
-/// The version of this form.
-pub const VERSION: u32 = 1;
+/// The version of this form. Version 1 lacks [`Begin::left`].
+pub const VERSION: u32 = 2;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Begin {
     pub at_ms: u64,
     /// The process began here: nothing was known that is not in this line.
     pub whole: bool,
+    /// What it took over from the process before, if it keeps anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
     /// The configuration in force.
     pub config: Config,
     /// The orders that stood, oldest first.
@@ -38,6 +41,18 @@ pub struct Begin {
     pub lookups: Vec<Lookup>,
     /// How zones and regions stood that were not simply active.
     pub standings: Vec<Standing>,
+}
+
+/// What a process found in its state folder, as it was written there; times in it are by the wall clock,
+/// and [`Begin::at_ms`] is the moment [`Begin::t`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// What was observed of backends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
+    /// How zones and regions stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standings: Option<String>,
 }
 
 /// A configuration.

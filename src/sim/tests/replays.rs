@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use crate::config::{self, Config};
 use crate::decision::tests::fixture::{order, pass};
 use crate::decision::{Input, State};
-use crate::events::Corrupt;
 use crate::events::tape::{self, Epoch, wire};
+use crate::events::{Anchor, Corrupt};
+use crate::kept;
 use crate::model::{
     Action, Arrivals, BackendKey, Failure, Layer, Observation, Outcome, PoolName, Reason, Scope,
+    UnixMillis,
 };
 use crate::sim::{Replay, replay};
 
@@ -30,6 +32,7 @@ fn begin(state: &State, next: u64, t: i64, whole: bool) -> wire::Line {
         t,
         at_ms: 0,
         whole,
+        left: None,
         config,
         orders: vec![],
         lookups: vec![],
@@ -157,6 +160,61 @@ fn a_line_that_was_not_written_whole_is_told_and_spoils_nothing() {
     assert!(told.identical(), "{}", told.text());
 }
 
+/// A process that begins with what another has left, as it is recorded: both backends were up there.
+fn taken_over() -> Vec<wire::Line> {
+    let config = Arc::new(Config::parse(CONFIG, None).unwrap().config);
+    let mut before = State::new(Arc::clone(&config), epoch().0);
+    let at = |ms: u64| epoch().0 + Duration::from_millis(ms);
+    let seen = |name: &str, at: Instant, fails: bool| {
+        let reason = Reason { failure: Failure::Refused, detail: "connect".into() };
+        Observation {
+            backend: BackendKey { pool: "shop".into(), name: name.into() },
+            layer: Layer::Network,
+            check: 0,
+            at,
+            latency: Duration::from_millis(1),
+            outcome: if fails { Outcome::Fail(reason) } else { Outcome::Pass },
+            agent: None,
+        }
+    };
+    let both =
+        ["10.0.0.1:80", "10.0.1.1:80"].map(|name| Input::Observed(seen(name, at(500), false)));
+    before.step(both, at(500));
+    let anchor = |ms| Anchor { instant: at(ms), wall: UnixMillis(1_795_228_024_000 + ms) };
+    let health = kept::health(&before.memories().collect::<Vec<_>>(), anchor(900)).unwrap();
+    let left = wire::Left { health: Some(String::from_utf8(health).unwrap()), standings: None };
+
+    let mut state = State::new(config, at(1_000));
+    kept::resume(&mut state, &left, anchor(1_000));
+    state.step([], at(1_000));
+    let wire::Line::Begin(begin) = begin(&state, 0, 1_000_000_000, true) else {
+        panic!("no beginning")
+    };
+    let begin = wire::Begin { left: Some(left), at_ms: anchor(1_000).wall.0, ..begin };
+    let mut lines = vec![wire::Line::Begin(begin)];
+    for n in 0..20_u64 {
+        let now = at(1_100 + n * 500);
+        // One of them has gone meanwhile; nothing was seen of it in this process before.
+        let seen = seen(if n % 2 == 0 { "10.0.0.1:80" } else { "10.0.1.1:80" }, now, n % 2 == 1);
+        let facts = vec![wire::Fact::Seen(tape::seen_of(&seen, epoch()))];
+        let plan = Arc::clone(state.plan());
+        let decided = state.step([Input::Observed(seen)], now).decided(&plan);
+        lines.push(wire::Line::Step(wire::Step { n, t: epoch().to(now), facts, decided }));
+    }
+    lines
+}
+
+#[test]
+fn what_was_taken_over_is_taken_over_again() {
+    let lines = taken_over();
+    let told = again(&lines).unwrap();
+    assert!(told.identical() && told.uncompared == 0 && told.decisions > 0, "{}", told.text());
+    let mut forgetful = lines;
+    let Some(wire::Line::Begin(begin)) = forgetful.first_mut() else { panic!("no beginning") };
+    begin.left = None;
+    assert!(!again(&forgetful).unwrap().identical(), "it matters");
+}
+
 #[test]
 fn a_recording_that_begins_in_the_middle_is_not_compared_at_once() {
     let lines = recorded(Some(60));
@@ -184,8 +242,8 @@ fn what_cannot_be_is_refused_with_its_line() {
     assert_eq!(again(&whole[1..]).unwrap_err().line, 1, "a step before any beginning");
     let mut lines = whole.clone();
     let Some(wire::Line::Begin(begin)) = lines.first_mut() else { panic!("no beginning") };
-    begin.version = 2;
-    assert!(again(&lines).unwrap_err().to_string().contains("version 2"));
+    begin.version = 3;
+    assert!(again(&lines).unwrap_err().to_string().contains("version 3"));
     let mut lines = whole;
     lines.swap(5, 6);
     assert_eq!(again(&lines).unwrap_err().line, 7);

@@ -9,9 +9,6 @@
 //! It is a convenience, not an order: a file that is broken, of another version or of somebody else
 //! is reported and left unread, and the process starts as one that has none.
 
-mod wire;
-
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,13 +17,12 @@ use tokio::time::Instant;
 
 use super::clock::anchor;
 use super::task::Task;
-use crate::decision::{Change, Recalled, State};
+use crate::decision::Recalled;
 use crate::events::Anchor;
+use crate::kept;
 use crate::model::BackendKey;
 use crate::state_dir::StateDir;
 
-/// The file in the state folder.
-const FILE: &str = "health.json";
 /// The longest time between two writes.
 const PACE: Duration = Duration::from_secs(10);
 /// From a verdict that changed to the next write.
@@ -91,8 +87,8 @@ async fn write_all(dir: StateDir, mut queue: mpsc::Receiver<Write>) {
     while let Some(Write { anchor, known, done }) = queue.recv().await {
         let dir = dir.clone();
         let write = move || {
-            let text = wire::written(&known, anchor)?;
-            dir.replace(FILE, &text).map_err(|error| error.to_string())
+            let text = kept::health(&known, anchor)?;
+            dir.replace(kept::HEALTH, &text).map_err(|error| error.to_string())
         };
         let result = spawn_blocking(write).await.unwrap_or_else(|error| Err(error.to_string()));
         // Once, not every ten seconds.
@@ -104,36 +100,5 @@ async fn write_all(dir: StateDir, mut queue: mpsc::Receiver<Write>) {
         failing = result.is_err();
         // Whoever waited may have left.
         done.map(|done| done.send(()));
-    }
-}
-
-/// Lets a new core take over what a process before has left: what that changes, and whether there was
-/// anything.
-pub(super) fn recall(dir: &StateDir, state: &mut State, anchor: Anchor) -> (Vec<Change>, bool) {
-    let kept = load(dir, anchor);
-    let any = !kept.is_empty();
-    (state.recall(kept, anchor.instant), any)
-}
-
-fn load(dir: &StateDir, anchor: Anchor) -> HashMap<BackendKey, Recalled> {
-    let path = dir.path(FILE);
-    let read = dir.read(FILE).map_err(|error| error.to_string());
-    let read = read.and_then(|text| {
-        let text = text.unwrap_or_default();
-        if text.is_empty() { Ok(wire::ReadBack::default()) } else { wire::read_back(&text, anchor) }
-    });
-    match read {
-        Ok(read) => {
-            if read.refused > 0 {
-                let (path, entries) = (path.display(), read.refused);
-                tracing::warn!(%path, entries, "entries of kept health are not understood");
-            }
-            read.known
-        }
-        Err(error) => {
-            let path = path.display();
-            tracing::warn!(%path, %error, "kept health is not used: every backend starts unknown");
-            HashMap::new()
-        }
     }
 }

@@ -125,7 +125,10 @@ struct Seen {
 }
 
 /// The whole file.
-pub(super) fn written(known: &[(BackendKey, Recalled)], anchor: Anchor) -> Result<Vec<u8>, String> {
+pub(in crate::kept) fn written(
+    known: &[(BackendKey, Recalled)],
+    anchor: Anchor,
+) -> Result<Vec<u8>, String> {
     let writer = Written(anchor.instant);
     let backends: Vec<Backend> =
         known.iter().map(|(key, recalled)| writer.backend(key, recalled)).collect();
@@ -220,17 +223,17 @@ fn ms(time: Duration) -> u64 {
 
 /// What a file holds.
 #[derive(Default)]
-pub(super) struct ReadBack {
-    pub(super) known: HashMap<BackendKey, Recalled>,
+pub(in crate::kept) struct ReadBack {
+    pub(in crate::kept) known: HashMap<BackendKey, Recalled>,
     /// Backends that were not understood.
-    pub(super) refused: usize,
+    pub(in crate::kept) refused: usize,
 }
 
 /// What a file of this text holds, for a process that knows this moment by both clocks.
 ///
 /// # Errors
 /// It is not such a file, or is of another version.
-pub(super) fn read_back(text: &[u8], anchor: Anchor) -> Result<ReadBack, String> {
+pub(in crate::kept) fn read_back(text: &[u8], anchor: Anchor) -> Result<ReadBack, String> {
     let file: File<Box<RawValue>> = state_dir::decode(VERSION, text)?;
     let reader = Reader { anchor, written: UnixMillis(file.written_ms) };
     let mut back = ReadBack::default();

@@ -1,0 +1,4 @@
+//! The texts, and what they become.
+
+pub(super) mod health;
+pub(super) mod standings;
