@@ -41,7 +41,7 @@ const MODULES: &[Module] = &[
     module("decision", 3, &["model", "config", "health"]),
     module("table", 3, &["model", "config", "balance", "live", "net"]),
     module("probe", 3, &["model", "config", "metrics", "net"]),
-    module("notify", 3, &["model", "config", "events"]),
+    module("notify", 3, &["model", "config", "events", "net"]),
     module("discovery", 3, &["model", "config", "net"]),
     module("worker", 4, &["model", "config", "table", "live", "net", "access_log"]),
     module(

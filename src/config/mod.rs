@@ -68,7 +68,7 @@ pub use tls::{Certificate, TlsTermination, TlsVersion};
 pub use udp::Udp;
 
 pub use crate::model::Secret;
-pub use webhook::{News, Webhook};
+pub use webhook::{News, Webhook, WebhookTls};
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -1,25 +1,37 @@
 //! Who is told what happens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::SecretSource;
+use super::{SecretSource, Trust};
 use crate::model::Secret;
 
 /// An address that is told by `POST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// As typed: `http://host:port/path`.
+    /// As typed: `https://host:port/path`.
     pub url: String,
     /// `host:port`.
     pub authority: String,
     /// From the first slash on.
     pub path: String,
+    /// How to speak TLS; `None` = in clear.
+    pub tls: Option<WebhookTls>,
     /// Presented as a bearer token.
     pub token: Option<(Secret, SecretSource)>,
     /// What it is told of.
     pub events: Vec<News>,
     /// How long a backend is down before its restart is asked for; `None` = never.
     pub restart_after: Option<Duration>,
+}
+
+/// TLS towards a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTls {
+    /// The name asked for and verified: the URL's host, unless another is configured.
+    pub server_name: Arc<str>,
+    /// Whose certificates pass; `None` = those for which the system's authorities vouch.
+    pub trust: Option<Trust>,
 }
 
 /// What somebody may be told of.

@@ -8,6 +8,7 @@
 mod alarm;
 mod buffer;
 pub mod client_hello;
+mod client_tls;
 mod datagram;
 mod descriptor;
 mod fault;
@@ -24,6 +25,7 @@ mod trust;
 
 pub use alarm::Alarm;
 pub use buffer::{Buffer, Buffers};
+pub use client_tls::{Believed, client_tls};
 pub use datagram::{Batch, Correspondent, Datagrams, Run};
 pub use fault::{is_lack, is_local};
 pub use listen::{FirstWord, bind, listen};
@@ -32,4 +34,3 @@ pub use pipe::Pipe;
 pub use relay::{Relay, RelayEnd, Side};
 pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use timer::{Timer, TimerKey, Timers};
-pub use trust::Anyone;

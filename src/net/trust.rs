@@ -12,12 +12,11 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 
 /// Believes any certificate, of a peer that proves to own it.
 #[derive(Debug)]
-pub struct Anyone(Arc<CryptoProvider>);
+pub(in crate::net) struct Anyone(Arc<CryptoProvider>);
 
 impl Anyone {
     /// Checks signatures with the algorithms of this provider.
-    #[must_use]
-    pub fn new(provider: &Arc<CryptoProvider>) -> Self {
+    pub(in crate::net) fn new(provider: &Arc<CryptoProvider>) -> Self {
         Self(Arc::clone(provider))
     }
 }

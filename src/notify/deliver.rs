@@ -10,14 +10,18 @@ use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 
 use super::Counters;
 use super::wire::Notice;
-use crate::config::Webhook;
+use crate::config::{Trust, Webhook};
 use crate::model::printable;
+use crate::net::{Believed, client_tls};
 
 const AGENT: &str = concat!("pulsegate/", env!("CARGO_PKG_VERSION"));
 /// From the connect to the answer's head.
@@ -39,8 +43,16 @@ pub(super) async fn all(
     mut notices: mpsc::Receiver<Notice>,
     counters: Arc<Counters>,
 ) {
+    let door = Door::of(&webhook);
+    if let Err(why) = &door {
+        tracing::error!(url = %webhook.url, %why, "no TLS to a webhook: nothing can be delivered");
+    }
     while let Some(notice) = notices.recv().await {
-        match deliver(&webhook, &notice).await {
+        let delivered = match &door {
+            Ok(door) => deliver(&webhook, door, &notice).await,
+            Err(why) => Err(why.clone()),
+        };
+        match delivered {
             Ok(()) => counters.delivered.fetch_add(1, Relaxed),
             Err(why) => {
                 let (url, text) = (&webhook.url, &notice.text);
@@ -51,7 +63,25 @@ pub(super) async fn all(
     }
 }
 
-async fn deliver(webhook: &Webhook, notice: &Notice) -> Result<(), String> {
+/// How to speak to an address: by TLS to this name, or in clear.
+struct Door(Option<(TlsConnector, ServerName<'static>)>);
+
+impl Door {
+    fn of(webhook: &Webhook) -> Result<Self, String> {
+        let Some(tls) = &webhook.tls else { return Ok(Self(None)) };
+        let believed = match &tls.trust {
+            None => Believed::BySystem,
+            Some(Trust::Anyone) => Believed::Anyone,
+            Some(Trust::Authorities { roots, .. }) => Believed::By(roots),
+        };
+        let name = ServerName::try_from(tls.server_name.to_string());
+        let name = name.map_err(|error| error.to_string())?;
+        let context = client_tls(believed, &[b"http/1.1"]).map_err(|error| error.to_string())?;
+        Ok(Self(Some((Arc::new(context).into(), name))))
+    }
+}
+
+async fn deliver(webhook: &Webhook, door: &Door, notice: &Notice) -> Result<(), String> {
     let body = serde_json::to_vec(notice).map_err(|error| error.to_string())?;
     let body = Bytes::from(body);
     let mut why = String::new();
@@ -59,7 +89,7 @@ async fn deliver(webhook: &Webhook, notice: &Notice) -> Result<(), String> {
         if tries > 0 {
             sleep(PAUSE * 2_u32.pow(tries - 1)).await;
         }
-        let tried = timeout(TIMEOUT, post(webhook, body.clone())).await;
+        let tried = timeout(TIMEOUT, post(webhook, door, body.clone())).await;
         match tried.unwrap_or_else(|_| Tried::Failed("no answer in time".to_owned())) {
             Tried::Taken => return Ok(()),
             Tried::Refused(status) => return Err(status),
@@ -69,8 +99,8 @@ async fn deliver(webhook: &Webhook, notice: &Notice) -> Result<(), String> {
     Err(format!("{why}, {TRIES} times"))
 }
 
-async fn post(webhook: &Webhook, body: Bytes) -> Tried {
-    match sent(webhook, body).await {
+async fn post(webhook: &Webhook, door: &Door, body: Bytes) -> Tried {
+    match sent(webhook, door, body).await {
         Ok(status) if status.is_success() => Tried::Taken,
         Ok(status)
             if status.is_server_error()
@@ -89,9 +119,23 @@ async fn post(webhook: &Webhook, body: Bytes) -> Tried {
     }
 }
 
-async fn sent(webhook: &Webhook, body: Bytes) -> Result<StatusCode, String> {
-    let text = |error: hyper::Error| error.to_string();
+async fn sent(webhook: &Webhook, door: &Door, body: Bytes) -> Result<StatusCode, String> {
     let stream = TcpStream::connect(&webhook.authority).await.map_err(|error| error.to_string())?;
+    match &door.0 {
+        None => asked(webhook, stream, body).await,
+        Some((connector, name)) => {
+            let secure = connector.connect(name.clone(), stream).await;
+            asked(webhook, secure.map_err(|error| error.to_string())?, body).await
+        }
+    }
+}
+
+async fn asked(
+    webhook: &Webhook,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    body: Bytes,
+) -> Result<StatusCode, String> {
+    let text = |error: hyper::Error| error.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
     let mut request = Request::post(&webhook.path)
         .header(HOST, &webhook.authority)

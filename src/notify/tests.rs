@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 
 use super::{Counters, run};
-use crate::config::{News, Webhook};
+use crate::config::{News, Trust, Webhook, WebhookTls};
 use crate::events::wire::{Event, Line};
 use crate::events::{Chain, Tap};
-use crate::model::UnixMillis;
+use crate::model::{TrustedRoots, UnixMillis};
 
 /// An address that answers each request with the next of these, and tells what it was sent.
 async fn server(answers: Vec<&'static str>) -> (Webhook, mpsc::UnboundedReceiver<String>) {
@@ -38,6 +42,7 @@ async fn server(answers: Vec<&'static str>) -> (Webhook, mpsc::UnboundedReceiver
         url: format!("http://{authority}/hook"),
         authority,
         path: "/hook".to_owned(),
+        tls: None,
         token: None,
         events: News::ALL.to_vec(),
         restart_after: Some(Duration::from_secs(60)),
@@ -202,4 +207,80 @@ async fn an_address_is_told_only_what_it_wants() {
     });
     assert!(requests.recv().await.unwrap().contains("fail alike in every zone (status)"));
     scene.ended((1, 0, 0)).await;
+}
+
+/// A server that speaks TLS as `hooks.test`, and takes what comes; with its certificate.
+async fn secure() -> (Webhook, TrustedRoots, mpsc::UnboundedReceiver<String>) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["hooks.test".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let (told, requests) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            // A client that does not believe it hangs up.
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut text = Vec::new();
+            let mut bytes = [0; 4096];
+            while !text.ends_with(b"}") {
+                match stream.read(&mut bytes).await {
+                    Ok(1..) => text.extend(bytes.iter().take_while(|byte| **byte != 0)),
+                    _ => break,
+                }
+                bytes = [0; 4096];
+            }
+            if text.is_empty() {
+                continue;
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            told.send(String::from_utf8(text).unwrap()).unwrap();
+        }
+    });
+    let webhook = Webhook {
+        url: format!("https://{authority}/hook"),
+        authority,
+        path: "/hook".to_owned(),
+        tls: Some(WebhookTls { server_name: "hooks.test".into(), trust: None }),
+        token: None,
+        events: News::ALL.to_vec(),
+        restart_after: None,
+    };
+    (webhook, TrustedRoots::new(vec![cert.der().to_vec()]), requests)
+}
+
+#[tokio::test]
+async fn who_is_vouched_for_is_told_by_tls() {
+    let (mut webhook, roots, mut requests) = secure().await;
+    let trust = Trust::Authorities { file: "ca.pem".into(), roots };
+    webhook.tls.iter_mut().for_each(|tls| tls.trust = Some(trust.clone()));
+    let mut scene = Scene::new(vec![webhook]);
+    scene.happens(moved(false));
+    assert!(requests.recv().await.unwrap().starts_with("POST /hook HTTP/1.1\r\n"));
+    scene.ended((1, 0, 0)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_vouched_for_or_is_another_is_told_nothing() {
+    let (stranger, _, mut told) = secure().await;
+    let (mut other, roots, mut told_other) = secure().await;
+    let trust = Some(Trust::Authorities { file: "ca.pem".into(), roots });
+    other.tls = Some(WebhookTls { server_name: "another.test".into(), trust });
+    let (_, nobody_of, _) = secure().await;
+    let trust = Some(Trust::Authorities { file: "ca.pem".into(), roots: nobody_of });
+    let stranger =
+        Webhook { tls: Some(WebhookTls { server_name: "hooks.test".into(), trust }), ..stranger };
+    let mut scene = Scene::new(vec![stranger, other]);
+    scene.happens(moved(false));
+    scene.ended((0, 2, 0)).await;
+    assert!(told.try_recv().is_err() && told_other.try_recv().is_err());
 }

@@ -6,17 +6,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::ClientConfig;
 use rustls::client::{ClientConnection, Resumption};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
 use super::connect::{self, Io, Target};
 use super::fault::{Fault, shown};
 use crate::model::{Failure, TlsAsk, TrustedRoots};
-use crate::net::Anyone;
+use crate::net::{Believed, client_tls};
 
 /// Bytes of a record beyond its payload that a peer may claim (RFC 8446 section 5.2).
 const RECORD_BYTES_MAX: u16 = (1 << 14) + 256;
@@ -31,15 +30,14 @@ pub(super) enum Within {
 type Contexts = HashMap<(Option<TrustedRoots>, Within), Arc<ClientConfig>>;
 
 /// The contexts of one prober.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tls {
-    provider: Arc<CryptoProvider>,
     contexts: Mutex<Contexts>,
 }
 
 impl Tls {
     pub(super) fn new() -> Self {
-        Self { provider: Arc::new(aws_lc_rs::default_provider()), contexts: Mutex::default() }
+        Self::default()
     }
 
     /// Opens a connection to talk over, by TLS if it is asked for.
@@ -83,33 +81,19 @@ impl Tls {
         if let Some(context) = contexts.get(&key) {
             return Ok(Arc::clone(context));
         }
-        let context = Arc::new(self.build(roots, within)?);
+        let context = Arc::new(Self::build(roots, within)?);
         contexts.insert(key, Arc::clone(&context));
         Ok(context)
     }
 
-    fn build(&self, roots: Option<&TrustedRoots>, within: Within) -> Result<ClientConfig, Fault> {
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| local(&error))?;
-        let mut context = match roots {
-            Some(roots) => {
-                let mut store = RootCertStore::empty();
-                for root in roots.iter() {
-                    store.add(CertificateDer::from(root)).map_err(|error| local(&error))?;
-                }
-                builder.with_root_certificates(store).with_no_client_auth()
-            }
-            None => {
-                let anyone = Arc::new(Anyone::new(&self.provider));
-                builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth()
-            }
+    fn build(roots: Option<&TrustedRoots>, within: Within) -> Result<ClientConfig, Fault> {
+        let believed = roots.map_or(Believed::Anyone, Believed::By);
+        let protocol: &[u8] = match within {
+            Within::Http1 => b"http/1.1",
+            Within::Http2 => b"h2",
         };
+        let mut context = client_tls(believed, &[protocol]).map_err(|error| local(&error))?;
         context.resumption = Resumption::disabled();
-        context.alpn_protocols = match within {
-            Within::Http1 => vec![b"http/1.1".to_vec()],
-            Within::Http2 => vec![b"h2".to_vec()],
-        };
         Ok(context)
     }
 }

@@ -1,14 +1,16 @@
 //! `webhooks`: who is told what happens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
 
+use super::health::tls;
 use super::secret;
 use crate::config::problem::shown;
-use crate::config::read::Cursor;
+use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, OFF, Shape, duration, key, required};
-use crate::config::{News, Webhook};
+use crate::config::{News, Webhook, WebhookTls};
 
 /// An entry of `webhooks`.
 pub(super) static SHAPE: Shape = Shape {
@@ -16,6 +18,7 @@ pub(super) static SHAPE: Shape = Shape {
     about: "An address that is told what happens.",
     keys: &[
         required("url", Kind::Text(URL), "Where to; only there: redirects are not followed."),
+        key("tls", Kind::Shape(&TLS), "How to speak TLS, where the URL is https."),
         key("token", Kind::Shape(&TOKEN), "A bearer token to present; default none."),
         key("events", Kind::OneOrMany(&EVENT), "What it is told of; default everything."),
         key(
@@ -37,7 +40,22 @@ static TOKEN: Shape = Shape {
     later: &[],
 };
 
-const URL: &str = "a URL such as http://10.0.0.5:9000/pulsegate";
+static TLS: Shape = Shape {
+    name: "webhook_tls",
+    about: "How to speak TLS to a webhook.",
+    keys: &[
+        key("ca", Kind::Text(tls::FILE), "Who may vouch for it; default the system's authorities."),
+        key("verify", Kind::Boolean, "`false` = any certificate passes; default `true`."),
+        key(
+            "server_name",
+            Kind::Text(tls::NAME),
+            "Asked for and verified; default the URL's host.",
+        ),
+    ],
+    later: &["cert", "key"],
+};
+
+const URL: &str = "a URL such as https://hooks.internal/pulsegate";
 const EVENT: Kind =
     Kind::Words { now: &["transition", "escalation", "headroom", "restart"], later: &[] };
 const RESTART_AFTER: Duration = Duration::from_secs(60);
@@ -61,33 +79,60 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Option<Webhook> {
         none.problem("it would be told of nothing (expected at least one)");
     }
     let restart_after = fields.duration_or_off("restart_after").unwrap_or(Some(RESTART_AFTER));
-    let (authority, path) = place?;
+    let Place { authority, path, host } = place?;
+    let tls = match host {
+        Some(host) => Some(spoken(&fields, &host)?),
+        None => {
+            if let Some(cursor) = fields.get("tls") {
+                cursor.problem("the URL is not https (expected one, or no `tls`)");
+            }
+            None
+        }
+    };
     let token = match token {
         Some(token) => Some(token?),
         None => None,
     };
-    Some(Webhook { url: url?.1.to_owned(), authority, path, token, events, restart_after })
+    Some(Webhook { url: url?.1.to_owned(), authority, path, tls, token, events, restart_after })
 }
 
-fn place(cursor: &Cursor<'_>, url: &str) -> Option<(String, String)> {
+/// How TLS is spoken to this host; `None` = what is said of it is wrong.
+fn spoken(fields: &Fields<'_>, host: &str) -> Option<WebhookTls> {
+    let fields = fields.fields("tls");
+    let typed = fields.as_ref().and_then(|fields| fields.get("server_name"));
+    let server_name = match typed {
+        Some(cursor) => tls::name(&cursor)?,
+        None => Arc::from(host),
+    };
+    let trust = fields.as_ref().map_or(Some(None), tls::trust)?;
+    Some(WebhookTls { server_name, trust })
+}
+
+/// Where a URL leads.
+struct Place {
+    authority: String,
+    path: String,
+    /// Whom to ask for by TLS, if that is to be spoken.
+    host: Option<String>,
+}
+
+fn place(cursor: &Cursor<'_>, url: &str) -> Option<Place> {
     let expected = format!("expected {URL}");
     let Ok(uri) = url.parse::<Uri>() else {
         cursor.problem(format!("{} is no URL ({expected})", shown(url)));
         return None;
     };
-    if uri.scheme_str() == Some("https") {
-        cursor.problem(format!("https is not spoken to webhooks yet ({expected})"));
-        return None;
-    }
     let authority = uri.authority().filter(|it| !it.as_str().contains('@'));
-    let (Some("http"), Some(authority)) = (uri.scheme_str(), authority) else {
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), authority) else {
         cursor.problem(format!("{} does not say where to ({expected})", shown(url)));
         return None;
     };
+    let (port, secure) = if scheme == "https" { (443, true) } else { (80, false) };
     let with_port = match authority.port() {
         Some(_) => authority.to_string(),
-        None => format!("{authority}:80"),
+        None => format!("{authority}:{port}"),
     };
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Some((with_port, path.to_owned()))
+    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let bare = authority.host().trim_start_matches('[').trim_end_matches(']');
+    Some(Place { authority: with_port, path, host: secure.then(|| bare.to_owned()) })
 }

@@ -15,7 +15,8 @@ pub use flat::{Setting, settings};
 
 use self::yaml::{Tree, list, map, text, word};
 use super::{
-    AdminApi, AlertPlace, AlertRule, Config, EventLog, Role, SecretSource, Token, Webhook, value,
+    AdminApi, AlertPlace, AlertRule, Config, EventLog, Role, SecretSource, Token, Trust, Webhook,
+    value,
 };
 
 /// Writes the config in effect.
@@ -82,7 +83,14 @@ fn webhook(webhook: &Webhook) -> Tree {
         ("events", list(&webhook.events, |event| word(event.name()))),
         ("restart_after", word(restart)),
     ];
-    map(keys.into_iter().chain(token))
+    let tls = webhook.tls.iter().map(|tls| {
+        let trust = tls.trust.iter().map(|trust| match trust {
+            Trust::Anyone => ("verify", word(false)),
+            Trust::Authorities { file, .. } => ("ca", text(file.display())),
+        });
+        ("tls", map([("server_name", text(&tls.server_name))].into_iter().chain(trust)))
+    });
+    map(keys.into_iter().chain(tls).chain(token))
 }
 
 fn token(token: &Token) -> Tree {

@@ -53,7 +53,9 @@ fn full() -> (String, [tempfile::NamedTempFile; 3]) {
         .replace(
             "# token: {",
             &format!(
-                "token: {file}\n  - url: http://a/\n    token: {{ env: CARGO_PKG_NAME }} # {{"
+                "token: {file}\n  - {{ url: https://b/, tls: {{ ca: {:?} }} }}\n  - url: http://a/\n    \
+                 token: {{ env: CARGO_PKG_NAME }} # {{",
+                ca.path()
             ),
         );
     let tokens = format!(

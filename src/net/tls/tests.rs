@@ -21,7 +21,8 @@ use tokio_rustls::client::TlsStream;
 use super::{Context, Scratch};
 use crate::config::{Certificate, TlsTermination, TlsVersion};
 use crate::model::{TlsFailure, UnixMillis};
-use crate::net::{Anyone, Buffer, Stream, WriteHalf};
+use crate::net::trust::Anyone;
+use crate::net::{Buffer, Stream, WriteHalf};
 
 /// A certificate nobody vouches for.
 fn certificate(names: &[&str]) -> Certificate {

@@ -10,7 +10,7 @@ mod phi;
 mod process;
 mod query;
 mod step;
-mod tls;
+pub(super) mod tls;
 mod traffic;
 
 use crate::config::defaults::{self, NETWORK_INTERVAL, NETWORK_TIMEOUT};

@@ -25,36 +25,42 @@ static SHAPE: Shape = Shape {
     later: &["cert", "key"],
 };
 
-const FILE: &str = "the path of a PEM file with certificates of authorities";
+pub(in crate::config::check) const FILE: &str =
+    "the path of a PEM file with certificates of authorities";
 /// What is expected of a name asked for by TLS.
-pub(super) const NAME: &str = "a hostname such as api.internal, or an IP address";
+pub(in crate::config::check) const NAME: &str = "a hostname such as api.internal, or an IP address";
 
 /// Reads the key `tls` of a layer.
 pub(super) fn read(layer: &Fields<'_>) -> Option<ProbeTls> {
     let fields = layer.fields("tls")?;
     let server_name = fields.get("server_name").and_then(|cursor| name(&cursor));
-    let verify = fields.boolean("verify").unwrap_or(true);
-    let trust = match (fields.text("ca"), verify) {
-        (Some((cursor, _)), false) => {
-            cursor.problem("with `verify: false` nobody vouches (remove `ca`, or `verify`)");
-            Trust::Anyone
+    let Some(trust) = trust(&fields)? else {
+        if !fields.has("ca") {
+            fields.cursor().problem(format!(
+                "it is not said whom to trust (expected `ca: {FILE}`, or `verify: false`)"
+            ));
         }
-        (Some((cursor, path)), true) => authorities(&cursor, path)?,
-        (None, false) => Trust::Anyone,
-        (None, true) => {
-            if !fields.has("ca") {
-                fields.cursor().problem(format!(
-                    "it is not said whom to trust (expected `ca: {FILE}`, or `verify: false`)"
-                ));
-            }
-            return None;
-        }
+        return None;
     };
     Some(ProbeTls { server_name, trust })
 }
 
+/// Whom `ca` and `verify` say to trust; `None` = they are wrong, `Some(None)` = they do not say.
+pub(in crate::config::check) fn trust(fields: &Fields<'_>) -> Option<Option<Trust>> {
+    let verify = fields.boolean("verify").unwrap_or(true);
+    Some(match (fields.text("ca"), verify) {
+        (Some((cursor, _)), false) => {
+            cursor.problem("with `verify: false` nobody vouches (remove `ca`, or `verify`)");
+            Some(Trust::Anyone)
+        }
+        (Some((cursor, path)), true) => Some(authorities(&cursor, path)?),
+        (None, false) => Some(Trust::Anyone),
+        (None, true) => None,
+    })
+}
+
 /// A name as it is asked for.
-pub(super) fn name(cursor: &Cursor<'_>) -> Option<Arc<str>> {
+pub(in crate::config::check) fn name(cursor: &Cursor<'_>) -> Option<Arc<str>> {
     let text = cursor.text(NAME)?;
     if ServerName::try_from(text).is_ok() {
         return Some(Arc::from(text));
