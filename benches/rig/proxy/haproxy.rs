@@ -32,10 +32,12 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
         protocol => (protocol, String::new()),
     };
     let reuse = if mode == "http" { "  http-reuse always\n" } else { "" };
+    // Of pairs as many as the usual limit on open files allows.
+    let connections = if mode == "http" { 9_000 } else { 9_900 };
     Ok(format!(
         "global
   nbthread {workers}
-  maxconn 9000
+  maxconn {connections}
   {more}
   stats socket {dir}/haproxy.sock mode 600 level admin expose-fd listeners
 defaults
