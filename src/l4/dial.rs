@@ -88,7 +88,8 @@ async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnd
         counters.requests.add(1);
         let begun = Instant::now();
         timer.set(within.min(terms.deadline - begun));
-        match connect(client, &lease, timer).await {
+        let speaks = announced.is_some() || client.stream.has_arrivals();
+        match connect(client, &lease, speaks, timer).await {
             Some(Opened::Connected(Ok(mut stream))) => {
                 counters.connects.add(1);
                 client.record.connect = Some(begun.elapsed());
@@ -236,9 +237,14 @@ enum Opened {
 }
 
 /// Connects, unless the client leaves or the deadline passes (`None`) first.
-async fn connect(client: &mut Client, lease: &Lease, timer: &Timer) -> Option<Opened> {
+async fn connect(
+    client: &mut Client,
+    lease: &Lease,
+    speaks: bool,
+    timer: &Timer,
+) -> Option<Opened> {
     let (reading, _) = client.stream.split();
-    let mut connecting = pin!(Stream::connect(&lease.address));
+    let mut connecting = pin!(Stream::connect(&lease.address, speaks));
     let mut leaving = pin!(reading.broken());
     poll_fn(|cx| {
         if let Poll::Ready(result) = connecting.as_mut().poll(cx) {

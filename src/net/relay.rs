@@ -150,6 +150,7 @@ impl Way {
                 Ok(0) => {
                     self.ended = true;
                     if last {
+                        to.say_goodbye();
                         return Poll::Ready(Ok(()));
                     }
                     return Poll::Ready(to.shutdown().map_err(|_| Fault::To));

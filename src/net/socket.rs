@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrUnix,
     SocketFlags, SocketType, connect, getsockname, recv, send, sendmsg, shutdown, socket_with,
@@ -37,11 +37,12 @@ impl Socket {
         Self(Descriptor::new(fd))
     }
 
-    /// Connects to a backend.
+    /// Connects to a backend. `speaks` = there is something to be sent at once: the packet that it is
+    /// sent in completes the handshake, and one is spared.
     ///
     /// # Errors
     /// What the system says of the connection or of this machine's resources.
-    pub(super) async fn connect(address: &Address) -> io::Result<Self> {
+    pub(super) async fn connect(address: &Address, speaks: bool) -> io::Result<Self> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let open = |family| socket_with(family, SocketType::STREAM, flags, None);
         let (stream, begun) = match address {
@@ -49,6 +50,9 @@ impl Socket {
                 let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
                 let fd = open(family)?;
                 sockopt::set_tcp_nodelay(&fd, true)?;
+                if speaks {
+                    sockopt::set_tcp_quickack(&fd, false)?;
+                }
                 let begun = connect(&fd, to);
                 (Self::new(fd), begun)
             }
@@ -95,6 +99,11 @@ impl Socket {
                 matches!(recv(&self.0, &mut [0], RecvFlags::empty()), Err(Errno::AGAIN))
             }
         }
+    }
+
+    /// Has its peer sent anything that was not read?
+    pub(super) fn has_arrivals(&self) -> bool {
+        ioctl_fionread(&self.0).is_ok_and(|bytes| bytes > 0)
     }
 
     /// Looks at what has arrived and leaves it there, until `judge` makes something of it.

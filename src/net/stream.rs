@@ -40,12 +40,13 @@ impl Stream {
         Self { socket: Socket::new(fd), tls: None }
     }
 
-    /// Connects to a backend.
+    /// Connects to a backend. `speaks` = there is something to be sent at once: the packet that it is
+    /// sent in completes the handshake, and one is spared.
     ///
     /// # Errors
     /// What the system says of the connection or of this machine's resources.
-    pub async fn connect(address: &Address) -> io::Result<Self> {
-        Ok(Self { socket: Socket::connect(address).await?, tls: None })
+    pub async fn connect(address: &Address, speaks: bool) -> io::Result<Self> {
+        Ok(Self { socket: Socket::connect(address, speaks).await?, tls: None })
     }
 
     /// Lets the client begin TLS, and encrypts from then on. Nothing must have been read before.
@@ -98,6 +99,12 @@ impl Stream {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.tls.as_ref().is_none_or(|tls| !tls.borrow().holds_plain()) && self.socket.is_quiet()
+    }
+
+    /// Has its peer sent anything, plain or sealed, that was not read?
+    #[must_use]
+    pub fn has_arrivals(&self) -> bool {
+        self.socket.has_arrivals()
     }
 
     /// Looks at what has arrived, as it came, and leaves it there, until `judge` makes something of it.
@@ -279,6 +286,11 @@ impl WriteHalf<'_> {
     /// Says whether a close is to be a reset, for whatever reason it comes.
     pub fn reset_on_close(&self, on: bool) {
         self.0.socket.set_reset_on_close(on);
+    }
+
+    /// Tells an encrypted peer that nothing follows, and leaves the end to the close.
+    pub fn say_goodbye(&self) {
+        self.0.say_goodbye();
     }
 
     /// Ends this direction (FIN).

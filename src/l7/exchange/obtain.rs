@@ -88,7 +88,7 @@ async fn connect(
 ) -> Option<Opened> {
     let (peer, started) = (parties.peer, Instant::now());
     let (mut client, _) = parties.client.split();
-    let mut connecting = pin!(Stream::connect(&lease.address));
+    let mut connecting = pin!(Stream::connect(&lease.address, true));
     let mut leaving = pin!(left_early(
         &mut client,
         parties.input,
