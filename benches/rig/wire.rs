@@ -6,23 +6,33 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use anyhow::Result;
-use pulsegate::net::Anyone;
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
 use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
-use rustls::{ClientConfig, crypto::CryptoProvider};
+use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// The name that the contenders' certificate is for.
-pub(crate) const NAME: &str = "bench.test";
+const NAME: &str = "bench.test";
+
+/// The contenders' certificate, with a key on P-256: the same for all of them.
+pub(crate) fn identity() -> Result<&'static CertifiedKey<KeyPair>> {
+    static IDENTITY: OnceLock<CertifiedKey<KeyPair>> = OnceLock::new();
+    if let Some(identity) = IDENTITY.get() {
+        return Ok(identity);
+    }
+    let made = generate_simple_self_signed([NAME.to_owned()])?;
+    Ok(IDENTITY.get_or_init(|| made))
+}
 
 /// How connections are opened.
 #[derive(Clone)]
@@ -36,10 +46,11 @@ impl Dial {
         }
         let provider =
             Arc::new(CryptoProvider { kx_groups: vec![kx_group::X25519], ..default_provider() });
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let mut roots = RootCertStore::empty();
+        roots.add(identity()?.cert.der().clone())?;
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anyone::new(&provider)))
+            .with_root_certificates(roots)
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
         Ok(Self(Some(Arc::new(config).into())))

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use tokio::task::LocalSet;
 
-use super::args::{ArrivalsArg, BenchArgs};
+use super::bench_args::{ArrivalsArg, BenchArgs};
 use super::failure::{Failure, note, print};
 use super::marks;
 use crate::app;

@@ -8,6 +8,7 @@
 
 mod args;
 mod bench;
+mod bench_args;
 mod certs;
 mod check;
 mod completions;

@@ -21,7 +21,7 @@ use super::datagrams;
 use super::exchange::{exchange, request};
 use super::process::Process;
 use super::scratch::Scratch;
-use super::wire::{Dial, NAME};
+use super::wire::{Dial, identity};
 
 /// How long a proxy may take from listening to its first good answer.
 const SERVE_LIMIT: Duration = Duration::from_secs(10);
@@ -118,11 +118,11 @@ async fn serving(address: SocketAddr, dial: &Dial) -> Result<()> {
 /// The certificate's file, and its key's, in a proxy's directory.
 pub(crate) const CERTIFICATE: [&str; 2] = ["site.pem", "site.pem.key"];
 
-/// Writes a certificate for a key on P-256; what loads them together finds the key beside it.
+/// Writes the contenders' certificate; what loads both together finds the key beside it.
 fn certificate(dir: &Path) -> Result<()> {
-    let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
-    std::fs::write(dir.join(CERTIFICATE[0]), made.cert.pem())?;
-    Ok(std::fs::write(dir.join(CERTIFICATE[1]), made.signing_key.serialize_pem())?)
+    let identity = identity()?;
+    std::fs::write(dir.join(CERTIFICATE[0]), identity.cert.pem())?;
+    Ok(std::fs::write(dir.join(CERTIFICATE[1]), identity.signing_key.serialize_pem())?)
 }
 
 /// An address nobody listens on now.
