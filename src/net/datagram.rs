@@ -168,13 +168,24 @@ impl Datagrams {
         self.transmit(&self.socket, to, from, bytes, None)
     }
 
-    /// Sends what came joined to a client at once. False: it did not work, and nothing was sent.
-    pub fn send_joined(&self, to: SocketAddr, from: Option<IpAddr>, run: &Run<'_>) -> bool {
+    /// Sends what came joined to a client at once. False: it cannot be sent so.
+    ///
+    /// # Errors
+    /// Nothing was sent.
+    pub fn send_joined(
+        &self,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        run: &Run<'_>,
+    ) -> io::Result<bool> {
         self.joined(&self.socket, to, from, run)
     }
 
-    /// Sends what came joined to a backend at once. False: it did not work, and nothing was sent.
-    pub fn pass_joined(&self, backend: &Correspondent, run: &Run<'_>) -> bool {
+    /// Sends what came joined to a backend at once. False: it cannot be sent so.
+    ///
+    /// # Errors
+    /// Nothing was sent; what the network said of datagrams sent before is told here, too.
+    pub fn pass_joined(&self, backend: &Correspondent, run: &Run<'_>) -> io::Result<bool> {
         self.joined(&backend.socket, backend.address, None, run)
     }
 
@@ -184,11 +195,13 @@ impl Datagrams {
         to: SocketAddr,
         from: Option<IpAddr>,
         run: &Run<'_>,
-    ) -> bool {
+    ) -> io::Result<bool> {
         // Where it did not work once, for want of support or room on the path, it is not tried again.
-        run.is_joined()
-            && self.state.max_gso_segments() > 1
-            && self.transmit(socket, to, from, run.bytes, Some(run.each)).is_ok()
+        if !run.is_joined() || self.state.max_gso_segments() < 2 {
+            return Ok(false);
+        }
+        self.transmit(socket, to, from, run.bytes, Some(run.each))?;
+        Ok(true)
     }
 
     fn transmit(
@@ -352,7 +365,7 @@ mod tests {
         let apart: Vec<_> = sent.chunks(200).collect();
         if run.is_joined() {
             assert_eq!(run.datagrams().collect::<Vec<_>>(), apart);
-            assert!(ours.send_joined(run.from, run.to, &run));
+            assert!(ours.send_joined(run.from, run.to, &run).unwrap());
         } else {
             println!("skipped: this kernel joins no datagrams");
             return;
@@ -367,7 +380,7 @@ mod tests {
 
         let backend = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let correspondent = Correspondent::connect(backend.local_addr().unwrap()).unwrap();
-        assert!(ours.pass_joined(&correspondent, &run));
+        assert!(ours.pass_joined(&correspondent, &run).unwrap());
         for expected in apart {
             let n = backend.recv(&mut bytes).unwrap();
             assert_eq!(&bytes[..n], expected, "each by itself");
@@ -380,8 +393,24 @@ mod tests {
         let (ours, client, _) = received_of(b"question", 8).await;
         let bytes = vec![7; 2 * 65_000];
         let run = Run { from: client.local_addr().unwrap(), to: None, bytes: &bytes, each: 65_000 };
-        assert!(!ours.send_joined(run.from, None, &run));
-        assert!(!ours.send_joined(run.from, None, &Run { bytes: b"one", each: 3, ..run }));
+        assert!(ours.send_joined(run.from, None, &run).is_err());
+        let one = Run { bytes: b"one", each: 3, ..run };
+        assert!(!ours.send_joined(run.from, None, &one).unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_listens_to_is_told_to_who_sends_joined_as_well() {
+        let (ours, _client, batch) = received_of(&[7; 400], 200).await;
+        let run = batch.runs().next().unwrap();
+        let gone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let backend = Correspondent::connect(gone).unwrap();
+        if !ours.pass_joined(&backend, &run).unwrap() {
+            println!("skipped: this kernel joins no datagrams");
+            return;
+        }
+        drop(backend.socket.watch().unwrap().ready(Interest::ERROR).await.unwrap());
+        let error = ours.pass_joined(&backend, &run).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[tokio::test]

@@ -125,8 +125,17 @@ impl Service {
     fn pass_joined(&self, ends: Ends, run: &Run<'_>, now: Instant) -> bool {
         let mut flows = self.flows.borrow_mut();
         let Some(id) = flows.of(&ends) else { return false };
-        let passed = flows.get(id).filter(|flow| self.socket.pass_joined(&flow.held.backend, run));
-        let Some(flow) = passed else { return false };
+        let Some(flow) = flows.get(id) else { return false };
+        match self.socket.pass_joined(&flow.held.backend, run) {
+            Ok(true) => {}
+            Err(error) if is_unreachable(&error) => {
+                // It was an earlier one that came back; these may still be delivered elsewhere.
+                drop(flows);
+                self.unreachable(id, now);
+                return false;
+            }
+            Ok(false) | Err(_) => return false,
+        }
         let bytes = run.datagrams().map(<[u8]>::len).sum::<usize>();
         flow.held.lease.live.worker(self.worker.index).bytes_sent.add(bytes as u64);
         flows.sent(id, bytes, now);
@@ -276,7 +285,7 @@ impl Service {
     }
 
     fn answer(&self, id: FlowId, ends: Ends, run: &Run<'_>, now: Instant) {
-        let joined = self.socket.send_joined(ends.client, ends.local, run);
+        let joined = self.socket.send_joined(ends.client, ends.local, run).unwrap_or(false);
         let sent = run.datagrams().filter(|bytes| {
             let sent = match joined {
                 true => Ok(()),
