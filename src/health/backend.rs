@@ -335,6 +335,9 @@ impl BackendHealth {
         }
         self.since = now;
         self.flips += u64::from(from != Health::Unknown);
+        if from == Health::Down {
+            self.ejections.begin_anew(now);
+        }
         let (cause, reason) = if cause.is_some() { (cause, reason) } else { was };
         Some(Change { from, to, cause, reason, at: now })
     }

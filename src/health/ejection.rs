@@ -155,6 +155,12 @@ impl Ejections {
         }
     }
 
+    /// The backend has been down and comes back, by whatever brought it: how its tries ended before has
+    /// had its consequence.
+    pub(super) fn begin_anew(&mut self, now: Instant) {
+        self.window = Window::new(now);
+    }
+
     /// What ended within the window, if the backend is in.
     pub(super) fn tally(&mut self, settings: &TrafficCheck, now: Instant) -> Option<Tally> {
         matches!(self.phase, Phase::In).then(|| self.window.total(settings.window, now))
@@ -196,7 +202,7 @@ impl Ejections {
 
     fn readmit(&mut self, now: Instant) {
         self.phase = Phase::In;
-        self.window = Window::new(now);
+        self.begin_anew(now);
         self.returned = Some(now);
     }
 

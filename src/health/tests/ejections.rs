@@ -89,6 +89,28 @@ fn who_answers_badly_is_out_and_comes_back_by_trial() {
 }
 
 #[test]
+fn whom_probes_brought_back_is_not_judged_by_what_took_it_out() {
+    let mut pool = PoolOf::new(2, TrafficCheck::DEFAULT);
+    // Killed: what it held open is reset, and a probe sees it before a connect does.
+    pool.at(1.0).sample(&[(19, 19), (50, 0)]);
+    let probe = |pool: &mut PoolOf, outcome: &Outcome| {
+        let now = pool.now;
+        for _ in 0..3 {
+            pool.backends[0].observe(&seen(Layer::Network, 0, outcome.clone(), now));
+        }
+    };
+    probe(&mut pool, &refused());
+    assert_eq!(pool.states(), [OUT, UP]);
+    pool.at(2.0);
+    probe(&mut pool, &PASS);
+    assert_eq!(pool.states(), [UP, UP]);
+    pool.sample(&[(11, 0), (50, 0)]);
+    assert_eq!(pool.states(), [UP, UP]);
+    pool.sample(&[(20, 20), (50, 0)]);
+    assert_eq!(pool.states(), [OUT, UP], "what it does from then on counts");
+}
+
+#[test]
 fn each_ejection_that_follows_lasts_twice_as_long() {
     let mut pool = PoolOf::new(2, TrafficCheck::DEFAULT);
     pool.at(0.0).sample(&[(20, 20), (50, 0)]);
