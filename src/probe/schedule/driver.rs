@@ -21,7 +21,11 @@ use crate::probe::{Answer, once};
 
 /// Attempts under way at a time, by lane: of those that only reach a backend, and of those that wait
 /// for its answer. Each holds one descriptor.
-pub(super) const IN_FLIGHT_MAX: [usize; 2] = [512, 1024];
+///
+/// An attempt's time runs while it waits for this thread, too. With a thousand questions under way each
+/// waits for the turns of all others at every step; they time out, are asked again at once, and it stays so. What
+/// is due waits outside instead, where no time runs.
+pub(super) const IN_FLIGHT_MAX: [usize; 2] = [512, 256];
 /// While attempts are under way the loop wakes at least this often, to notice if it cannot.
 const HEARTBEAT: Duration = Duration::from_millis(25);
 /// Lateness that is ordinary: the timer's grain and other tasks' turns.
