@@ -37,12 +37,17 @@ fn a_leak_grows_and_an_impairment_is_there_at_once_until_it_is_mended() {
         "  - { at: 0s, leak: { zone: a, errors: 40%, over: 40s } }\n\
                     \x20 - { at: 45s, mend: { zone: a } }\n",
     );
-    let failed = |second: usize| run.samples[second].rates.failed;
-    assert!(failed(35) > 2.0 * failed(5).max(1.0), "{} {}", failed(5), failed(35));
-    assert_eq!(failed(50), 0.0);
+    // Whoever leaks worst is out for a while: what counts is a span, not a second.
+    let failed = |from: usize, to: usize| {
+        run.samples[from..to].iter().map(|sample| sample.rates.failed).sum::<f64>()
+    };
+    let (early, late) = (failed(0, 10), failed(10, 45));
+    assert!(early > 0.0 && late / 35.0 > 2.0 * early / 10.0, "{early} {late}");
+    assert_eq!(failed(46, 59), 0.0);
     let run = with("  - { at: 10s, impair: { zone: a, errors: 40%, latency: 100ms, for: 10s } }\n");
     let failed: f64 = run.samples.iter().map(|sample| sample.rates.failed).sum();
-    assert!((100.0..300.0).contains(&failed), "40 % of a quarter of 2,000: {failed}");
+    // 40 % of a quarter of 2,000, but for what ejection spares them.
+    assert!((50.0..250.0).contains(&failed), "{failed}");
 }
 
 #[test]
