@@ -158,5 +158,6 @@ fn up(member: &ResolvedBackend) -> BackendPlan {
         health: Health::Up,
         admin: Admin::Ready,
         reason: None,
+        last_resort: false,
     }
 }

@@ -13,6 +13,8 @@ pub struct Candidate<'a> {
     pub health: Health,
     /// Why it is not up, when it is not and something was seen.
     pub reason: Option<Reason>,
+    /// Whether it is out for nothing but how it answers.
+    pub last_resort: bool,
     /// What was ordered.
     pub ordered: Ordered,
     /// The part of its weight that it takes while it starts slowly, 0..=1.

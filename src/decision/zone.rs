@@ -174,6 +174,7 @@ fn planned(one: &Candidate<'_>, mode: Mode) -> BackendPlan {
         health: one.health,
         admin: one.ordered.admin,
         reason: one.reason.clone(),
+        last_resort: one.last_resort && one.weight() > 0 && one.ordered.remains > 0.0,
     }
 }
 

@@ -86,6 +86,13 @@ impl BackendHealth {
         (self.health, self.reason.clone())
     }
 
+    /// Whether it is out for nothing but how it answers: better than nobody, for a request that nobody
+    /// else could take.
+    #[must_use]
+    pub fn is_last_resort(&self) -> bool {
+        self.cause == Some(Cause::Traffic) && self.ejections.answers()
+    }
+
     /// Since when the verdict holds.
     #[must_use]
     pub fn since(&self) -> Instant {

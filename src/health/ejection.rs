@@ -17,6 +17,9 @@
 //! itself is in at once. And when nobody serves any more, a first trial begins at once: who answered
 //! badly is better than nobody.
 //!
+//! Until the pool has been judged anew, a request whose other tries all failed is sent to whoever
+//! answers badly too, rather than to nobody ([`is_last_resort`](super::BackendHealth::is_last_resort)).
+//!
 //! The time doubles with each ejection that follows another, up to a limit, and starts anew after
 //! the backend has been in for as long as that limit.
 
@@ -96,6 +99,11 @@ impl Ejections {
             Phase::Out(out) => Some((out.since, &out.reason)),
             Phase::Trial { since, reason, .. } => Some((*since, reason)),
         }
+    }
+
+    /// Whether it is out for how it answers: it can be connected to, as far as is known.
+    pub(super) fn answers(&self) -> bool {
+        matches!(self.phase, Phase::Out(Out { proof: None, .. }))
     }
 
     /// Ejections so far.

@@ -31,5 +31,16 @@ pub(super) fn choose(
         }
         passed.push(lease.live.id);
     }
-    if passed.len() > tried.len() { Choice::Full } else { Choice::None }
+    if passed.len() > tried.len() {
+        return Choice::Full;
+    }
+    last_resort(pool, tried).unwrap_or(Choice::None)
+}
+
+/// For who failed wherever it was tried: whoever is better than nobody, at a place there.
+fn last_resort(pool: &Pool, tried: &[u64]) -> Option<Choice> {
+    let lease = if tried.is_empty() { None } else { pool.last_resort(tried) }?;
+    let Some(max) = lease.max_connections else { return Some(Choice::Taken(lease, None)) };
+    let place = pool.waiting.place(&lease.live, max)?;
+    Some(Choice::Taken(lease, Some(place)))
 }

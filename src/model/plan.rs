@@ -70,4 +70,7 @@ pub struct BackendPlan {
     pub admin: Admin,
     /// Why it is not `Up`, when it is not.
     pub reason: Option<Reason>,
+    /// It gets nothing for nothing but how it answers: whatever else was tried in vain, it is better
+    /// than nobody.
+    pub last_resort: bool,
 }

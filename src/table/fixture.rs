@@ -121,6 +121,7 @@ pub(crate) fn backends(zone: &str, weights: &[u32]) -> Vec<BackendPlan> {
         health: Health::Up,
         admin: Admin::Ready,
         reason: None,
+        last_resort: false,
     };
     weights.iter().enumerate().map(backend).collect()
 }

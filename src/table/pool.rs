@@ -74,6 +74,16 @@ impl Pool {
         }
     }
 
+    /// Chooses a backend for a request that nobody could take who should: one that is out only for
+    /// how it answered before, in a zone that has a share.
+    ///
+    /// Between the end of the last one that served and the decision that follows, such a backend is
+    /// the only one that may still answer.
+    pub fn last_resort(&self, tried: &[u64]) -> Option<Lease> {
+        let mut zones = self.zones.iter().filter(|zone| zone.share > 0.0);
+        zones.find_map(|zone| zone.last_resort(tried))
+    }
+
     fn choose_in_turn(&self, picker: &mut Picker, tried: &[u64]) -> Option<Lease> {
         let turn = self.turns.next(picker.pool(self.id))?;
         let (before, rest) = self.zones.split_at(turn);

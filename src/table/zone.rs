@@ -43,6 +43,8 @@ pub(super) struct Members {
     /// The weight each has now, in the same order.
     pub(super) weights: Vec<f64>,
     pub(super) chooser: Chooser,
+    /// The places of those that are better than nobody.
+    pub(super) last_resorts: Vec<u32>,
 }
 
 impl Zone {
@@ -79,6 +81,14 @@ impl Zone {
     /// All its backends in plan order, each with the weight it has now.
     pub(super) fn weighed(&self) -> impl Iterator<Item = (&Arc<Backend>, f64)> {
         self.members.backends.iter().zip(self.members.weights.iter().copied())
+    }
+
+    /// Leases one that is out for nothing but how it answers, and not in `tried`.
+    pub(super) fn last_resort(&self, tried: &[u64]) -> Option<Lease> {
+        let places = self.members.last_resorts.iter();
+        let mut backends = places.map(|place| &self.members.backends[*place as usize]);
+        let found = backends.find(|backend| !tried.contains(&backend.live.id))?;
+        Some(Lease::new(found, None))
     }
 
     /// Leases one of its backends that is not in `tried`.

@@ -166,6 +166,7 @@ fn candidate<'a>(member: &'a Member, pool: &Pool, now: Instant) -> Candidate<'a>
         backend: &member.backend,
         health,
         reason,
+        last_resort: member.health.is_last_resort(),
         ordered: member.ordered,
         ramp: start.and_then(|start| start.part(pool, now)).unwrap_or(1.0),
         setbacks: start.map_or(0, |start| start.setbacks),

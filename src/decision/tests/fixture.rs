@@ -172,7 +172,15 @@ impl World {
                 Admin::Ready => orders.of_backend(backend, now),
                 Admin::Drain | Admin::Maint => ordered(admin),
             };
-            Candidate { backend, health, reason, ordered, ramp: 1.0, setbacks: 0 }
+            Candidate {
+                backend,
+                health,
+                reason,
+                last_resort: false,
+                ordered,
+                ramp: 1.0,
+                setbacks: 0,
+            }
         };
         self.core.zones.iter_mut().for_each(|zone| zone.changed = true);
         let inputs = Inputs { pool: &self.pool, candidate, orders, now };

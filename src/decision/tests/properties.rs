@@ -79,7 +79,15 @@ fn decided(pool: &Pool, facts: &[Facts], now: Instant) -> PoolPlan {
         let backend = &backends[place];
         let place: usize = backend.key.name[1..].parse().unwrap();
         let (_, _, health, admin) = facts[place];
-        Candidate { backend, health, reason: None, ordered: ordered(admin), ramp: 1.0, setbacks: 0 }
+        Candidate {
+            backend,
+            health,
+            reason: None,
+            last_resort: false,
+            ordered: ordered(admin),
+            ramp: 1.0,
+            setbacks: 0,
+        }
     };
     let mut core = PoolCore::new(pool, sizes);
     core.decide(&Inputs { pool, candidate, orders: &Orders::default(), now });

@@ -148,7 +148,12 @@ async fn try_backends(
     let mut failed: Option<Arc<Backend>> = None;
     let attempts_max = job.terms.route.policy.retries.attempts;
     while record.attempts < attempts_max {
-        let newest = || choose(parties.worker, job.pool, job.key, tried.ids());
+        let newest = || {
+            let (worker, tried) = (parties.worker, tried.ids());
+            let last =
+                || if tried.is_empty() { None } else { last_resort(worker, job.pool, tried) };
+            choose(worker, job.pool, job.key, tried).or_else(last)
+        };
         let Some(lease) = job.lease.take().or_else(newest) else { break };
         if let Some(failed) = failed.take() {
             failed.live.worker(parties.worker.index).retries.add(1);
@@ -178,6 +183,11 @@ async fn try_backends(
 /// Chooses from the newest table, which may know more than the one the request began with.
 fn choose(worker: &Worker, pool: PoolId, key: Option<u64>, tried: &[u64]) -> Option<Lease> {
     worker.with_table(|table, picker| table.pool(pool)?.choose(picker, key, tried))
+}
+
+/// Chooses for a request that failed wherever it was sent.
+fn last_resort(worker: &Worker, pool: PoolId, tried: &[u64]) -> Option<Lease> {
+    worker.with_table(|table, _| table.pool(pool)?.last_resort(tried))
 }
 
 async fn on_backend(

@@ -61,7 +61,14 @@ pub(super) fn build(
         Algorithm::LeastConnections => Chooser::LeastConnections(least_loaded(&backends, &weights)),
         Algorithm::IpHash(_) => Chooser::IpHash(by_key(&backends, &weights, before)),
     };
-    Arc::new(Members { plan: Arc::clone(&plan.backends), backends, weights, chooser })
+    let last_resorts = last_resorts(&plan.backends).collect();
+    let plan = Arc::clone(&plan.backends);
+    Arc::new(Members { plan, backends, weights, chooser, last_resorts })
+}
+
+fn last_resorts(plan: &[BackendPlan]) -> impl Iterator<Item = u32> {
+    let idle = |backend: &BackendPlan| backend.last_resort && backend.effective_weight <= 0.0;
+    plan.iter().enumerate().filter(move |(_, backend)| idle(backend)).map(|(at, _)| at as u32)
 }
 
 fn unchanged(
@@ -81,6 +88,7 @@ fn unchanged(
         && (limits.as_before && Arc::ptr_eq(&before.plan, &plan.backends)
             || before.backends.len() == plan.backends.len()
                 && before.weights.iter().eq(weights)
+                && before.last_resorts.iter().copied().eq(last_resorts(&plan.backends))
                 && before
                     .backends
                     .iter()

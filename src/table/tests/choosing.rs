@@ -43,6 +43,29 @@ fn a_lease_counts_its_backend_in_flight() {
 }
 
 #[test]
+fn whoever_answers_badly_is_the_last_resort_where_the_zone_has_a_share() {
+    for algorithm in ALGORITHMS {
+        let mut world = World::new(algorithm, vec![]);
+        let members = |share: f64| {
+            let mut members = backends("a", &[1, 1]);
+            (members[1].effective_weight, members[1].last_resort) = (0.0, true);
+            vec![zone("a", share, members)]
+        };
+        let table = world.table(members(1.0), None);
+        let first = pool(&table).choose(&mut Picker::new(1), None, &[]).unwrap();
+        assert_eq!(&*first.name, "a-0");
+        assert!(pool(&table).choose(&mut Picker::new(1), None, &[first.live.id]).is_none());
+        let last = pool(&table).last_resort(&[first.live.id]).unwrap();
+        assert_eq!(&*last.name, "a-1");
+        assert!(pool(&table).last_resort(&[first.live.id, last.live.id]).is_none());
+        let without = world.table(members(0.0), Some(&table));
+        assert!(pool(&without).last_resort(&[]).is_none(), "an operator's zero is a zero");
+        let well = world.table(vec![zone("a", 1.0, backends("a", &[1, 1]))], Some(&table));
+        assert!(pool(&well).last_resort(&[]).is_none());
+    }
+}
+
+#[test]
 fn nobody_is_chosen_where_nobody_may_be() {
     for algorithm in ALGORITHMS {
         let mut world = World::new(algorithm, vec![]);
