@@ -109,20 +109,37 @@ impl Socket {
     /// Looks at what has arrived and leaves it there, until `judge` makes something of it.
     ///
     /// # Errors
-    /// What the system says of the connection; `UnexpectedEof` if it ended without a byte.
+    /// What the system says of the connection; `UnexpectedEof` if it ended before that.
     pub(super) fn poll_peek<T>(
         &self,
         cx: &mut Context<'_>,
         room: &mut [u8],
         mut judge: impl FnMut(&[u8]) -> Option<T>,
     ) -> Poll<io::Result<T>> {
-        let call = |fd: BorrowedFd<'_>| match recv(fd, &mut *room, RecvFlags::PEEK)? {
-            (0, _) => Ok(None),
-            // To wait for more is to wait for the next arrival: what lies there is known.
-            (n, _) => judge(&room[..n]).ok_or(Errno::AGAIN).map(Some),
+        let mut look = || match uninterrupted(|| recv(&self.0, &mut *room, RecvFlags::PEEK)) {
+            Ok((0, _)) => Some(Err(io::ErrorKind::UnexpectedEof.into())),
+            Ok((n, _)) => judge(&room[..n]).map(Ok),
+            Err(Errno::AGAIN) => None,
+            Err(error) => Some(Err(error.into())),
         };
-        let judged = ready!(self.poll_io(cx, AsyncFd::poll_read_ready, call, |_| false))?;
-        Poll::Ready(judged.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+        if self.0.watched().is_none()
+            && let Some(judged) = look()
+        {
+            return Poll::Ready(judged);
+        }
+        let watch = self.0.watch()?;
+        loop {
+            let mut guard = ready!(watch.poll_read_ready(cx))?;
+            match look() {
+                Some(judged) => return Poll::Ready(judged),
+                // It lies there, and nothing can follow it: there is nothing to wait for.
+                None if guard.ready().is_read_closed() => {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                // To wait for more is to wait for the next arrival: what lies there is known.
+                None => guard.clear_ready(),
+            }
+        }
     }
 
     /// Drops as many bytes, which must have arrived.

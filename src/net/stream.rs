@@ -110,7 +110,7 @@ impl Stream {
     /// Looks at what has arrived, as it came, and leaves it there, until `judge` makes something of it.
     ///
     /// # Errors
-    /// What the system says of the connection; `UnexpectedEof` if it ended without a byte.
+    /// What the system says of the connection; `UnexpectedEof` if it ended before that.
     pub fn poll_peek<T>(
         &self,
         cx: &mut Context<'_>,

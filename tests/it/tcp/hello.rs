@@ -8,7 +8,7 @@ use crate::access_log::line;
 use crate::harness::{Backends, End, Setup, Site, Upstream};
 
 /// What a real client sends first for this name (an address = no name) and these protocols.
-fn hello(name: &str, alpn: &[&str]) -> Vec<u8> {
+pub(super) fn hello(name: &str, alpn: &[&str]) -> Vec<u8> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -37,7 +37,7 @@ fn site(more: &[&str]) -> (Site, Backends) {
     (setup.start(), others)
 }
 
-fn arrives(upstream: &mut Upstream, bytes: &[u8]) {
+pub(super) fn arrives(upstream: &mut Upstream, bytes: &[u8]) {
     assert_eq!(upstream.exactly(bytes.len()), bytes, "untouched");
 }
 
@@ -113,4 +113,18 @@ fn a_hello_that_does_not_come_is_not_waited_for() {
     client.send(&hello("exact.example", &[])[..40]);
     assert_eq!(client.ended(), End::Reset);
     assert_eq!(line(&site, "access.log", 0)["ended"], "hello_timeout");
+}
+
+#[test]
+fn a_hello_that_breaks_off_ends_the_connection_and_nobody_elses() {
+    let (site, others) = site(&["client_hello: { timeout: 1h }"]);
+    let mut client = site.client();
+    let bytes = hello("exact.example", &[]);
+    client.send(&bytes[..40]);
+    client.half_close();
+    assert_eq!(client.ended(), End::Reset);
+    assert_eq!(line(&site, "access.log", 0)["ended"], "client_left");
+    let mut other = site.client();
+    other.send(&bytes);
+    arrives(&mut others.accept(), &bytes);
 }

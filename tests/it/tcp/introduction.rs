@@ -155,3 +155,15 @@ fn a_header_that_waits_counts_against_the_limit_of_connections() {
     };
     until("the connection", || status().ends_with(" 1").then_some(()));
 }
+
+#[test]
+fn a_header_that_breaks_off_ends_the_connection_and_nobody_elses() {
+    let site = expecting(Setup::tcp(), "from: 127.0.0.1, timeout: 1h").start();
+    let mut client = site.client();
+    client.send("PROXY TCP4 192.0.2.7");
+    client.half_close();
+    client.ended();
+    site.backends.assert_untouched();
+    let (_other, mut upstream) = site.send(format!("{LINE}hello"));
+    assert_eq!(upstream.exactly(5), b"hello");
+}
