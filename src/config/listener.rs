@@ -21,6 +21,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Whether TLS is spoken, and with which certificates; only of HTTP.
     pub tls: Option<Arc<TlsTermination>>,
+    /// Clients whose TLS is not ended here: how they are forwarded as bytes.
+    pub passthrough: Option<Tcp>,
     /// Whether proxies in front say who the client is; `None` = nobody is believed.
     pub proxy_protocol: Option<ProxyHeaders>,
     /// Peers whose identity headers (`X-Forwarded-*`, `Forwarded`, request id) are believed.
@@ -35,6 +37,18 @@ pub struct Listener {
     pub paths: PathOptions,
     /// First match wins; no match = 404. Empty unless the protocol is HTTP.
     pub routes: Vec<Route>,
+}
+
+impl Listener {
+    /// How connections are forwarded as bytes: all of them, or those whose TLS is passed through.
+    #[must_use]
+    pub fn tcp(&self) -> Option<&Tcp> {
+        match &self.protocol {
+            Protocol::Http => self.passthrough.as_ref(),
+            Protocol::Tcp(tcp) => Some(tcp),
+            Protocol::Udp(_) => None,
+        }
+    }
 }
 
 /// What a listener speaks.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::HostMatch;
 use crate::model::PriorityClass;
 
-/// How a `protocol: tcp` listener forwards connections.
+/// How connections are forwarded: of a `protocol: tcp` listener all, of one that speaks TLS those
+/// that are passed through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tcp {
     /// Deadlines of a connection.

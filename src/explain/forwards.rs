@@ -1,11 +1,17 @@
 //! From a listener that forwards bytes to the route: by what the client's TLS hello asks for.
 
+use std::net::IpAddr;
+
 use super::listed;
 use super::pools::Led;
+use super::question::Request;
 use super::view::{Explanation, Route};
-use crate::config::{HostMatch, Otherwise, Protocol};
+use crate::config::{HostMatch, Otherwise};
 use crate::net::client_hello::ClientHello;
-use crate::table::{Forward, HelloMismatch, Listener};
+use crate::table::{Forward, HelloMismatch, Listener, normalise_host};
+
+/// What a client of HTTPS usually offers.
+const BROWSERS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// Follows a connection to its route, and to the pools behind it.
 pub(super) fn connection<'t>(
@@ -13,7 +19,8 @@ pub(super) fn connection<'t>(
     hello: Option<&ClientHello>,
     explanation: &mut Explanation,
 ) -> Option<Led<'t>> {
-    let Protocol::Tcp(tcp) = &listener.settings.protocol else { return None };
+    let tcp = listener.settings.tcp()?;
+    let ends_tls = listener.tls.is_some();
     // Where no route asks for it, nobody looks.
     let hello = hello.filter(|_| tcp.asks_for_hello());
     explanation.request = match hello {
@@ -23,11 +30,34 @@ pub(super) fn connection<'t>(
     };
     explanation.unserved = String::from("the connection is reset");
     if hello.is_none() && tcp.asks_for_hello() && tcp.hello.otherwise == Otherwise::Close {
-        explanation.action = String::from("reset: it does not begin with a TLS hello");
+        let end = if ends_tls { "closed" } else { "reset" };
+        explanation.action = format!("{end}: it does not begin with a TLS hello");
         return None;
     }
-    explanation.action = String::from("reset: no route matches");
+    explanation.action = String::from(match ends_tls {
+        true => "its TLS is ended here, and its requests are routed: ask about one of them",
+        false => "reset: no route matches",
+    });
     follow(listener, hello, explanation)
+}
+
+/// Follows a request that its client's TLS hides from this listener, as far as it may be followed:
+/// what its client asks for by the URL is not ended here, but passed through. `None` = it is.
+pub(super) fn passed_through<'t>(
+    listener: &'t Listener,
+    asked: &Request,
+    explanation: &mut Explanation,
+) -> Option<Led<'t>> {
+    listener.settings.passthrough.as_ref()?;
+    let mut host = String::new();
+    normalise_host(asked.authority.as_bytes(), &mut host).ok()?;
+    // An address is no name, and is not asked for (RFC 6066 section 3).
+    let is_name = host.parse::<IpAddr>().is_err() && !host.starts_with('[');
+    let server_name = is_name.then(|| host.into_boxed_str());
+    let alpn = BROWSERS.map(Box::from).to_vec();
+    let hello = ClientHello { server_name, alpn };
+    listener.forward(Some(&hello))?;
+    connection(listener, Some(&hello), explanation)
 }
 
 /// Follows a datagram to the pools.

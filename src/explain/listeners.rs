@@ -45,7 +45,7 @@ fn is_request(question: &Question) -> bool {
 fn serves(listener: &Listener, question: &Question) -> bool {
     match &question.arrival {
         Arrival::Request(_) => matches!(listener.settings.protocol, Protocol::Http),
-        Arrival::Connection(_) => matches!(listener.settings.protocol, Protocol::Tcp(_)),
+        Arrival::Connection(_) => listener.settings.tcp().is_some(),
         Arrival::Datagram => matches!(listener.settings.protocol, Protocol::Udp(_)),
     }
 }

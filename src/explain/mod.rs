@@ -58,7 +58,12 @@ pub fn explain(known: Known<'_>, question: &Question) -> Result<Explanation, Str
         ..Explanation::default()
     };
     let led = match &question.arrival {
-        Arrival::Request(request) => routes::follow(listener, request, &mut explanation)?,
+        Arrival::Request(request) => {
+            match forwards::passed_through(listener, request, &mut explanation) {
+                Some(led) => Some(led),
+                None => routes::follow(listener, request, &mut explanation)?,
+            }
+        }
         Arrival::Connection(hello) => {
             forwards::connection(listener, hello.as_ref(), &mut explanation)
         }

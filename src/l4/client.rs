@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::access_log::ConnectionEntry;
-use crate::config::Protocol;
 use crate::model::{ForwardEnded, UnixMillis};
 use crate::net::Stream;
 use crate::net::client_hello::ClientHello;
@@ -58,7 +57,7 @@ impl Client {
             stream: arrival.stream,
             peer: arrival.client,
             told: arrival.told,
-            hello: None,
+            hello: arrival.hello,
             started: Instant::now(),
             record: Record::default(),
             ended: ForwardEnded::Shutdown,
@@ -98,11 +97,7 @@ impl Client {
             time,
             listener: &listener.settings.name,
             client: self.peer,
-            protocol: match listener.settings.protocol {
-                Protocol::Http => "http",
-                Protocol::Tcp(_) => "tcp",
-                Protocol::Udp(_) => "udp",
-            },
+            protocol: "tcp",
             server_name: self.hello.as_ref().and_then(|hello| hello.server_name.as_deref()),
             route: record.forward.as_ref().map(|forward| &*forward.policy.name),
             pool: record.pool.as_deref(),

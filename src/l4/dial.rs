@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::balance::ip_hash;
-use crate::config::{Protocol, Queue};
+use crate::config::Queue;
 use crate::live::{self, Place, PoolId};
 use crate::model::{ForwardEnded, ProxyVersion};
 use crate::net::proxy_protocol;
@@ -118,9 +118,7 @@ async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnd
 fn terms(client: &mut Client) -> Result<Terms, ForwardEnded> {
     let (forward, pool, tcp) = client.worker.with_table(|table, picker| {
         client.acceptor.with_listener(table, |listener, _| {
-            let Protocol::Tcp(tcp) = &listener.settings.protocol else {
-                return Err(ForwardEnded::NoRoute);
-            };
+            let tcp = listener.settings.tcp().ok_or(ForwardEnded::NoRoute)?;
             let forward = listener.forward(client.hello.as_deref()).ok_or(ForwardEnded::NoRoute)?;
             let pool = forward.split.choose(picker);
             let (class, worker) = (forward.policy.priority, client.worker.index);

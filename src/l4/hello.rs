@@ -1,20 +1,23 @@
 //! What the client asks for, where routes depend on it: its TLS hello, read and left where it is.
 
-use std::future::poll_fn;
 use std::time::Duration;
 
-use crate::config::{Otherwise, Protocol};
+use crate::config::Otherwise;
 use crate::model::ForwardEnded;
-use crate::net::client_hello::{ClientHello, HELLO_BYTES, Hello, read};
-use crate::net::{Buffer, Timer};
+use crate::net::Timer;
+use crate::net::client_hello::{ClientHello, peek};
 
 use super::client::Client;
 
-/// Looks at the client's first bytes, if the listener's routes ask for a name or a protocol.
+/// Looks at the client's first bytes, if the listener's routes ask for a name or a protocol and nobody
+/// has looked yet.
 ///
 /// A proxy in front that has already read the name, and says so, is believed: what it forwards
 /// need not be TLS any more.
 pub(super) async fn look(client: &mut Client, timer: &Timer) -> Result<(), ForwardEnded> {
+    if client.hello.is_some() {
+        return Ok(());
+    }
     let Some((timeout, otherwise)) = asked(client) else { return Ok(()) };
     if let Some(told) = &client.told
         && let Some(name) = &told.authority
@@ -25,7 +28,7 @@ pub(super) async fn look(client: &mut Client, timer: &Timer) -> Result<(), Forwa
         return Ok(());
     }
     timer.set(timeout);
-    match timer.limit(peek(client)).await {
+    match timer.limit(peek(&client.stream, &client.worker.buffers)).await {
         Some(Ok(Some(hello))) => client.hello = Some(Box::new(hello)),
         Some(Ok(None)) if otherwise == Otherwise::Default => {}
         Some(Ok(None)) => return Err(ForwardEnded::NotTls),
@@ -36,30 +39,8 @@ pub(super) async fn look(client: &mut Client, timer: &Timer) -> Result<(), Forwa
 }
 
 fn asked(client: &Client) -> Option<(Duration, Otherwise)> {
-    client.with_listener(|listener| match &listener.settings.protocol {
-        Protocol::Tcp(tcp) if tcp.asks_for_hello() => {
-            Some((tcp.hello.timeout, tcp.hello.otherwise))
-        }
-        _ => None,
+    client.with_listener(|listener| {
+        let tcp = listener.settings.tcp().filter(|tcp| tcp.asks_for_hello())?;
+        Some((tcp.hello.timeout, tcp.hello.otherwise))
     })
-}
-
-/// The hello; `None` = the client speaks something else.
-async fn peek(client: &Client) -> std::io::Result<Option<ClientHello>> {
-    let stock = &client.worker.buffers;
-    let mut room: Option<Buffer> = None;
-    let seen = poll_fn(|cx| {
-        let buffer = room.get_or_insert_with(|| stock.take(HELLO_BYTES));
-        let peeked = client.stream.poll_peek(cx, &mut buffer.spare()[..HELLO_BYTES], |bytes| {
-            match read(bytes) {
-                Hello::Whole(hello) => Some(Some(hello)),
-                Hello::Not => Some(None),
-                Hello::Partial => None,
-            }
-        });
-        // Whoever sends its hello byte by byte holds no memory here meanwhile.
-        room.take().into_iter().for_each(|buffer| stock.put(buffer));
-        peeked
-    });
-    seen.await
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::Protocol;
 use crate::config::defaults::{DRAIN_DEADLINE, TCP_IDLE_TIMEOUT};
 use crate::live::Place;
 use crate::model::ForwardEnded;
@@ -60,9 +59,9 @@ struct Leaving {
 impl Passage {
     /// Bytes may move from now on.
     pub(super) fn new(client: Client, upstream: Upstream, timer: Timer) -> Self {
-        let (idle, lifetime) = client.with_listener(|listener| match &listener.settings.protocol {
-            Protocol::Tcp(tcp) => (tcp.timeouts.idle, tcp.timeouts.lifetime),
-            Protocol::Http | Protocol::Udp(_) => (TCP_IDLE_TIMEOUT, None),
+        let (idle, lifetime) = client.with_listener(|listener| {
+            let timeouts = listener.settings.tcp().map(|tcp| tcp.timeouts);
+            timeouts.map_or((TCP_IDLE_TIMEOUT, None), |it| (it.idle, it.lifetime))
         });
         timer.set(idle);
         let Upstream { stream, lease, place } = upstream;

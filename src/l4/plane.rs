@@ -30,8 +30,8 @@ impl Forwarder {
 }
 
 impl Plane for Forwarder {
-    fn serves(&self, listener: &Listener) -> bool {
-        matches!(listener.protocol, Protocol::Tcp(_) | Protocol::Udp(_))
+    fn serves(&self, listener: &Listener, sealed: bool) -> bool {
+        sealed || matches!(listener.protocol, Protocol::Tcp(_) | Protocol::Udp(_))
     }
 
     fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {

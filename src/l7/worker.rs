@@ -100,8 +100,8 @@ impl Http {
 }
 
 impl Plane for Http {
-    fn serves(&self, listener: &config::Listener) -> bool {
-        matches!(listener.protocol, Protocol::Http)
+    fn serves(&self, listener: &config::Listener, sealed: bool) -> bool {
+        matches!(listener.protocol, Protocol::Http) && !sealed
     }
 
     fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {

@@ -5,6 +5,10 @@
 //! contradicts itself, is told apart from what is not yet whole.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
+use std::io;
+
+use super::{Buffer, Buffers, Stream};
 
 /// The largest message that is read: post-quantum key shares take 1 to 2 KiB, sessions some more.
 pub const HELLO_BYTES: usize = 16 * 1024;
@@ -48,6 +52,27 @@ pub fn read(bytes: &[u8]) -> Hello {
         Some(hello) => Hello::Whole(hello),
         None => Hello::Not,
     }
+}
+
+/// Waits for the hello and leaves it where it is; `None` = the client speaks something else.
+///
+/// # Errors
+/// What the system says of the connection; `UnexpectedEof` if it ended before that can be told.
+pub async fn peek(stream: &Stream, stock: &Buffers) -> io::Result<Option<ClientHello>> {
+    let mut room: Option<Buffer> = None;
+    let seen = poll_fn(|cx| {
+        let buffer = room.get_or_insert_with(|| stock.take(HELLO_BYTES));
+        let peeked =
+            stream.poll_peek(cx, &mut buffer.spare()[..HELLO_BYTES], |bytes| match read(bytes) {
+                Hello::Whole(hello) => Some(Some(hello)),
+                Hello::Not => Some(None),
+                Hello::Partial => None,
+            });
+        // Whoever sends its hello byte by byte holds no memory here meanwhile.
+        room.take().into_iter().for_each(|buffer| stock.put(buffer));
+        peeked
+    });
+    seen.await
 }
 
 struct Partial;

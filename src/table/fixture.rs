@@ -134,6 +134,7 @@ pub(crate) fn listener(name: &str, routes: Vec<Route>) -> Listener {
         bind: vec![([127, 0, 0, 1], 0).into()],
         protocol: Protocol::Http,
         tls: None,
+        passthrough: None,
         proxy_protocol: None,
         trusted_proxies: vec![],
         access_log: None,

@@ -61,7 +61,8 @@ pub struct Listener {
     pub sockets: Vec<Arc<live::Listener>>,
     /// In config order.
     pub routes: Vec<Arc<Route>>,
-    /// Where connections go that are forwarded as bytes, in config order.
+    /// Where connections go that are forwarded as bytes, in config order; where TLS is ended, those
+    /// that it is not ended for.
     pub forwards: Vec<Arc<Forward>>,
     /// Which routes to ask, where they are many.
     hosts: Option<Hosts>,

@@ -210,9 +210,10 @@ impl Acceptor {
         worker.with_table(|table, _| {
             self.with_listener(table, |listener, _| {
                 let settings = &listener.settings;
-                let plane = planes.iter().find(|plane| plane.serves(settings));
+                let of = |sealed| planes.iter().find(|plane| plane.serves(settings, sealed));
+                let through = settings.passthrough.as_ref().and_then(|_| of(true).map(Rc::clone));
                 let (headers, tls) = (settings.proxy_protocol.clone(), listener.tls.clone());
-                (plane, Terms { headers, tls, handshake: settings.timeouts.head })
+                (of(false), Terms { headers, tls, through, handshake: settings.timeouts.head })
             })
         })
     }
@@ -227,12 +228,10 @@ impl Acceptor {
     ) {
         let (Some(plane), terms) = self.terms(worker, planes) else { return };
         if terms.are_none() {
-            return plane.serve(self, Arrival { stream, client: peer, told: None });
+            return plane.serve(self, Arrival { stream, client: peer, told: None, hello: None });
         }
-        let (plane, acceptor) = (Rc::clone(plane), Rc::clone(self));
-        let serve = move |arrival| plane.serve(&acceptor, arrival);
-        let (worker, acceptor) = (Rc::clone(worker), Rc::clone(self));
-        tokio::task::spawn_local(introduce(worker, acceptor, stream, peer, terms, serve));
+        let (worker, acceptor, plane) = (Rc::clone(worker), Rc::clone(self), Rc::clone(plane));
+        tokio::task::spawn_local(introduce(worker, acceptor, stream, peer, terms, plane));
     }
 
     async fn accept(

@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use crate::config::ProxyHeaders;
 use crate::model::{BadProxyHeader, TlsFailure};
+use crate::net::client_hello::{self, ClientHello};
 use crate::net::proxy_protocol::{HEADER_BYTES, Read, Told, read};
 use crate::net::{Stream, tls};
 
-use super::{Acceptor, Worker};
+use super::{Acceptor, Plane, Worker};
 
 /// A connection to be served.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Arrival {
     pub client: SocketAddr,
     /// What a proxy in front said.
     pub told: Option<Box<Told>>,
+    /// Its TLS hello, which is only looked at: its TLS is not ended here.
+    pub hello: Option<Box<ClientHello>>,
 }
 
 /// What has to come first, as the listener has it now.
@@ -36,6 +39,8 @@ pub struct Arrival {
 pub(super) struct Terms {
     pub(super) headers: Option<ProxyHeaders>,
     pub(super) tls: Option<Arc<tls::Context>>,
+    /// Who serves those whose TLS is not ended here, if there may be any.
+    pub(super) through: Option<Rc<dyn Plane>>,
     /// How long a handshake may take.
     pub(super) handshake: Duration,
 }
@@ -61,7 +66,7 @@ pub(super) async fn introduce(
     mut stream: Stream,
     peer: SocketAddr,
     terms: Terms,
-    serve: impl FnOnce(Arrival),
+    plane: Rc<dyn Plane>,
 ) {
     // It counts against the listener's limit while it waits.
     let _entered = acceptor.enter(&worker);
@@ -76,18 +81,54 @@ pub(super) async fn introduce(
         },
         None => None,
     };
+    let ends = told.as_ref().and_then(|told| told.ends);
+    let client = ends.map_or(peer, |ends| ends.client);
+    let told = told.map(Box::new);
     if let Some(context) = &terms.tls {
         let timer = worker.timers.timer();
         timer.set(terms.handshake);
-        let agreed = timer.limit(stream.accept_tls(context, &worker.records)).await;
-        if let Err(failure) = agreed.unwrap_or(Err(TlsFailure::Late)) {
-            return worker.counters().tls_failures[failure as usize].add(1);
+        let agreed = timer.limit(agree(&worker, &acceptor, &mut stream, context, &terms)).await;
+        match agreed.unwrap_or(Err(TlsFailure::Late)) {
+            Ok(Agreed::Here) => worker.counters().tls_handshakes.add(1),
+            Ok(Agreed::Through(plane, hello)) => {
+                let hello = Some(hello);
+                return plane.serve(&acceptor, Arrival { stream, client, told, hello });
+            }
+            Err(failure) => return worker.counters().tls_failures[failure as usize].add(1),
         }
-        worker.counters().tls_handshakes.add(1);
     }
-    let ends = told.as_ref().and_then(|told| told.ends);
-    let client = ends.map_or(peer, |ends| ends.client);
-    serve(Arrival { stream, client, told: told.map(Box::new) });
+    plane.serve(&acceptor, Arrival { stream, client, told, hello: None });
+}
+
+/// Where a client's TLS is ended.
+enum Agreed {
+    Here,
+    /// Behind this listener: its hello is still unread.
+    Through(Rc<dyn Plane>, Box<ClientHello>),
+}
+
+/// Ends the client's TLS, unless what it asks for is passed through.
+async fn agree(
+    worker: &Worker,
+    acceptor: &Acceptor,
+    stream: &mut Stream,
+    context: &tls::Context,
+    terms: &Terms,
+) -> Result<Agreed, TlsFailure> {
+    if let Some(plane) = &terms.through {
+        let hello = client_hello::peek(stream, &worker.buffers).await;
+        let hello = hello.map_err(|_| TlsFailure::Gone)?;
+        let passes = |hello: &ClientHello| {
+            worker.with_table(|table, _| {
+                acceptor.with_listener(table, |listener, _| listener.forward(Some(hello)).is_some())
+            })
+        };
+        if let Some(hello) = hello.filter(passes) {
+            return Ok(Agreed::Through(Rc::clone(plane), Box::new(hello)));
+        }
+    }
+    stream.accept_tls(context, &worker.records).await?;
+    Ok(Agreed::Here)
 }
 
 fn refuse(worker: &Worker, acceptor: &Acceptor, peer: SocketAddr, reason: BadProxyHeader) {

@@ -14,8 +14,9 @@ use super::{Acceptor, Arrival};
 
 /// One way to serve connections, on one worker.
 pub trait Plane: Debug {
-    /// Are this listener's connections served here? Exactly one plane says so.
-    fn serves(&self, listener: &Listener) -> bool;
+    /// Are this listener's connections served here, or, if `sealed`, those whose TLS it does not end?
+    /// Exactly one plane says so.
+    fn serves(&self, listener: &Listener, sealed: bool) -> bool;
 
     /// Serves a connection, on a task of its own.
     fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival);

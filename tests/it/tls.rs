@@ -16,7 +16,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use crate::harness::{Client, PATIENCE, Pulsegate, Server, Setup, pulsegate, until};
 
 /// A certificate of its own making, written to two files.
-fn certificate(dir: &Path, called: &str, names: &[&str]) -> CertificateDer<'static> {
+pub(crate) fn certificate(dir: &Path, called: &str, names: &[&str]) -> CertificateDer<'static> {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("made");
     fs::write(dir.join(format!("{called}.pem")), cert.pem()).expect("a writable folder");
@@ -24,7 +24,7 @@ fn certificate(dir: &Path, called: &str, names: &[&str]) -> CertificateDer<'stat
     cert.der().clone()
 }
 
-fn client_config(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+pub(crate) fn client_config(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
     let mut store = RootCertStore::empty();
     roots.iter().for_each(|root| store.add(root.clone()).expect("a certificate"));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -36,9 +36,13 @@ fn client_config(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-type Secure = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;
 
-fn connect(proxy: &Pulsegate, config: &Arc<ClientConfig>, name: &str) -> io::Result<Secure> {
+pub(crate) fn connect(
+    proxy: &Pulsegate,
+    config: &Arc<ClientConfig>,
+    name: &str,
+) -> io::Result<Secure> {
     let tcp = TcpStream::connect(proxy.address("web"))?;
     tcp.set_read_timeout(Some(PATIENCE))?;
     let name = ServerName::try_from(name.to_owned()).expect("a name");
@@ -47,7 +51,7 @@ fn connect(proxy: &Pulsegate, config: &Arc<ClientConfig>, name: &str) -> io::Res
 }
 
 /// Sends a request and reads until this text has come.
-fn ask(stream: &mut Secure, request: &str, until: &str) -> io::Result<String> {
+pub(crate) fn ask(stream: &mut Secure, request: &str, until: &str) -> io::Result<String> {
     stream.write_all(request.as_bytes())?;
     let (mut answer, mut room) = (Vec::new(), [0; 4096]);
     while !String::from_utf8_lossy(&answer).contains(until) {
@@ -59,12 +63,12 @@ fn ask(stream: &mut Secure, request: &str, until: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn get(host: &str) -> String {
+pub(crate) fn get(host: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
 }
 
 /// A server that tells which scheme it was told.
-fn scheme() -> Server {
+pub(crate) fn scheme() -> Server {
     Server::answering(Arc::new(|head| {
         let body = head.get("x-forwarded-proto").unwrap_or("none").to_owned();
         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
@@ -72,7 +76,7 @@ fn scheme() -> Server {
 }
 
 /// `tls` with these certificates of a folder.
-fn tls(dir: &Path, called: &[&str]) -> String {
+pub(crate) fn tls(dir: &Path, called: &[&str]) -> String {
     let one = |called: &&str| {
         let file = |ending: &str| dir.join(format!("{called}.{ending}")).display().to_string();
         format!("{{ cert: {}, key: {} }}", file("pem"), file("key"))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::defaults::{Inherited, LIMITS, LISTENER_TIMEOUTS};
-use super::{PATH, Pools, action, name, proxy_protocol, route, tcp, tls, udp};
+use super::{PATH, Pools, action, name, passthrough, proxy_protocol, route, tcp, tls, udp};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
@@ -112,6 +112,7 @@ pub(super) fn check(
         bind: binds(&fields, "bind"),
         protocol,
         tls: tls::check(&fields).map(Arc::new),
+        passthrough: passthrough::check(&fields, inherited.listener, &routes, pools),
         proxy_protocol: proxy_protocol::inbound(&fields),
         trusted_proxies: trusted.iter().filter_map(network).collect(),
         access_log: access_log(&fields),

@@ -22,8 +22,12 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("methods", Kind::OneOrMany(&Kind::Text(METHOD)), "One of these methods."),
         key("headers", HEADERS, "All of these headers."),
-        key("sni", Kind::OneOrMany(&Kind::Text(SNI)), "Of a `tcp` listener: one of these names."),
-        key("alpn", Kind::OneOrMany(&Kind::Text(ALPN)), "Of a `tcp` listener: one of these."),
+        key(
+            "sni",
+            Kind::OneOrMany(&Kind::Text(SNI)),
+            "Of a TLS hello that is only read: one of these names.",
+        ),
+        key("alpn", Kind::OneOrMany(&Kind::Text(ALPN)), "Likewise: one of these."),
     ],
     later: &["query", "client"],
 };
@@ -66,7 +70,7 @@ const HTTP_ONLY: [&str; 4] = ["host", "path", "methods", "headers"];
 /// Keys that only a TLS hello gives a meaning.
 const HELLO_ONLY: [&str; 2] = ["sni", "alpn"];
 
-/// Reads the `match` mapping of a route of a `tcp` listener.
+/// Reads the `match` mapping of a route by which bytes are forwarded.
 pub(super) fn hello(fields: &Fields<'_>) -> HelloMatch {
     refuse(Some(fields), &HTTP_ONLY, "http");
     let names = fields.list("sni").unwrap_or_default();

@@ -15,6 +15,7 @@ mod health;
 mod listener;
 mod matches;
 mod name;
+pub(super) mod passthrough;
 mod pem;
 mod pool;
 mod priority;

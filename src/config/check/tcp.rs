@@ -1,5 +1,6 @@
 //! What a listener that forwards bytes has of its own, and which keys have no meaning there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Pools, action, matches, name, priority, route};
@@ -61,13 +62,18 @@ pub(super) fn check(fields: &Fields<'_>, pools: &Pools<'_>) -> Tcp {
     let timeouts = fields.fields("timeouts");
     refuse(timeouts.as_ref(), &HTTP_TIMEOUTS, "http");
     refuse(fields.fields("limits").as_ref(), &HTTP_LIMITS, "http");
-    let attempts = fields.fields("retries").and_then(|retries| retries.integer("attempts"));
     Tcp {
         timeouts: deadlines(timeouts.as_ref()),
-        attempts: attempts.unwrap_or(defaults::ATTEMPTS),
+        attempts: attempts(fields),
         hello: hello(fields.fields("client_hello").as_ref()),
-        forwards: forwards(fields, pools, &[]),
+        forwards: all_forwards(fields, pools, &[]),
     }
+}
+
+/// Reads how many backends a connection is tried with.
+pub(super) fn attempts(fields: &Fields<'_>) -> u32 {
+    let attempts = fields.fields("retries").and_then(|retries| retries.integer("attempts"));
+    attempts.unwrap_or(defaults::ATTEMPTS)
 }
 
 /// Refuses in an HTTP listener what only forwarding gives a meaning.
@@ -86,7 +92,7 @@ pub(super) fn refuse(fields: Option<&Fields<'_>>, keys: &[&str], protocol: &str)
 
 /// The file's `defaults` are about HTTP: a kept-alive connection is worth a minute, a database's
 /// an hour. So only what the listener itself says counts.
-fn deadlines(fields: Option<&Fields<'_>>) -> TcpTimeouts {
+pub(super) fn deadlines(fields: Option<&Fields<'_>>) -> TcpTimeouts {
     let duration = |key| fields.and_then(|fields| fields.duration(key));
     let lifetime: Option<Option<Duration>> =
         fields.and_then(|fields| fields.duration_or_off("lifetime"));
@@ -106,9 +112,22 @@ fn hello(fields: Option<&Fields<'_>>) -> HelloTerms {
     HelloTerms { timeout: timeout.unwrap_or(defaults::HELLO_TIMEOUT), otherwise }
 }
 
-/// Reads where a listener that does not speak HTTP leads; `refused` = keys of routes that only TCP
-/// gives a meaning.
-pub(super) fn forwards(fields: &Fields<'_>, pools: &Pools<'_>, refused: &[&str]) -> Vec<Forward> {
+/// Where routes lead.
+pub(super) struct Forwards {
+    /// In the order of the file.
+    pub(super) forwards: Vec<Forward>,
+    /// The line of the first that matches everything.
+    pub(super) everything: Option<u32>,
+}
+
+/// Reads where `routes` lead by which bytes are forwarded; `refused` = keys that have no meaning
+/// there, `auto_name` = what those are called that have no name.
+pub(super) fn forwards(
+    fields: &Fields<'_>,
+    pools: &Pools<'_>,
+    refused: &[&str],
+    auto_name: fn(usize) -> Arc<str>,
+) -> Forwards {
     let cursors = fields.list("routes").unwrap_or_default();
     let mut forwards: Vec<Forward> = Vec::with_capacity(cursors.len() + 1);
     let mut everything: Option<u32> = None;
@@ -116,7 +135,7 @@ pub(super) fn forwards(fields: &Fields<'_>, pools: &Pools<'_>, refused: &[&str])
         if let Some(line) = everything {
             cursor.warning(format!("never reached: the route in line {line} matches everything"));
         }
-        let Some(forward) = forward(cursor, i, pools, refused) else { continue };
+        let Some(forward) = forward(cursor, auto_name(i), pools, refused) else { continue };
         if forwards.iter().any(|other| other.name == forward.name) {
             cursor.problem(format!("the name `{}` stands twice in this listener", forward.name));
         }
@@ -125,6 +144,17 @@ pub(super) fn forwards(fields: &Fields<'_>, pools: &Pools<'_>, refused: &[&str])
         }
         forwards.push(forward);
     }
+    Forwards { forwards, everything }
+}
+
+/// Reads where a listener that does not speak HTTP leads; `refused` = keys of routes that only TCP
+/// gives a meaning.
+pub(super) fn all_forwards(
+    fields: &Fields<'_>,
+    pools: &Pools<'_>,
+    refused: &[&str],
+) -> Vec<Forward> {
+    let Forwards { mut forwards, everything } = forwards(fields, pools, refused, route::auto_name);
     if let Some(cursor) = fields.get("pool") {
         if let Some(line) = everything {
             cursor.warning(format!("never used: the route in line {line} matches everything"));
@@ -137,7 +167,7 @@ pub(super) fn forwards(fields: &Fields<'_>, pools: &Pools<'_>, refused: &[&str])
             pools: vec![(pool, 1)],
             priority,
         }));
-    } else if cursors.is_empty() {
+    } else if fields.list("routes").is_none_or(|routes| routes.is_empty()) {
         fields.cursor().problem("the listener leads nowhere (expected `routes` or `pool`)");
     }
     forwards
@@ -145,7 +175,7 @@ pub(super) fn forwards(fields: &Fields<'_>, pools: &Pools<'_>, refused: &[&str])
 
 fn forward(
     cursor: &Cursor<'_>,
-    index: usize,
+    auto_name: Arc<str>,
     pools: &Pools<'_>,
     refused: &[&str],
 ) -> Option<Forward> {
@@ -160,6 +190,6 @@ fn forward(
         // Refused above.
         _ => return None,
     };
-    let name = name.unwrap_or_else(|| route::auto_name(index));
+    let name = name.unwrap_or(auto_name);
     Some(Forward { name, matches, pools, priority })
 }

@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::pem;
+use super::{passthrough, pem};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
 use crate::config::{Certificate, TlsTermination, TlsVersion};
@@ -31,6 +31,11 @@ pub(super) static SHAPE: Shape = Shape {
             "unknown_names",
             UNKNOWN,
             "Who asks for no name, or one that no certificate is for: default `first`.",
+        ),
+        key(
+            "passthrough",
+            Kind::Shape(&passthrough::SHAPE),
+            "Whose TLS is not ended here, but forwarded as it is; default nobody's.",
         ),
     ],
     later: &["client_auth", "ciphers", "groups", "alpn", "ocsp"],

@@ -1,7 +1,7 @@
 //! What a listener that forwards datagrams has of its own, and which keys have no meaning there.
 
 use super::Pools;
-use super::tcp::{forwards, refuse};
+use super::tcp::{all_forwards, refuse};
 use crate::config::read::{Fields, Named};
 use crate::config::{Listener, NetworkAsk, Pool, Protocol, Target, Udp, defaults};
 
@@ -23,7 +23,7 @@ pub(super) fn check(fields: &Fields<'_>, pools: &Pools<'_>) -> Udp {
     refuse(fields.fields("limits").as_ref(), &LIMITS, "http");
     let idle = timeouts.and_then(|timeouts| timeouts.duration("idle"));
     // A datagram says nothing that routes could go by.
-    let forwards = forwards(fields, pools, &["match"]);
+    let forwards = all_forwards(fields, pools, &["match"]);
     Udp { idle: idle.unwrap_or(defaults::UDP_IDLE_TIMEOUT), forwards }
 }
 

@@ -1,12 +1,14 @@
 //! A listener, printed.
 
+use std::sync::Arc;
+
 use super::route;
 use super::yaml::{Tree, list, map, text, word};
-use crate::config::check::auto_name;
+use crate::config::check::{auto_name, passthrough};
 use crate::config::value;
 use crate::config::{
     AccessLog, Certificate, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath,
-    Otherwise, Protocol, ProxyHeaders, Tcp, TlsTermination, Udp,
+    Otherwise, Protocol, ProxyHeaders, Tcp, TcpTimeouts, TlsTermination, Udp,
 };
 
 /// A listener with every default.
@@ -19,21 +21,12 @@ pub(super) fn tree(config: &Config, listener: &Listener) -> Tree {
 }
 
 fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
-    let timeouts = &options.timeouts;
-    let lifetime = timeouts.lifetime.map_or_else(|| "off".to_owned(), value::duration);
     let common = [
         ("bind", list(&listener.bind, text)),
         ("protocol", word("tcp")),
         ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("access_log", access_log(listener.access_log.as_ref())),
-        (
-            "timeouts",
-            map([
-                ("idle", word(value::duration(timeouts.idle))),
-                ("lifetime", word(lifetime)),
-                ("connect_total", word(value::duration(timeouts.connect_total))),
-            ]),
-        ),
+        ("timeouts", tcp_timeouts(options)),
         ("limits", map([("connections", word(listener.limits.connections))])),
         ("retries", map([("attempts", word(options.attempts))])),
     ];
@@ -45,25 +38,44 @@ fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
         ("timeout", word(value::duration(options.hello.timeout))),
         ("otherwise", word(otherwise)),
     ]);
-    let forwards = options.forwards.iter().enumerate();
-    let routes = list(forwards, |(i, forward)| forward_tree(config, i, forward));
+    let routes = forwards(config, &options.forwards, auto_name);
     map(common.into_iter().chain([("client_hello", hello), ("routes", routes)]))
 }
 
+fn tcp_timeouts(options: &Tcp) -> Tree {
+    let TcpTimeouts { idle, lifetime, connect_total } = options.timeouts;
+    map([
+        ("idle", word(value::duration(idle))),
+        ("lifetime", word(lifetime.map_or_else(|| "off".to_owned(), value::duration))),
+        ("connect_total", word(value::duration(connect_total))),
+    ])
+}
+
+fn passed_through(config: &Config, options: &Tcp) -> Tree {
+    map([
+        ("routes", forwards(config, &options.forwards, passthrough::auto_name)),
+        ("timeouts", tcp_timeouts(options)),
+        ("retries", map([("attempts", word(options.attempts))])),
+    ])
+}
+
 fn udp(config: &Config, listener: &Listener, options: &Udp) -> Tree {
-    let forwards = options.forwards.iter().enumerate();
     map([
         ("bind", list(&listener.bind, text)),
         ("protocol", word("udp")),
         ("access_log", access_log(listener.access_log.as_ref())),
         ("timeouts", map([("idle", word(value::duration(options.idle)))])),
         ("limits", map([("connections", word(listener.limits.connections))])),
-        ("routes", list(forwards, |(i, forward)| forward_tree(config, i, forward))),
+        ("routes", forwards(config, &options.forwards, auto_name)),
     ])
 }
 
-fn forward_tree(config: &Config, index: usize, forward: &Forward) -> Tree {
-    let name = (forward.name != auto_name(index)).then(|| ("name", text(&forward.name)));
+fn forwards(config: &Config, forwards: &[Forward], auto_name: fn(usize) -> Arc<str>) -> Tree {
+    list(forwards.iter().enumerate(), |(i, it)| forward(config, it, &auto_name(i)))
+}
+
+fn forward(config: &Config, forward: &Forward, auto_name: &str) -> Tree {
+    let name = (*forward.name != *auto_name).then(|| ("name", text(&forward.name)));
     let HelloMatch { names, nameless, alpn } = &forward.matches;
     let named = names.iter().map(route::host).chain(nameless.then(|| word("none")));
     let sni = (!names.is_empty() || *nameless).then(|| ("sni", Tree::List(named.collect())));
@@ -83,7 +95,10 @@ fn http(config: &Config, listener: &Listener) -> Tree {
     map([
         ("bind", list(&listener.bind, text)),
         ("protocol", word("http")),
-        ("tls", listener.tls.as_ref().map_or_else(|| word("off"), |terms| tls(terms))),
+        (
+            "tls",
+            listener.tls.as_ref().map_or_else(|| word("off"), |terms| tls(config, listener, terms)),
+        ),
         ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("trusted_proxies", list(&listener.trusted_proxies, text)),
         ("access_log", access_log(listener.access_log.as_ref())),
@@ -114,15 +129,18 @@ fn http(config: &Config, listener: &Listener) -> Tree {
     ])
 }
 
-fn tls(terms: &TlsTermination) -> Tree {
+fn tls(config: &Config, listener: &Listener, terms: &TlsTermination) -> Tree {
     let certificate = |one: &Certificate| {
         map([("cert", text(one.cert.display())), ("key", text(one.key.display()))])
     };
-    map([
+    let passthrough = listener.passthrough.as_ref();
+    let passthrough = passthrough.map(|options| ("passthrough", passed_through(config, options)));
+    let terms = [
         ("certificates", list(&terms.certificates, certificate)),
         ("min_version", text(terms.min_version.name())),
         ("unknown_names", word(if terms.refuse_unknown_names { "refuse" } else { "first" })),
-    ])
+    ];
+    map(terms.into_iter().chain(passthrough))
 }
 
 fn proxy_protocol(terms: Option<&ProxyHeaders>) -> Tree {

@@ -7,6 +7,7 @@ mod forms;
 mod hooks;
 mod hostile;
 mod mistakes;
+mod passthrough;
 mod printing;
 mod scenario;
 mod shapes;

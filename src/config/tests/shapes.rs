@@ -67,7 +67,9 @@ fn full() -> (String, [tempfile::NamedTempFile; 3]) {
     let off = "tls: off                           # or {";
     assert!(text.contains(off));
     let on = format!(
-        "tls: {{ certificates: [ {{ cert: {:?}, key: {:?} }} ], min_version: '1.2', unknown_names: first }} # {{",
+        "tls: {{ certificates: [ {{ cert: {:?}, key: {:?} }} ], min_version: '1.2', unknown_names: first, \
+         passthrough: {{ routes: [ {{ match: {{ sni: a.b }}, pool: site-db }} ], retries: {{ attempts: 3 }}, \
+         timeouts: {{ idle: 1h, lifetime: off, connect_total: 5s }} }} }} # {{",
         ca.path(),
         key.path()
     );

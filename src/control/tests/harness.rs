@@ -178,6 +178,7 @@ pub(super) fn listener(name: &str, bind: &str) -> Listener {
         bind: vec![bind.parse().unwrap()],
         protocol: Protocol::Http,
         tls: None,
+        passthrough: None,
         proxy_protocol: None,
         trusted_proxies: Vec::new(),
         access_log: None,

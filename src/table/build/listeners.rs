@@ -82,9 +82,10 @@ fn route(listener: &config::Listener, policy: &config::Route, pools: &[Arc<Pool>
 
 fn forwards(listener: &config::Listener) -> &[config::Forward] {
     match &listener.protocol {
-        Protocol::Http => &[],
-        Protocol::Tcp(options) => &options.forwards,
         Protocol::Udp(options) => &options.forwards,
+        Protocol::Http | Protocol::Tcp(_) => {
+            listener.tcp().map_or(&[], |options| &options.forwards)
+        }
     }
 }
 

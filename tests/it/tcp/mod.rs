@@ -4,6 +4,7 @@ mod bulk;
 mod drains;
 mod hello;
 mod introduction;
+mod passthrough;
 mod places;
 mod servers;
 mod shed;
