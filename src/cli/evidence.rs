@@ -100,7 +100,7 @@ fn because(reason: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{Counters, Ejected, Layer, Pool, Region, Standing, Zone};
+    use crate::admin::view::{Counters, Ejected, Layer, Pool, Protections, Region, Standing, Zone};
 
     fn seen(second: u32, result: &str, reason: Option<&str>) -> Seen {
         Seen {
@@ -170,7 +170,8 @@ mod tests {
         let zones = vec![Zone { name, share, entitled, standing: standing_of, backends }];
         let regions = vec![Region { name: "eu".to_owned(), share, standing: standing(), zones }];
         let algorithm = "round-robin".to_owned();
-        let pools = vec![Pool { name: "api".to_owned(), algorithm, headroom: None, regions }];
+        let (name, protections) = ("api".to_owned(), Protections::default());
+        let pools = vec![Pool { name, algorithm, headroom: None, protections, regions }];
         render(&Status { pools, ..empty() }, colours)
     }
 

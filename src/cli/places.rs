@@ -1,5 +1,5 @@
 //! What a status says of zones and regions that do not simply take their part, and of pools that
-//! could not lose one.
+//! could not lose one or protect themselves.
 
 use super::table::age;
 use crate::admin::view::{Pool, Standing, Status};
@@ -10,6 +10,7 @@ pub(super) fn lines(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
     for pool in &status.pools {
         lines.extend(headroom(pool));
+        lines.extend(budget(pool));
         for region in &pool.regions {
             let share = region.share * 100.0;
             let about = || format!("region {} of pool {}", region.name, pool.name);
@@ -31,6 +32,14 @@ fn headroom(pool: &Pool) -> Option<String> {
     let headroom = pool.headroom.filter(|headroom| *headroom < 1.0 && zones > 1)?;
     let (name, percent) = (printable(&pool.name), headroom * 100.0);
     Some(format!("pool {name} could carry {percent:.0} % without its largest zone"))
+}
+
+fn budget(pool: &Pool) -> Option<String> {
+    let refused = pool.protections.retries.refused;
+    let name = printable(&pool.name);
+    (refused > 0).then(|| {
+        format!("pool {name}: {refused} requests not sent again, its retry budget was spent")
+    })
 }
 
 fn standing(
@@ -61,7 +70,7 @@ fn standing(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{Region, Zone};
+    use crate::admin::view::{Protections, Region, Retries, Zone};
 
     #[test]
     fn who_does_not_simply_take_part_has_a_line() {
@@ -97,15 +106,17 @@ mod tests {
             name: "api".to_owned(),
             algorithm: "round-robin".to_owned(),
             headroom: Some(0.466),
+            protections: Protections { retries: Retries { sent: 3, refused: 7 } },
             regions: vec![region],
         };
-        let lines = [headroom(&pool)].into_iter().flatten();
+        let lines = [headroom(&pool), budget(&pool)].into_iter().flatten();
         let zones = pool.regions[0].zones.iter().filter_map(|zone| {
             let name = || zone.name.clone();
             standing(&zone.standing, name, || format!("{} of {}", zone.share, zone.entitled))
         });
         insta::assert_snapshot!(lines.chain(zones).collect::<Vec<_>>().join("\n"), @r"
         pool api could carry 47 % without its largest zone
+        pool api: 7 requests not sent again, its retry budget was spent
         b: out, 0 of 0, for 1m, because its health is 0 %,�below 50 %, held until 2026-11-21T02:27:04.123Z
         c: restoring (stage 2), 0.033 of 0.333, for 4m, because stage 1 held
         ");

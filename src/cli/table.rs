@@ -192,7 +192,8 @@ pub(super) fn age(ms: u64) -> String {
 mod tests {
     use super::*;
     use crate::admin::view::{
-        Address, Certificate, Classes, Counters, Listener, Pool, Region, Standing, Zone,
+        Address, Certificate, Classes, Counters, Listener, Pool, Protections, Region, Standing,
+        Zone,
     };
 
     fn backend(name: &str, health: &str, admin: &str, reason: Option<&str>) -> Backend {
@@ -272,6 +273,7 @@ mod tests {
                 name: "api".to_owned(),
                 algorithm: "round-robin".to_owned(),
                 headroom: Some(0.0),
+                protections: Protections::default(),
                 regions: vec![region],
             }],
         }

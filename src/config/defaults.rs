@@ -36,6 +36,16 @@ pub const QUEUE_LENGTH: u32 = 500;
 pub const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Tries of one request, the first included.
 pub const ATTEMPTS: u32 = 3;
+/// The first pause before a request is sent again, at most.
+pub const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// The longest such pause.
+pub const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// Bytes of a body that are held to be sent again.
+pub const RETRY_BODY_BYTES: usize = 64 * 1024;
+/// Requests that may be sent again, as a part of the recent ones.
+pub const RETRY_BUDGET: f64 = 0.2;
+/// Requests per second that may be sent again however few there are.
+pub const RETRIES_PER_SECOND_MIN: u32 = 3;
 /// An upstream connection idle for longer than this is not used for a request that must not be
 /// sent twice.
 pub const UNSAFE_REUSE_AGE: Duration = Duration::from_secs(1);

@@ -133,7 +133,8 @@ mod tests {
 
     use super::*;
     use crate::config::{
-        Algorithm, Drain, Failover, OnDown, PoolTimeouts, Queue, Region, Restoration, Zone,
+        Algorithm, Drain, Failover, OnDown, PoolTimeouts, Queue, Region, Restoration, RetryBudget,
+        Zone,
     };
     use crate::model::Resolution;
 
@@ -164,6 +165,7 @@ mod tests {
             unsafe_reuse_age: Duration::ZERO,
             idle_connections: 0,
             on_down: OnDown::Keep,
+            retries: RetryBudget::DEFAULT,
             queue: Queue { length: 0, timeout: Duration::ZERO },
             proxy_protocol: None,
         }

@@ -21,6 +21,7 @@ mod problem;
 mod proxy_protocol;
 mod raw;
 mod read;
+mod retries;
 mod route;
 pub mod scenario;
 mod schema;
@@ -57,9 +58,10 @@ pub use print::{Setting, print, settings};
 pub use probing::{ProbeLoad, probe_loads};
 pub use problem::{Problem, Problems, nearest};
 pub use proxy_protocol::ProxyHeaders;
+pub use retries::{Backoff, Retries, RetryBudget, RetryOn, StatusRange, Statuses};
 pub use route::{
     Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
-    Priority, Redirect, RedirectTo, Retries, Route, RouteTimeouts,
+    Priority, Redirect, RedirectTo, Route, RouteTimeouts,
 };
 pub use schema::schema;
 pub use state::EventLog;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration};
+use super::{Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration, RetryBudget};
 use crate::model::ProxyVersion;
 
 /// A group of backends that serve the same thing.
@@ -38,6 +38,8 @@ pub struct Pool {
     pub idle_connections: usize,
     /// What becomes of requests on a backend that goes down and may not be sent elsewhere.
     pub on_down: OnDown,
+    /// How many requests may be sent again.
+    pub retries: RetryBudget,
     /// Where connections wait while every backend has as many as it may.
     pub queue: Queue,
     /// In which form backends are told who the client is; `None` = they are not.

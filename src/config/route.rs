@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
+use super::Retries;
 use crate::model::PriorityClass;
 
 /// One route of a listener.
@@ -28,7 +29,7 @@ pub struct Route {
     pub timeouts: RouteTimeouts,
     /// Bytes of a request body; `None` = no limit.
     pub body_bytes: Option<u64>,
-    /// How often it may be tried.
+    /// Which tries are followed by another.
     pub retries: Retries,
     /// Who goes first when not all can be served.
     pub priority: Priority,
@@ -173,13 +174,4 @@ pub struct RouteTimeouts {
     pub body_idle: Duration,
     /// From the request's head to the response's last byte; `None` = no limit.
     pub total: Option<Duration>,
-}
-
-/// How often a request may be tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retries {
-    /// Tries of one request, the first included, 1..=10.
-    pub attempts: u32,
-    /// Requests of this route may be repeated whatever their method.
-    pub idempotent: bool,
 }

@@ -15,6 +15,7 @@ mod listeners;
 mod needs;
 pub mod plan;
 mod pools;
+mod protections;
 mod question;
 mod routes;
 #[cfg(test)]

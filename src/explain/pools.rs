@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::needs::{lost, needs};
+use super::protections::protections;
 use super::view;
 use super::{Known, Question, nearest};
 use crate::balance::ip_hash;
-use crate::config::{Algorithm, HashKey};
+use crate::config::{Algorithm, HashKey, Retries};
 use crate::model::{Admin, BackendPlan, PoolPlan, PriorityClass, ZonePlan};
 use crate::table::{BackendOdds, Picker, Pool, Split, ZoneOdds};
 
@@ -19,6 +20,8 @@ pub(super) struct Led<'t> {
     pub(super) class: PriorityClass,
     /// That in words, and where it comes from.
     pub(super) told_class: String,
+    /// How its requests are tried again, if they are requests.
+    pub(super) retries: Option<&'t Retries>,
 }
 
 /// The pools of the route that matched, if it leads to any.
@@ -97,6 +100,7 @@ impl Asked<'_> {
                 .clamp(0.0, 1.0),
             class: self.led.told_class.clone(),
             admitted: self.pool.door.admission.of(self.led.class),
+            protections: protections(self.led, self.pool),
             key: told,
             chosen: chosen.map(|backend| backend.name.to_string()),
             regions,

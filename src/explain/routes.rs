@@ -36,7 +36,8 @@ pub(super) fn follow<'t>(
             return Ok(match &route.action {
                 Action::Pools(split) => {
                     let (class, told_class) = class(&route.policy.priority, listener, asked);
-                    Some(Led { split, class, told_class })
+                    let retries = Some(&route.policy.retries);
+                    Some(Led { split, class, told_class, retries })
                 }
                 Action::Redirect(_) | Action::Fixed(_) | Action::Ready => None,
             });

@@ -51,6 +51,9 @@ fn pool(text: &mut String, told: &Pool, unserved: &str) {
     if told.admitted < 1.0 || told.shed > 0.0 || !matches!(&*told.class, "" | "normal") {
         let _ = writeln!(text, "priority  {}: {} let in", told.class, percent(told.admitted));
     }
+    for line in &told.protections {
+        let _ = writeln!(text, "protects  {line}");
+    }
     if let Some(key) = &told.key {
         let _ = writeln!(text, "key       {key}");
     }

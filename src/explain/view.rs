@@ -89,6 +89,9 @@ pub struct Pool {
     /// The part of that class's requests that the pool lets in, 0..=1.
     #[serde(default = "whole")]
     pub admitted: f64,
+    /// What protects it, and helps its requests to another backend.
+    #[serde(default)]
+    pub protections: Vec<String>,
     /// What its choice is made by, where it is made by a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,

@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Down,
     /// A backend was drained, and the drain did not wait any longer.
     Drained,
+    /// A backend answered with a status that was to be tried again, and then nobody was left to ask.
+    Status,
     /// A backend's response was refused.
     Response,
     /// No response in time.
@@ -54,6 +56,7 @@ impl Failure {
             Self::Reset => (502, "the backend closed the connection before it answered"),
             Self::Down => (502, "the backend went down before it answered"),
             Self::Drained => (503, "the backend was taken out before it answered"),
+            Self::Status => (502, "the backend failed, and no other could be asked"),
             Self::Response => (502, "the backend's answer was not valid HTTP"),
             Self::Timeout => (504, "the backend did not answer in time"),
             Self::Total => (504, "the request took longer than its route allows"),
@@ -78,6 +81,7 @@ impl Failure {
             Self::Reset => Ended::UpstreamReset,
             Self::Down => Ended::BackendDown,
             Self::Drained => Ended::Drained,
+            Self::Status => Ended::UpstreamStatus,
             Self::Response => Ended::BadResponse,
             Self::Timeout => Ended::UpstreamTimeout,
             Self::Total => Ended::TotalTimeout,

@@ -21,6 +21,7 @@ mod io;
 mod leaving;
 mod record;
 mod request_id;
+mod retry;
 mod waits;
 mod worker;
 

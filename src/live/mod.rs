@@ -16,6 +16,7 @@ mod load;
 mod once;
 mod queue;
 mod registry;
+mod retries;
 mod tickets;
 mod worker;
 
@@ -28,4 +29,5 @@ pub use load::{LoadSummary, Seat};
 pub use once::OncePerMinute;
 pub use queue::{Place, Queue, Turn};
 pub use registry::{Live, PoolId, ZoneId};
+pub use retries::{Retries, RetryCounters};
 pub use worker::WorkerCounters;

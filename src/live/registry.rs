@@ -8,7 +8,7 @@ use crossbeam_utils::CachePadded;
 use rustls::server::ProducesTickets;
 
 use super::tickets::Tickets;
-use super::{Arrivals, Backend, Ledger, Listener, OncePerMinute, Queue, WorkerCounters};
+use super::{Arrivals, Backend, Ledger, Listener, OncePerMinute, Queue, Retries, WorkerCounters};
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
 /// A pool's number: dense, so that workers keep state in plain vectors; never given twice.
@@ -40,6 +40,7 @@ struct Entries {
     zones: HashMap<ZoneKey, ZoneId>,
     queues: HashMap<PoolName, Arc<Queue>>,
     arrivals: HashMap<PoolName, Arc<Arrivals>>,
+    retries: HashMap<PoolName, Arc<Retries>>,
 }
 
 impl Live {
@@ -141,6 +142,12 @@ impl Live {
     pub fn arrivals(&self, name: &PoolName) -> Arc<Arrivals> {
         let new = || Arc::new(Arrivals::new(self.workers.len()));
         Arc::clone(self.lock().arrivals.entry(Arc::clone(name)).or_insert_with(new))
+    }
+
+    /// What is tried again of the pool of this name.
+    pub fn retries(&self, name: &PoolName) -> Arc<Retries> {
+        let new = || Arc::new(Retries::new(self.workers.len()));
+        Arc::clone(self.lock().retries.entry(Arc::clone(name)).or_insert_with(new))
     }
 
     /// The number of the zone of this identity.

@@ -69,6 +69,10 @@ families! {
         "Requests, connections and flows that came to the pool, by priority class; what was shed included.";
     POOL_SHED = Counter "pulsegate_pool_shed_total" ["pool", "priority"]
         "Requests, connections and flows that the pool refused because not all could be served, by priority class.";
+    POOL_RETRIES = Counter "pulsegate_pool_retries_total" ["pool"]
+        "Requests that were sent again, after a backend had been sent them.";
+    POOL_RETRIES_REFUSED = Counter "pulsegate_pool_retries_refused_total" ["pool"]
+        "Requests that were not sent again because the pool's retry budget was spent.";
     ZONE_PHASE = Gauge "pulsegate_zone_phase" ["pool", "region", "zone", "phase"]
         "1 for the phase the zone is in between taking part and being out, 0 for the others.";
     ZONE_SHARE = Gauge "pulsegate_zone_share" ["pool", "region", "zone"]

@@ -106,6 +106,8 @@ closed_set! {
         Drained = "drained",
         /// A backend did not answer in time.
         UpstreamTimeout = "upstream_timeout",
+        /// A backend answered with a status that was to be tried again, and nobody else could be asked.
+        UpstreamStatus = "upstream_status",
         /// A backend's response was malformed.
         BadResponse = "bad_response",
         /// A backend's response broke off after its head was delivered.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::config::{
     Action, AdminApi, Algorithm, Config, Drain, EscapedSlash, EventLog, Failover, HashKey,
     HeaderEdits, HealthChecks, Listener, ListenerLimits, ListenerTimeouts, Match, OnDown,
-    PathOptions, Pool, PoolTimeouts, Priority, Protocol, Queue, Restoration, Retries, Route,
-    RouteTimeouts,
+    PathOptions, Pool, PoolTimeouts, Priority, Protocol, Queue, Restoration, Retries, RetryBudget,
+    Route, RouteTimeouts,
 };
 use crate::live::Live;
 use crate::model::{
@@ -94,6 +94,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 256,
         on_down: OnDown::Keep,
+        retries: RetryBudget::DEFAULT,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
     }
@@ -165,7 +166,7 @@ pub(crate) fn route(name: &str, matches: Match, action: Action) -> Route {
             total: None,
         },
         body_bytes: None,
-        retries: Retries { attempts: 3, idempotent: false },
+        retries: Retries::DEFAULT,
         priority: Priority::default(),
         upgrades: vec![],
     }

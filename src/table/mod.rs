@@ -11,6 +11,7 @@
 //! the request in flight there.
 
 mod backend;
+mod budget;
 mod build;
 mod chooser;
 mod door;
@@ -31,6 +32,7 @@ mod fixture;
 mod tests;
 
 pub use backend::{Backend, Lease};
+pub use budget::Budget;
 pub use build::{Inputs, build};
 pub use door::Door;
 pub use handle::{CachedReader, Publisher, Reader};

@@ -50,6 +50,11 @@ impl Picker {
         self.splits.entry(identity).or_insert_with(|| start(random))
     }
 
+    /// A part of 0..1, by chance.
+    pub fn part(&mut self) -> f64 {
+        self.random.f64()
+    }
+
     pub(super) fn key(&mut self) -> u64 {
         self.random.u64(..)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Door, Lease, Picker, Zone};
+use super::{Budget, Door, Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
 use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts};
@@ -29,6 +29,8 @@ pub struct Pool {
     pub idle_connections: usize,
     /// What becomes of requests on a backend that goes down and may not be sent elsewhere.
     pub on_down: OnDown,
+    /// How many requests may be sent again.
+    pub budget: Budget,
     /// How many connections may wait for a free place, and how long.
     pub queue: config::Queue,
     /// In which form backends are told who the client is.

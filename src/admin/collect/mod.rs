@@ -3,6 +3,7 @@
 mod backends;
 mod latency;
 mod process;
+mod protections;
 mod traffic;
 
 pub(super) use latency::PoolLatencies;
@@ -35,6 +36,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     notices.add(&["dropped"], (told.dropped.load(Relaxed) + untold) as f64);
     if let Some(status) = status {
         backends::arrivals(&mut out, status, &state.live);
+        protections::retries(&mut out, status, &state.live);
         backends::zones(&mut out, status);
         backends::phases(&mut out, status);
         let backends = backends::Backends::of(status, &state.live);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::protections::protections;
 use super::standing::standing;
 use super::{
     Address, Backend, Certificate, Check, Classes, Counters, Ejected, LastReload, Layer, Listener,
@@ -18,6 +19,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
         name: clean(&pool.name),
         algorithm: pool.algorithm.to_owned(),
         headroom: pool.headroom,
+        protections: protections(live, &pool.name),
         regions: pool.regions.iter().map(|it| region(it, live, now)).collect(),
     });
     Status {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LastReload, Standing};
+use super::{LastReload, Protections, Standing};
 
 /// Everything that is known, as of one moment.
 ///
@@ -116,6 +116,9 @@ pub struct Pool {
     /// The part of what is asked of it that it could carry without the zone that carries most; from 1
     /// on, that zone may be lost. `null` while nothing takes traffic, or nothing is asked.
     pub headroom: Option<f64>,
+    /// What its protections did.
+    #[serde(default)]
+    pub protections: Protections,
     /// In config order.
     pub regions: Vec<Region>,
 }

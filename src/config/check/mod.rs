@@ -23,6 +23,7 @@ mod probing;
 mod proxy_protocol;
 mod regex;
 mod restoration;
+mod retries;
 mod route;
 pub(super) mod scenario;
 mod secret;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::defaults::{Inherited, POOL_TIMEOUTS};
-use super::{backend, failover, header, health, name, proxy_protocol, restoration};
+use super::{backend, failover, header, health, name, proxy_protocol, restoration, retries};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
@@ -54,6 +54,7 @@ pub(super) static SHAPE: Shape = Shape {
             backend::MAX_CONNECTIONS,
             "Of each of its backends at once; only for `tcp` listeners; default no limit.",
         ),
+        key("retries", Kind::Shape(&retries::OF_POOL), "How many requests may be sent again."),
         key("queue", Kind::Shape(&QUEUE), "Where connections wait for a free place."),
         key(
             "proxy_protocol",
@@ -68,7 +69,6 @@ pub(super) static SHAPE: Shape = Shape {
         "bulkhead",
         "outliers",
         "limits",
-        "retries",
         "capacity",
         "priority",
         "discovery",
@@ -197,6 +197,7 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
             Some("close") => OnDown::Close,
             _ => OnDown::Keep,
         },
+        retries: retries::of_pool(&fields),
         queue: queue(fields.fields("queue").as_ref()),
         proxy_protocol: proxy_protocol::outbound(&fields),
     })

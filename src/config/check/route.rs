@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::defaults::{Inherited, ROUTE_LIMITS, ROUTE_TIMEOUTS};
 use super::header::{self, Side};
-use super::{Pools, action, matches, name, priority};
+use super::{Pools, action, matches, name, priority, retries};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
 use crate::config::{
-    Action, HeaderEdits, Match, PathMatch, Priority, Retries, Route, RouteTimeouts, defaults,
+    Action, HeaderEdits, Match, PathMatch, Priority, Retries, Route, RouteTimeouts,
 };
 
 /// An item of `routes`.
@@ -29,7 +29,7 @@ pub(super) static SHAPE: Shape = Shape {
         key("response_headers", Kind::Shape(&header::EDITS), "Edits of what the client is sent."),
         key("timeouts", Kind::Shape(&ROUTE_TIMEOUTS), "Deadlines of one exchange."),
         key("limits", Kind::Shape(&ROUTE_LIMITS), "Limits of one exchange."),
-        key("retries", Kind::Shape(&RETRIES), "How often a request may be tried."),
+        key("retries", Kind::Shape(&retries::OF_ROUTE), "Which tries are followed by another."),
         key("priority", priority::PRIORITY, "Who goes first when not all can be served."),
         key("upgrades", Kind::List(&Kind::Text(UPGRADE)), "Default `[websocket]`."),
     ],
@@ -41,16 +41,6 @@ static REWRITE: Shape = Shape {
     about: "A change of the path.",
     keys: &[required("prefix", Kind::Text("a path such as /app"), "Replaces the matched prefix.")],
     later: &["host", "regex"],
-};
-
-static RETRIES: Shape = Shape {
-    name: "retries",
-    about: "How often a request may be tried.",
-    keys: &[
-        key("attempts", Kind::Integer { min: 1, max: 10 }, "The first included; default 3."),
-        key("idempotent", Kind::Boolean, "Any method may be repeated; default `false`."),
-    ],
-    later: &["backoff", "budget", "on"],
 };
 
 const UPGRADE: &str = "a protocol such as websocket";
@@ -85,7 +75,7 @@ pub(super) fn check(
         response_headers: header::edits(fields.fields("response_headers"), Side::Response),
         timeouts: inherited.route,
         body_bytes: inherited.body_bytes,
-        retries: retries(fields.fields("retries").as_ref()),
+        retries: retries::of_route(&fields, &inherited.route),
         priority,
         upgrades: upgrades(&fields),
     })
@@ -103,7 +93,7 @@ pub(super) fn catch_all(pool: usize, index: usize, inherited: &Inherited) -> Rou
         response_headers: HeaderEdits::default(),
         timeouts: RouteTimeouts { ..inherited.route },
         body_bytes: inherited.body_bytes,
-        retries: retries(None),
+        retries: Retries::DEFAULT,
         priority: Priority::default(),
         upgrades: default_upgrades(),
     }
@@ -126,15 +116,6 @@ fn rewrite(fields: &Fields<'_>, matches: &Match, action: Option<&Action>) -> Opt
             .problem("only a forwarded request is rewritten (expected `pool` or `pools`)");
     }
     prefix
-}
-
-fn retries(fields: Option<&Fields<'_>>) -> Retries {
-    let attempts = fields.and_then(|fields| fields.integer("attempts"));
-    let idempotent = fields.and_then(|fields| fields.boolean("idempotent"));
-    Retries {
-        attempts: attempts.unwrap_or(defaults::ATTEMPTS),
-        idempotent: idempotent.unwrap_or(false),
-    }
 }
 
 fn upgrades(fields: &Fields<'_>) -> Vec<Arc<str>> {

@@ -37,6 +37,13 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ("idle_connections", word(pool.idle_connections)),
         ("on_down", word(pool.on_down.name())),
         (
+            "retries",
+            map([
+                ("budget", word(value::ratio(pool.retries.part))),
+                ("min_per_second", word(pool.retries.min_per_second)),
+            ]),
+        ),
+        (
             "queue",
             map([
                 ("length", word(pool.queue.length)),

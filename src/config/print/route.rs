@@ -1,13 +1,14 @@
 //! A route, printed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::{auto_name, pattern};
 use crate::config::value;
 use crate::config::{
-    Action, Config, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
-    Priority, Redirect, RedirectTo, Route,
+    Action, Backoff, Config, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match,
+    PathMatch, Priority, Redirect, RedirectTo, Retries, Route,
 };
 
 /// A route with every default; what is empty (match, edits) is left out.
@@ -35,18 +36,29 @@ pub(super) fn tree(config: &Config, index: usize, route: &Route) -> Tree {
     ));
     let body_bytes = route.body_bytes.map_or(word("off"), |bytes| word(value::size(bytes)));
     keys.push(("limits", map([("body_bytes", body_bytes)])));
-    keys.push((
-        "retries",
-        map([
-            ("attempts", word(route.retries.attempts)),
-            ("idempotent", word(route.retries.idempotent)),
-        ]),
-    ));
+    keys.push(("retries", retries(&route.retries)));
     if matches!(route.action, Action::Pools(_)) {
         keys.push(("priority", priority(&route.priority)));
     }
     keys.push(("upgrades", list(&route.upgrades, text)));
     map(keys)
+}
+
+fn retries(retries: &Retries) -> Tree {
+    let Backoff { first, max } = retries.backoff;
+    let length = |length: Duration| word(value::duration(length));
+    let backoff = match first.is_zero() {
+        true => word("off"),
+        false => map([("first", length(first)), ("max", length(max))]),
+    };
+    map([
+        ("attempts", word(retries.attempts)),
+        ("on", list(&retries.on.names(), text)),
+        ("backoff", backoff),
+        ("per_try", retries.per_try.map_or(word("off"), length)),
+        ("body_bytes", word(value::size(retries.body_bytes as u64))),
+        ("idempotent", word(retries.idempotent)),
+    ])
 }
 
 fn priority(priority: &Priority) -> Tree {

@@ -9,6 +9,7 @@ mod hostile;
 mod mistakes;
 mod passthrough;
 mod printing;
+mod protections;
 mod scenario;
 mod shapes;
 

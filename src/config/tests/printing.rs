@@ -70,6 +70,8 @@ fn the_choices_of_a_route_read_back() {
         "respond: ready, match: { host: ['[::1]', '*.B.example.com', A.Example.com., 10.0.0.1] }",
         "pool: site, match: { path: { regex: 'a|b' }, headers: { A: { regex: '\\d+ \"x\"' }, b: { present: true } } }",
         "pool: site, limits: { body_bytes: 0 }, timeouts: { total: 90s }, retries: { attempts: 1, idempotent: true }",
+        "pool: site, retries: { on: [], backoff: off, per_try: 1s, body_bytes: 0 }",
+        "pool: site, retries: { on: [ timeout, 502-504, 429 ], backoff: { first: 5s, max: 10s } }",
         "pool: site, request_headers: { set: { Host: x, x-a: 'a \"b\": {c}' } }, response_headers: { remove: [A, b], add: { a: '1' } }",
     ] {
         round_trip(&with_route(route));
@@ -82,6 +84,7 @@ fn the_choices_of_a_pool_read_back() {
         "backends: ['APP.internal.:80', 'unix:/tmp/a b.sock', '[0:0::1]:80'], health: off",
         "backends: [{ address: 1.2.3.4:5, name: a, weight: 0, backup: true }], algorithm: ip-hash",
         "backends: [ 1.2.3.4:5 ], algorithm: { ip-hash: { header: X-User } }",
+        "backends: [ 1.2.3.4:5 ], retries: { budget: 12.5%, min_per_second: 0 }",
         "backends: [ 1.2.3.4:5 ], health: { network: { jitter: 12.5%, interval: 90s, timeout: 1500ms } }",
         "backends: [ 1.2.3.4:5 ], health: { application: { host: 'a:1', endpoints: [ '/?a=1&b={c}', { path: /b, expect: { status: [ 200, 300-399 ] } } ] } }",
         "backends: [ 1.2.3.4:5 ], health: { network: { type: icmp }, process: {} }",

@@ -53,6 +53,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         unsafe_reuse_age: Duration::from_secs(1),
         idle_connections: 1,
         on_down: OnDown::Keep,
+        retries: crate::config::RetryBudget::DEFAULT,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
     }

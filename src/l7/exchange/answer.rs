@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::l7::client::ResponseBody;
 use crate::l7::http1::HeadScan;
 use crate::l7::io::{read_lazily, write_all};
+use crate::l7::retry::Cause;
 use crate::live::BackendCounters;
 use crate::model::BadResponse;
 use crate::net::{Buffer, ReadHalf, WriteHalf};
@@ -25,6 +27,12 @@ pub(super) enum AnswerEnd {
     },
     /// The protocol changed; these bytes of the new one are already there.
     Upgraded(Vec<u8>),
+    /// Its status is one after which another backend is to be asked.
+    Unwanted {
+        status: u16,
+        /// How long the backend's connection may be kept, if at all.
+        keep: Option<Duration>,
+    },
     /// The backend closed or reset before the final head was whole.
     Closed,
     /// The backend's bytes are refused.
@@ -49,10 +57,14 @@ pub(super) async fn answer(
     let end = match final_head(shared, idle, backend, client, &mut input, &mut out).await {
         Ok(opened) => {
             count(shared, counters, &opened);
-            let (input, out) = (&mut input, &mut out);
-            let (bulk, waited, fragile) = (false, false, false);
-            let relay = Relay { shared, backend, client, input, out, bulk, waited, fragile };
-            relay.body(opened).await
+            if is_to_be_retried(shared, &opened) {
+                Ok(unwanted(&opened, shared.uploaded.get(), input.as_ref()))
+            } else {
+                let (input, out) = (&mut input, &mut out);
+                let (bulk, waited, fragile) = (false, false, false);
+                let relay = Relay { shared, backend, client, input, out, bulk, waited, fragile };
+                relay.body(opened).await
+            }
         }
         Err(end) => Err(end),
     };
@@ -61,6 +73,25 @@ pub(super) async fn answer(
     }
     stock.put_vec(out);
     end.unwrap_or_else(|end| end)
+}
+
+/// Is this answer one that the client need not see, because there is another backend to ask?
+fn is_to_be_retried(shared: &Shared<'_>, opened: &Opened) -> bool {
+    let (retries, cause) = (&shared.terms.route.policy.retries, Cause::Status(opened.status));
+    let asked_for = cause.is_among(retries) && shared.is_repeatable();
+    asked_for && shared.rescue.retry(retries).follows(cause)
+}
+
+/// The connection is good for another request if nothing more is to come on it.
+fn unwanted(opened: &Opened, uploaded: bool, input: Option<&Buffer>) -> AnswerEnd {
+    let there = input.map_or(0, |input| input.filled().len()) as u64;
+    let whole = match opened.body {
+        ResponseBody::None => there == 0,
+        ResponseBody::Length(length) => there == length,
+        ResponseBody::Chunked | ResponseBody::Close => false,
+    };
+    let keep = opened.keep.filter(|_| whole && uploaded);
+    AnswerEnd::Unwanted { status: opened.status, keep }
 }
 
 fn count(shared: &Shared<'_>, counters: &BackendCounters, opened: &Opened) {

@@ -39,8 +39,10 @@ pub(super) enum Attempted {
     Refused,
     /// The request's body is refused.
     BadBody(BadRequest),
+    /// The backend answered with a status after which another is to be asked.
+    Unwanted { status: u16, keep: Option<Duration>, at: Instant },
     /// A deadline passed before the response.
-    Late(Failure),
+    Late { failure: Failure, repeatable: bool },
     /// It ended after a part of the response, or because the client left.
     Broken(After, Ended),
 }
@@ -64,7 +66,7 @@ pub(super) async fn attempt(
 ) -> Attempted {
     let counters = lease.live.worker(parties.worker.index);
     let (started, peer) = (record.started, parties.peer);
-    let shared = Shared::new(parties, &job.terms, rescue, *deadline, upstream.at);
+    let shared = Shared::new(parties, &job.terms, rescue, deadline, upstream.at);
     let (mut client_read, mut client_write) = parties.client.split();
     let (mut backend_read, mut backend_write) = upstream.stream.split();
     let first = {
@@ -73,7 +75,7 @@ pub(super) async fn attempt(
             &mut client_read,
             &mut backend_write,
             parties.input,
-            &job.head,
+            &mut job.head,
             &mut job.upload,
             job.policy.abort_on_close,
         ));
@@ -87,7 +89,7 @@ pub(super) async fn attempt(
                 return Poll::Ready(First::Answer(end));
             }
             let stay = || stay(&shared, started, peer);
-            if let Some(called) = rescue.called(|| is_repeatable(&shared), stay) {
+            if let Some(called) = rescue.called(|| shared.is_repeatable(), stay) {
                 return Poll::Ready(First::Called(called));
             }
             shared.deadline.timer.poll_expired(cx).map(|()| First::Deadline)
@@ -134,8 +136,11 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
             };
             Attempted::Done { after, keep, at: shared.answered_at.get() }
         }
+        First::Answer(AnswerEnd::Unwanted { status, keep }) => {
+            Attempted::Unwanted { status, keep, at: shared.answered_at.get() }
+        }
         First::Answer(AnswerEnd::Upgraded(leftover)) => Attempted::Upgraded(leftover),
-        First::Answer(AnswerEnd::Closed) => Attempted::Early { repeatable: is_repeatable(shared) },
+        First::Answer(AnswerEnd::Closed) => Attempted::Early { repeatable: shared.is_repeatable() },
         First::Answer(AnswerEnd::Refused(_)) if begun => {
             Attempted::Broken(After::Reset, Ended::BadResponse)
         }
@@ -170,18 +175,15 @@ fn stay(shared: &Shared<'_>, started: Instant, client: SocketAddr) -> Stay {
     }
 }
 
-/// May the request be sent again without anyone noticing?
-fn is_repeatable(shared: &Shared<'_>) -> bool {
-    let held = !shared.streamed.get() && !shared.interim.get();
-    let harmless = shared.terms.idempotent || !shared.sent.get();
-    !shared.begun.get() && held && harmless
-}
-
 fn late(shared: &Shared<'_>, begun: bool) -> Attempted {
     let failure = match (shared.deadline.is_over(), shared.on_client.get()) {
         (true, _) => Failure::Total,
         (false, true) => Failure::SlowBody,
         (false, false) => Failure::Timeout,
     };
-    if begun { Attempted::Broken(After::Reset, failure.ended()) } else { Attempted::Late(failure) }
+    if begun {
+        return Attempted::Broken(After::Reset, failure.ended());
+    }
+    let repeatable = failure == Failure::Timeout && shared.is_repeatable();
+    Attempted::Late { failure, repeatable }
 }

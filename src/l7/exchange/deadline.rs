@@ -1,5 +1,7 @@
-//! The connection's one timer, moved from phase to phase but never beyond the route's total.
+//! The connection's one timer, moved from phase to phase but never beyond the route's total, nor,
+//! until a response begins, beyond what one try may take.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,21 +9,41 @@ use tokio::time::Instant;
 use crate::net::Timer;
 
 /// The deadline of an exchange's current phase.
-#[derive(Clone, Copy)]
 pub(super) struct Deadline<'t> {
     pub(super) timer: &'t Timer,
     total: Option<Instant>,
+    /// When the current try is over unless its response has begun.
+    of_try: Cell<Option<Instant>>,
 }
 
 impl<'t> Deadline<'t> {
     pub(super) fn new(timer: &'t Timer, total: Option<Instant>) -> Self {
-        Self { timer, total }
+        Self { timer, total, of_try: Cell::new(None) }
+    }
+
+    /// A try begins, which may take this long until its response begins.
+    pub(super) fn begin_try(&self, within: Option<Duration>) {
+        self.of_try.set(within.map(|within| Instant::now() + within));
+    }
+
+    /// A try's response has begun.
+    pub(super) fn begin_response(&self) {
+        self.of_try.set(None);
     }
 
     /// The current phase may take this long.
     pub(super) fn set(&self, phase: Duration) {
-        let left = self.total.map(|total| total.saturating_duration_since(Instant::now()));
+        let end = match (self.total, self.of_try.get()) {
+            (Some(total), Some(of_try)) => Some(total.min(of_try)),
+            (total, of_try) => total.or(of_try),
+        };
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         self.timer.set(left.map_or(phase, |left| left.min(phase)));
+    }
+
+    /// Is there as much time left as this?
+    pub(super) fn leaves(&self, time: Duration) -> bool {
+        self.total.is_none_or(|total| total.saturating_duration_since(Instant::now()) > time)
     }
 
     /// Has the total deadline passed?

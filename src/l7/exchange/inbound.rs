@@ -29,11 +29,13 @@ pub(super) struct Shared<'a> {
     pub(super) rescue: &'a Rescue<'a>,
     /// The client's listener was removed.
     pub(super) removed: &'a Cell<bool>,
-    pub(super) deadline: Deadline<'a>,
+    pub(super) deadline: &'a Deadline<'a>,
     /// A byte of the request was handed to the kernel.
     pub(super) sent: Cell<bool>,
-    /// Body bytes were sent that are held no more.
+    /// Body bytes were sent that did not come with the head.
     pub(super) streamed: Cell<bool>,
+    /// Body bytes were sent that are not held.
+    pub(super) lost: Cell<bool>,
     /// All of the request was sent.
     pub(super) uploaded: Cell<bool>,
     /// When sending the request began; of a body that is streamed, when all of it was sent.
@@ -61,7 +63,7 @@ impl<'a> Shared<'a> {
         parties: &Parties<'a>,
         terms: &'a Terms,
         rescue: &'a Rescue<'a>,
-        deadline: Deadline<'a>,
+        deadline: &'a Deadline<'a>,
         at: Instant,
     ) -> Self {
         let no = || Cell::new(false);
@@ -73,6 +75,7 @@ impl<'a> Shared<'a> {
             deadline,
             sent: no(),
             streamed: no(),
+            lost: no(),
             uploaded: no(),
             sent_at: Cell::new(at),
             answered_at: Cell::new(at),
@@ -88,6 +91,15 @@ impl<'a> Shared<'a> {
     }
 }
 
+impl Shared<'_> {
+    /// May the request be sent again without anyone noticing?
+    pub(super) fn is_repeatable(&self) -> bool {
+        let held = !self.lost.get() && !self.interim.get();
+        let harmless = self.terms.idempotent || !self.sent.get();
+        !self.begun.get() && held && harmless
+    }
+}
+
 /// Why the direction ended; it never ends well, it only watches.
 pub(super) enum InboundEnd {
     /// The client left.
@@ -96,26 +108,27 @@ pub(super) enum InboundEnd {
     Refused(BadRequest),
 }
 
-/// Sends the request, then watches the client.
+/// Sends the request, then watches the client. `held` is what of it is to be sent first; what is
+/// read of the body is added, as far as it is to be held for another try.
 pub(super) async fn inbound(
     shared: &Shared<'_>,
     client: &mut ReadHalf<'_>,
     backend: &mut WriteHalf<'_>,
     input: &mut Option<Buffer>,
-    head: &[u8],
+    held: &mut Vec<u8>,
     upload: &mut Upload,
     abort_on_close: bool,
 ) -> InboundEnd {
     let timeouts = shared.terms.route.policy.timeouts;
     shared.deadline.set(timeouts.first_byte);
-    let mut sending = send(backend, head, &shared.sent).await;
+    let mut sending = send(backend, held, &shared.sent).await;
     // The watch on the client may have read ahead while a connection was opened.
     let mut ahead = input.as_ref().is_some_and(|input| !input.is_empty());
     while sending.is_ok() && !upload.is_done() {
         if !std::mem::take(&mut ahead) && !more(shared, client, input).await {
             return InboundEnd::Left;
         }
-        match pass_on(shared, backend, input, upload).await {
+        match pass_on(shared, backend, input, upload, held).await {
             Ok(sent) => sending = sent,
             Err(end) => return end,
         }
@@ -128,7 +141,8 @@ pub(super) async fn inbound(
             shared.deadline.set(timeouts.first_byte);
         }
     }
-    watch(shared, client, input, abort_on_close).await;
+    let (by, capacity) = ((shared.worker, shared.deadline.timer), shared.terms.head_bytes);
+    left(client, input, by, capacity, abort_on_close).await;
     InboundEnd::Left
 }
 
@@ -158,6 +172,7 @@ async fn pass_on(
     backend: &mut WriteHalf<'_>,
     input: &mut Option<Buffer>,
     upload: &mut Upload,
+    held: &mut Vec<u8>,
 ) -> Result<io::Result<()>, InboundEnd> {
     let worker = shared.worker;
     shared.streamed.set(true);
@@ -166,9 +181,10 @@ async fn pass_on(
     if plain > 0
         && let Some(input) = input.as_mut()
     {
+        upload.sent(plain);
+        hold(shared, upload, held, &input.filled()[..plain]);
         let result = write_all(backend, &input.filled()[..plain]).await;
         input.consume(plain);
-        upload.sent(plain);
         count(plain as u64);
         return Ok(result);
     }
@@ -177,6 +193,7 @@ async fn pass_on(
     let result = match absorbed {
         Ok(n) => {
             count(n);
+            hold(shared, upload, held, &framed);
             Ok(write_all(backend, &framed).await)
         }
         Err(refused) => Err(refused),
@@ -185,15 +202,26 @@ async fn pass_on(
     result
 }
 
+/// Holds bytes of a body for another try, if there may be one and all of the body fits.
+fn hold(shared: &Shared<'_>, upload: &Upload, held: &mut Vec<u8>, bytes: &[u8]) {
+    let retries = &shared.terms.route.policy.retries;
+    let wanted = shared.terms.idempotent && retries.attempts > 1;
+    if shared.lost.get() || !wanted || !upload.fits(retries.body_bytes) {
+        shared.lost.set(true);
+    } else {
+        held.extend_from_slice(bytes);
+    }
+}
+
 /// Ends when the client has left.
-async fn watch(
-    shared: &Shared<'_>,
+pub(super) async fn left(
     client: &mut ReadHalf<'_>,
     input: &mut Option<Buffer>,
+    (worker, timer): (&Worker, &Timer),
+    capacity: usize,
     abort_on_close: bool,
 ) {
-    let timer = shared.deadline.timer;
-    match read_ahead(client, input, shared.worker, timer, shared.terms.head_bytes).await {
+    match read_ahead(client, input, worker, timer, capacity).await {
         Ahead::Reset => {}
         Ahead::End if abort_on_close => {}
         Ahead::End | Ahead::Full => client.broken().await,

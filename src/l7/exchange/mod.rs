@@ -11,7 +11,7 @@
 //!
 //! A request is tried again only if nobody can tell the difference: no byte of a response has been
 //! sent, all of the request is still held, and either its method may be repeated or not one byte
-//! of it ever left (RFC 9110 §9.2.2).
+//! of it ever left (RFC 9110 §9.2.2). Whether it is to be is for [`retry`](super::retry) to say.
 
 mod answer;
 mod attempt;
@@ -20,6 +20,7 @@ mod inbound;
 mod job;
 mod obtain;
 mod opened;
+mod pause;
 mod relay;
 mod rescue;
 mod tunnel;
@@ -29,6 +30,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -38,6 +40,7 @@ use crate::l7::error::Failure;
 use crate::l7::http1::Local;
 use crate::l7::io::give_back;
 use crate::l7::record::Record;
+use crate::l7::retry::{Cause, Retry};
 use crate::l7::worker::Worker;
 use crate::live::PoolId;
 use crate::model::{BadRequest, Ended};
@@ -47,6 +50,7 @@ use crate::table::{Backend, Lease};
 use attempt::{Attempted, attempt};
 use deadline::Deadline;
 use obtain::{Obtained, obtain};
+use pause::{Paused, pause};
 use rescue::{Called, Rescue};
 
 pub(crate) use job::{Job, Terms};
@@ -87,8 +91,11 @@ pub(crate) enum After {
 enum Next {
     /// The exchange is over.
     Over(After, Ended),
-    /// No response; another backend may be tried, or not.
+    /// No response; another backend could be tried, or not.
     Failed(Failure, bool),
+    /// No response, or one that is not passed on; after a pause another backend is to be asked,
+    /// as there is one.
+    Again(Failure, Cause),
     /// The backend went down; the request is to be sent to this one.
     Elsewhere(Lease),
 }
@@ -165,10 +172,20 @@ async fn try_backends(
         let wait = parties.worker.waits.begin(lease.live.id, parties.listener, parties.timer);
         let spare = record.attempts < attempts_max;
         let rescue = Rescue::new(parties.worker, wait, job, &tried, spare);
-        failure = match on_backend(parties, job, &lease, deadline, &rescue, record).await {
+        deadline.begin_try(job.terms.route.policy.retries.per_try);
+        let next = on_backend(parties, job, &lease, deadline, &rescue, record).await;
+        let retry = rescue.retry(&job.terms.route.policy.retries);
+        failure = match again(next, &retry) {
             Next::Over(after, ended) => return Ok((after, ended)),
-            Next::Failed(why, false) => return Err(why),
-            Next::Failed(why, true) => why,
+            Next::Failed(why, _) => return Err(why),
+            Next::Again(why, cause) => {
+                let length = retry.pause(cause);
+                match pause(parties, job, deadline, length).await {
+                    Paused::Over => why,
+                    Paused::TooLong => return Err(why),
+                    Paused::ClientLeft => return Ok((After::Close, Ended::ClientLeft)),
+                }
+            }
             Next::Elsewhere(other) => {
                 lease.live.worker(parties.worker.index).rescues.add(1);
                 job.lease = Some(other);
@@ -178,6 +195,17 @@ async fn try_backends(
         failed = Some(Arc::clone(lease.backend()));
     }
     Err(failure)
+}
+
+/// What follows a failure: another try, if there may be one.
+fn again(next: Next, retry: &Retry<'_>) -> Next {
+    match next {
+        Next::Failed(why, true) => match Cause::of(why) {
+            Some(cause) if retry.follows(cause) => Next::Again(why, cause),
+            _ => Next::Failed(why, false),
+        },
+        other => other,
+    }
 }
 
 /// Chooses from the newest table, which may know more than the one the request began with.
@@ -250,11 +278,12 @@ async fn on_connection(
     let attempted = attempt(parties, job, lease, &mut upstream, deadline, rescue, record).await;
     Used::Next(match attempted {
         Attempted::Done { after, keep, at } => {
-            if let Some(keep) = keep {
-                let max = job.policy.idle_connections;
-                parties.worker.idle.put(lease, upstream.stream, keep, max, at);
-            }
+            keep_idle(parties, job, lease, upstream, keep, at);
             Next::Over(after, Ended::Done)
+        }
+        Attempted::Unwanted { status, keep, at } => {
+            keep_idle(parties, job, lease, upstream, keep, at);
+            Next::Again(Failure::Status, Cause::Status(status))
         }
         Attempted::Upgraded(leftover) => {
             Box::pin(tunnel::tunnel(
@@ -275,14 +304,29 @@ async fn on_connection(
         Attempted::Called(called) => called.into(),
         Attempted::Refused => Next::Failed(Failure::Response, false),
         Attempted::BadBody(reason) => Next::Failed(Failure::Request(reason), false),
-        Attempted::Late(failure) => {
+        Attempted::Late { failure, repeatable } => {
             if failure == Failure::Timeout {
                 counters.timeouts.add(1);
             }
-            Next::Failed(failure, false)
+            Next::Failed(failure, repeatable)
         }
         Attempted::Broken(after, ended) => Next::Over(after, ended),
     })
+}
+
+/// Keeps a connection that is idle since `at`, if it may be kept.
+fn keep_idle(
+    parties: &Parties<'_>,
+    job: &Job,
+    lease: &Lease,
+    upstream: Upstream,
+    keep: Option<Duration>,
+    at: Instant,
+) {
+    if let Some(keep) = keep {
+        let max = job.policy.idle_connections;
+        parties.worker.idle.put(lease, upstream.stream, keep, max, at);
+    }
 }
 
 /// Answers a failure ourselves.

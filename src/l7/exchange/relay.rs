@@ -43,6 +43,7 @@ pub(super) struct Relay<'r, 'a, 'b, 'c> {
 impl Relay<'_, '_, '_, '_> {
     /// Delivers head and body.
     pub(super) async fn body(mut self, opened: Opened) -> Result<AnswerEnd, AnswerEnd> {
+        self.shared.deadline.begin_response();
         self.shared.deadline.set(self.shared.terms.route.policy.timeouts.body_idle);
         let fragile = opened.framing == ClientFraming::Close;
         self.fragile = fragile;

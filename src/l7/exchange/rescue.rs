@@ -9,8 +9,9 @@
 //! send the next request on this connection. It is cut off, or sent elsewhere, when the drain waits
 //! no longer.
 
-use crate::config::OnDown;
+use crate::config::{OnDown, Retries};
 use crate::l7::error::Failure;
+use crate::l7::retry::Retry;
 use crate::l7::waits::{Call, Stay, Wait};
 use crate::l7::worker::Worker;
 use crate::live::PoolId;
@@ -75,6 +76,12 @@ impl<'a> Rescue<'a> {
                 None => Called::Close(Failure::Drained),
             }),
         }
+    }
+
+    /// What would be tried instead, by a route with these terms.
+    pub(super) fn retry<'r>(&'r self, terms: &'r Retries) -> Retry<'r> {
+        let Self { worker, pool, key, tried, .. } = self;
+        Retry { worker, pool: *pool, key: *key, terms, tried: tried.ids() }
     }
 
     /// Does the try hold a drain open?

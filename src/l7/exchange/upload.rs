@@ -13,6 +13,8 @@ pub(crate) struct Upload {
     left: Left,
     /// Bytes it may still have.
     allowance: u64,
+    /// Bytes it had so far.
+    taken: u64,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,7 @@ impl Upload {
             Body::Length(length) => Left::Length(length),
             Body::Chunked => Left::Chunked(Decoder::default()),
         };
-        Self { left, allowance: bytes_max.unwrap_or(u64::MAX) }
+        Self { left, allowance: bytes_max.unwrap_or(u64::MAX), taken: 0 }
     }
 
     /// Was all of it read?
@@ -48,10 +50,17 @@ impl Upload {
         }
     }
 
+    /// Is all of it, as far as is known, at most this long?
+    pub(super) fn fits(&self, bytes_max: usize) -> bool {
+        let to_come = if let Left::Length(left) = self.left { left } else { 0 };
+        self.taken.saturating_add(to_come) <= bytes_max as u64
+    }
+
     /// Counts bytes that [`plain`](Self::plain) allowed as sent.
     pub(super) fn sent(&mut self, bytes: usize) {
         if let Left::Length(left) = &mut self.left {
             *left -= bytes as u64;
+            self.taken += bytes as u64;
             if *left == 0 {
                 self.left = Left::Nothing;
             }
@@ -85,6 +94,7 @@ impl Upload {
                         Step::Framing(n) => input.consume(n),
                         Step::Data(n) => {
                             data += n as u64;
+                            self.taken += n as u64;
                             self.allowance = self
                                 .allowance
                                 .checked_sub(n as u64)

@@ -8,7 +8,7 @@ use crate::balance::round_robin::Schedule;
 use crate::balance::{ip_hash, share_parts};
 use crate::config::{self, FixedResponse, WhenAllDown};
 use crate::model::{Admission, PoolPlan, ZoneKey, ZonePlan};
-use crate::table::{Door, Pool, Zone};
+use crate::table::{Budget, Door, Pool, Zone};
 
 pub(super) fn build(inputs: &Inputs<'_>) -> Vec<Arc<Pool>> {
     let settings = inputs.config.pools.iter().enumerate();
@@ -50,20 +50,26 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         return Arc::clone(before);
     }
     let shares: Vec<u32> = zones.iter().map(|zone| share_parts(zone.share)).collect();
+    let name = &settings.name;
     Arc::new(Pool {
         id,
-        name: Arc::clone(&settings.name),
+        name: Arc::clone(name),
         algorithm: settings.algorithm.clone(),
         timeouts: settings.timeouts,
         abort_on_close: settings.abort_on_close,
         unsafe_reuse_age: settings.unsafe_reuse_age,
         idle_connections: settings.idle_connections,
         on_down: settings.on_down,
+        budget: Budget::new(
+            settings.retries,
+            inputs.live.retries(name),
+            inputs.live.arrivals(name),
+        ),
         queue: settings.queue,
         proxy_protocol: settings.proxy_protocol,
-        waiting: inputs.live.queue(&settings.name),
+        waiting: inputs.live.queue(name),
         when_down: when_down(settings),
-        door: Door::new(admission, inputs.live.arrivals(&settings.name)),
+        door: Door::new(admission, inputs.live.arrivals(name)),
         turns: Schedule::new(&shares),
         plan: plan.map(Arc::clone),
         zones,
@@ -77,6 +83,7 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.unsafe_reuse_age == settings.unsafe_reuse_age
         && before.idle_connections == settings.idle_connections
         && before.on_down == settings.on_down
+        && before.budget.terms == settings.retries
         && before.queue == settings.queue
         && before.proxy_protocol == settings.proxy_protocol
         && before.when_down == when_down(settings)

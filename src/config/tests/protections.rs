@@ -1,0 +1,35 @@
+//! What protects: contradictions are told, choices read back.
+
+use super::{problems, valid, with_pool, with_route};
+
+#[test]
+fn retries_that_contradict_themselves_are_told() {
+    for (retries, message) in [
+        ("on: conect-failure", "did you mean `connect-failure`?"),
+        ("on: [ 200 ]", "\"200\" is no status that a failure has (expected 400 to 599"),
+        ("on: [ 504-502 ]", "\"504-502\" is no status that a failure has"),
+        ("on: \"\"", "the text is empty"),
+        ("attempts: 11", "expected a whole number from 1 to 10"),
+        ("backoff: { first: 2s, max: 1s }", "the first pause is longer than the longest"),
+        ("backoff: on", "expected `off`"),
+        (
+            "per_try: 3s",
+            "one try may not take as long as all of them together (expected less than the route's `timeouts.total`, 3s)",
+        ),
+        ("body_bytes: 2MiB", "expected a size from 0 to 1MiB"),
+    ] {
+        let route = format!("pool: site, timeouts: {{ total: 3s }}, retries: {{ {retries} }}");
+        let found = problems(&with_route(&route));
+        assert!(found.contains(message), "{found}");
+    }
+    let found = problems(&with_pool("backends: [ 1.2.3.4:5 ], retries: { budget: 120% }"));
+    assert!(found.contains("expected a ratio from `0%` to `100%`"), "{found}");
+    for (retries, message) in [
+        ("attempts: 1, on: reset", "with `attempts: 1` nothing is ever tried again"),
+        ("per_try: 1s", "`timeout` is not among what is tried again"),
+    ] {
+        let warnings =
+            valid(&with_route(&format!("pool: site, retries: {{ {retries} }}"))).warnings;
+        assert!(warnings.iter().any(|it| it.message.contains(message)), "{warnings:?}");
+    }
+}
