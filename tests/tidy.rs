@@ -88,7 +88,7 @@ const MODULES: &[Module] = &[
             "control",
         ],
     ),
-    module("bench", 6, &["model", "net", "l7"]),
+    module("bench", 6, &["model", "config", "net", "l7"]),
     module("kept", 4, &["model", "health", "decision", "state_dir", "events"]),
     module(
         "explain",

@@ -168,6 +168,7 @@ mod tests {
             retries: RetryBudget::DEFAULT,
             queue: Queue { length: 0, timeout: Duration::ZERO },
             proxy_protocol: None,
+            tls: None,
         }
     }
 

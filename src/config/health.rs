@@ -1,11 +1,11 @@
 //! What each health layer asks, how often, and how many answers make a verdict.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::BackendTls;
 use super::{SecretSource, defaults};
-use crate::model::{Expect, HttpRequest, PostgresAsk, RedisAsk, Secret, Source, TrustedRoots};
+use crate::model::{Expect, HttpRequest, PostgresAsk, RedisAsk, Secret, Source};
 
 /// A pool's health checks. A layer that is `None` is not asked; with all `None` (`health: off`)
 /// every backend counts as up.
@@ -99,6 +99,8 @@ pub enum ProcessAsk {
         host: Option<Arc<str>>,
         /// Origin-form target; the default is `/`.
         path: Arc<str>,
+        /// Over TLS, if so.
+        tls: Option<BackendTls>,
     },
     /// What a server says first.
     Banner {
@@ -117,7 +119,7 @@ pub enum ProcessAsk {
         /// The service asked for, at most 127 bytes; empty = the server as a whole.
         service: Arc<str>,
         /// Over TLS, if so.
-        tls: Option<ProbeTls>,
+        tls: Option<BackendTls>,
     },
     /// An agent beside the backend, which says how it is and how much it can take.
     Agent {
@@ -136,7 +138,7 @@ pub struct ApplicationCheck {
     /// The `Host` header; `None` = the backend's address.
     pub host: Option<Arc<str>>,
     /// Over TLS, if so.
-    pub tls: Option<ProbeTls>,
+    pub tls: Option<BackendTls>,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
     /// What is left of the weight while one of them fails; `None` = the backend is out.
@@ -171,7 +173,7 @@ pub enum BusinessAsk {
         /// The `Host` header; `None` = the backend's address.
         host: Option<Arc<str>>,
         /// Over TLS, if so.
-        tls: Option<ProbeTls>,
+        tls: Option<BackendTls>,
         /// Secrets that the steps send by name, and where each was read.
         values: Vec<(Arc<str>, Secret, SecretSource)>,
         /// At least one.
@@ -215,29 +217,6 @@ pub struct Phi {
     pub window: usize,
     /// The least deviation of the gaps, as a part of their mean, 0..=1.
     pub jitter: f64,
-}
-
-/// How probes speak TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeTls {
-    /// The name asked for and verified; `None` = the backend's host.
-    pub server_name: Option<Arc<str>>,
-    /// Whose certificates pass.
-    pub trust: Trust,
-}
-
-/// Whose certificates pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Anyone's (`verify: false`).
-    Anyone,
-    /// Those that these authorities vouch for.
-    Authorities {
-        /// The PEM file they were read from when the config was checked.
-        file: PathBuf,
-        /// Their certificates.
-        roots: TrustedRoots,
-    },
 }
 
 /// What live traffic is judged by.

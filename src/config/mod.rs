@@ -43,7 +43,7 @@ pub use failover::{
 };
 pub use health::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
-    NetworkCheck, Phi, ProbeTls, ProcessAsk, ProcessCheck, Slow, Step, TrafficCheck, Trust,
+    NetworkCheck, Phi, ProcessAsk, ProcessCheck, Slow, Step, TrafficCheck,
 };
 pub use listener::{
     AccessLog, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, LogPath, PathOptions,
@@ -66,7 +66,7 @@ pub use route::{
 pub use schema::schema;
 pub use state::EventLog;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
-pub use tls::{Certificate, TlsTermination, TlsVersion};
+pub use tls::{BackendTls, Certificate, TlsTermination, TlsVersion, Trust, system_roots};
 pub use udp::Udp;
 
 pub use crate::model::Secret;

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration, RetryBudget};
+use super::{
+    BackendTls, Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration, RetryBudget,
+};
 use crate::model::ProxyVersion;
 
 /// A group of backends that serve the same thing.
@@ -42,6 +44,8 @@ pub struct Pool {
     pub retries: RetryBudget,
     /// Where connections wait while every backend has as many as it may.
     pub queue: Queue,
+    /// How TLS is spoken with its backends; `None` = in clear.
+    pub tls: Option<BackendTls>,
     /// In which form backends are told who the client is; `None` = they are not.
     pub proxy_protocol: Option<ProxyVersion>,
 }

@@ -1,11 +1,11 @@
-//! TLS of a listener: which certificates it shows to whom.
+//! TLS with clients and with backends: who shows which certificates to whom, and who is believed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
 
-use crate::model::UnixMillis;
+use crate::model::{TrustedRoots, UnixMillis};
 
 /// What clients of a listener agree on.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,4 +58,55 @@ impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
         (&self.cert, &self.key, &self.keyed.cert) == (&other.cert, &other.key, &other.keyed.cert)
     }
+}
+
+/// TLS with the backends of a pool, or of its probes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendTls {
+    /// The name asked for and verified; `None` = the hostname a backend is configured by, or its address.
+    pub server_name: Option<Arc<str>>,
+    /// Whose certificates pass.
+    pub trust: Trust,
+    /// What is shown to a backend that asks for a certificate.
+    pub client: Option<Certificate>,
+}
+
+/// Whose certificates pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Anyone's (`verify: false`).
+    Anyone,
+    /// Those that the authorities of this system vouch for.
+    System(TrustedRoots),
+    /// Those that these authorities vouch for.
+    Authorities {
+        /// The PEM file they were read from when the config was checked.
+        file: PathBuf,
+        /// Their certificates.
+        roots: TrustedRoots,
+    },
+}
+
+impl Trust {
+    /// The authorities; `None` = anyone's certificate passes.
+    #[must_use]
+    pub fn roots(&self) -> Option<&TrustedRoots> {
+        match self {
+            Self::Anyone => None,
+            Self::System(roots) | Self::Authorities { roots, .. } => Some(roots),
+        }
+    }
+}
+
+/// The authorities of this system; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+///
+/// # Errors
+/// Why there are none.
+pub fn system_roots() -> Result<TrustedRoots, String> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let why = found.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);
+        return Err(format!("no root certificates on this system: {why}"));
+    }
+    Ok(TrustedRoots::new(found.certs.iter().map(|one| one.to_vec()).collect()))
 }

@@ -30,8 +30,8 @@ pub struct Webhook {
 pub struct WebhookTls {
     /// The name asked for and verified: the URL's host, unless another is configured.
     pub server_name: Arc<str>,
-    /// Whose certificates pass; `None` = those for which the system's authorities vouch.
-    pub trust: Option<Trust>,
+    /// Whose certificates pass.
+    pub trust: Trust,
 }
 
 /// What somebody may be told of.

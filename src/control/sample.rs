@@ -130,7 +130,9 @@ fn counted(backend: &live::Backend) -> Traffic {
         // Before what includes it: a 5xx counted in between is then an answer at least.
         add(&mut total.server_errors, &worker.responses[4]);
         worker.responses.iter().for_each(|class| add(&mut total.answered, class));
+        // The backend was there, and broke the connection off, or had to be left.
         add(&mut total.resets, &worker.resets);
+        add(&mut total.resets, &worker.tls_failures);
         add(&mut total.timeouts, &worker.timeouts);
         add(&mut total.bad_responses, &worker.bad_responses);
         for (sum, count) in total.latency.iter_mut().zip(worker.latency.counts()) {

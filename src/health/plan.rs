@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks, NetworkAsk, Pool,
-    ProbeTls, ProcessAsk, ProcessCheck, ResolvedBackend, Step, Trust, expand,
+    ApplicationCheck, BackendTls, BusinessAsk, BusinessCheck, Cadence, Config, HealthChecks,
+    NetworkAsk, Pool, ProcessAsk, ProcessCheck, ResolvedBackend, Step, expand,
 };
 use crate::model::{
-    Addresses, GrpcAsk, HttpAsk, HttpRequest, Layer, ProbeKind, ProbePlan, ProbeSpec, Secret,
-    TlsAsk, Transaction, TransactionStep,
+    Addresses, GrpcAsk, HttpAsk, HttpRequest, Identity, Layer, ProbeKind, ProbePlan, ProbeSpec,
+    Secret, TlsAsk, Transaction, TransactionStep,
 };
 
 /// Every probe the config asks for, in config order. Backends without weight are probed too, so
@@ -73,8 +73,10 @@ pub(super) fn asked(checks: &HealthChecks, authority: &Arc<str>) -> Vec<Asked> {
 
 fn process(check: &ProcessCheck, authority: &Arc<str>) -> Asked {
     let question = match &check.ask {
-        ProcessAsk::Http { host, path } => {
-            ProbeKind::StatusLine { host: named(host, authority), path: Arc::clone(path) }
+        ProcessAsk::Http { host, path, tls } => {
+            let host = named(host, authority);
+            let tls = tls.as_ref().map(|tls| tls_ask(tls, &host));
+            ProbeKind::StatusLine { host, path: Arc::clone(path), tls }
         }
         ProcessAsk::Banner { prefix } => ProbeKind::Banner { prefix: Arc::clone(prefix) },
         ProcessAsk::Tls { server_name } => ProbeKind::TlsHello {
@@ -143,13 +145,11 @@ fn named(host: &Option<Arc<str>>, authority: &Arc<str>) -> Arc<str> {
     Arc::clone(host.as_ref().unwrap_or(authority))
 }
 
-fn tls_ask(tls: &ProbeTls, host: &Arc<str>) -> TlsAsk {
+fn tls_ask(tls: &BackendTls, host: &Arc<str>) -> TlsAsk {
     TlsAsk {
         server_name: tls.server_name.clone().unwrap_or_else(|| bare(host)),
-        roots: match &tls.trust {
-            Trust::Anyone => None,
-            Trust::Authorities { roots, .. } => Some(roots.clone()),
-        },
+        roots: tls.trust.roots().cloned(),
+        identity: tls.client.as_ref().map(|client| Identity(Arc::clone(&client.keyed))),
     }
 }
 

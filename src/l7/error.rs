@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Connect,
     /// Opening a connection took too long.
     ConnectTimeout,
+    /// There was no agreement with a backend by TLS.
+    Tls,
     /// A backend closed or reset before its response.
     Reset,
     /// A backend went down before its response.
@@ -53,6 +55,7 @@ impl Failure {
             Self::Shed => (503, "more is asked than can be borne now"),
             Self::Connect => (502, "no connection to a backend could be opened"),
             Self::ConnectTimeout => (504, "connecting to a backend took too long"),
+            Self::Tls => (502, "no secure connection with a backend could be agreed on"),
             Self::Reset => (502, "the backend closed the connection before it answered"),
             Self::Down => (502, "the backend went down before it answered"),
             Self::Drained => (503, "the backend was taken out before it answered"),
@@ -78,6 +81,7 @@ impl Failure {
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,
+            Self::Tls => Ended::TlsFailed,
             Self::Reset => Ended::UpstreamReset,
             Self::Down => Ended::BackendDown,
             Self::Drained => Ended::Drained,

@@ -32,7 +32,7 @@ impl Cause {
     /// What a failure that may pass elsewhere is; `None` = every backend would do the same.
     pub(crate) fn of(failure: Failure) -> Option<Self> {
         match failure {
-            Failure::Connect | Failure::ConnectTimeout => Some(Self::Connect),
+            Failure::Connect | Failure::ConnectTimeout | Failure::Tls => Some(Self::Connect),
             Failure::Reset => Some(Self::Reset),
             Failure::Timeout => Some(Self::Timeout),
             _ => None,

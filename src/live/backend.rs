@@ -16,6 +16,8 @@ pub struct BackendCounters {
     pub connects: Counter,
     /// Connections that could not be opened.
     pub connect_failures: Counter,
+    /// Opened connections on which there was no agreement by TLS.
+    pub tls_failures: Counter,
     /// Tries on a kept connection.
     pub reused: Counter,
     /// Connections that closed or reset before a response.

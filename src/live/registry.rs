@@ -28,6 +28,8 @@ pub struct Live {
     tickets: Tickets,
     /// Whose PROXY protocol headers were refused and logged.
     pub proxy_refusals: OncePerMinute,
+    /// Backends that were told of because there was no agreement with them by TLS.
+    pub tls_refusals: OncePerMinute,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +61,7 @@ impl Live {
             entries: Mutex::default(),
             tickets: Tickets::default(),
             proxy_refusals: OncePerMinute::default(),
+            tls_refusals: OncePerMinute::default(),
         }
     }
 

@@ -110,6 +110,8 @@ families! {
         "Connections opened.";
     BACKEND_CONNECT_FAILURES = Counter "pulsegate_backend_connect_failures_total" ["pool", "backend"]
         "Connections that could not be opened.";
+    BACKEND_TLS_FAILURES = Counter "pulsegate_backend_tls_failures_total" ["pool", "backend"]
+        "Opened connections on which there was no agreement by TLS.";
     BACKEND_REUSED = Counter "pulsegate_backend_reused_total" ["pool", "backend"]
         "Tries on a kept connection.";
     BACKEND_RESETS = Counter "pulsegate_backend_resets_total" ["pool", "backend"]

@@ -42,7 +42,7 @@ pub use order::{Action, Order, Scope};
 pub use plan::{BackendPlan, Plan, PoolPlan, RegionPlan, ZonePlan};
 pub use printable::{misleads, printable};
 pub use priority::{Admission, PRIORITY_CLASSES, PriorityClass};
-pub use probe::{GrpcAsk, ProbeKind, TlsAsk, TrustedRoots};
+pub use probe::{GrpcAsk, Identity, ProbeKind, TlsAsk, TrustedRoots};
 pub use proxy_version::ProxyVersion;
 pub use query::{PostgresAsk, RedisAsk};
 pub use reject::{

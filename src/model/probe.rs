@@ -5,7 +5,10 @@
 //! known of it.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
 
 use super::{HttpAsk, PostgresAsk, RedisAsk, Transaction};
 
@@ -22,6 +25,8 @@ pub enum ProbeKind {
         host: Arc<str>,
         /// The origin-form target.
         path: Arc<str>,
+        /// Over TLS, if so.
+        tls: Option<TlsAsk>,
     },
     /// Wait for what a server says first.
     Banner {
@@ -96,6 +101,33 @@ pub struct TlsAsk {
     pub server_name: Arc<str>,
     /// Whom to trust; `None` = any certificate passes.
     pub roots: Option<TrustedRoots>,
+    /// What to show, if it is asked for.
+    pub identity: Option<Identity>,
+}
+
+/// A certificate of our own and its key. Shared: a clone costs nothing.
+#[derive(Clone)]
+pub struct Identity(pub Arc<CertifiedKey>);
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity")
+    }
+}
+
+impl PartialEq for Identity {
+    /// A key that belongs to the same certificate is the same key.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.cert == other.0.cert
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.cert.hash(state);
+    }
 }
 
 /// Certificates of authorities, in DER. Shared: a clone costs nothing.

@@ -98,6 +98,8 @@ closed_set! {
         Shed = "shed",
         /// Connecting to backends failed.
         ConnectFailed = "connect_failed",
+        /// There was no agreement with a backend by TLS.
+        TlsFailed = "upstream_tls_failed",
         /// A backend closed or reset before its response.
         UpstreamReset = "upstream_reset",
         /// A backend went down before it had answered.

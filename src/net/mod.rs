@@ -25,7 +25,7 @@ mod trust;
 
 pub use alarm::Alarm;
 pub use buffer::{Buffer, Buffers};
-pub use client_tls::{Believed, client_tls};
+pub use client_tls::client_tls;
 pub use datagram::{Batch, Correspondent, Datagrams, Run};
 pub use fault::{is_lack, is_local};
 pub use listen::{FirstWord, bind, listen};

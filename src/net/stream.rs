@@ -63,6 +63,20 @@ impl Stream {
         Ok(())
     }
 
+    /// Begins TLS with the server it leads to, and encrypts from then on.
+    ///
+    /// # Errors
+    /// There is no agreement. The kind is `InvalidData` where one side does not believe the other.
+    pub async fn begin_tls(
+        &mut self,
+        server: &tls::Server,
+        scratch: &Rc<tls::Scratch>,
+    ) -> io::Result<()> {
+        let session = tls::connect(&self.socket, server, scratch).await?;
+        self.tls = Some(Box::new(RefCell::new(session)));
+        Ok(())
+    }
+
     /// Is it encrypted?
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

@@ -19,9 +19,9 @@ use tokio_rustls::TlsConnector;
 
 use super::Counters;
 use super::wire::Notice;
-use crate::config::{Trust, Webhook};
+use crate::config::Webhook;
 use crate::model::printable;
-use crate::net::{Believed, client_tls};
+use crate::net::client_tls;
 
 const AGENT: &str = concat!("pulsegate/", env!("CARGO_PKG_VERSION"));
 /// From the connect to the answer's head.
@@ -69,14 +69,9 @@ struct Door(Option<(TlsConnector, ServerName<'static>)>);
 impl Door {
     fn of(webhook: &Webhook) -> Result<Self, String> {
         let Some(tls) = &webhook.tls else { return Ok(Self(None)) };
-        let believed = match &tls.trust {
-            None => Believed::BySystem,
-            Some(Trust::Anyone) => Believed::Anyone,
-            Some(Trust::Authorities { roots, .. }) => Believed::By(roots),
-        };
         let name = ServerName::try_from(tls.server_name.to_string());
         let name = name.map_err(|error| error.to_string())?;
-        let context = client_tls(believed, &[b"http/1.1"]).map_err(|error| error.to_string())?;
+        let context = client_tls(tls.trust.roots(), &[b"http/1.1"], None);
         Ok(Self(Some((Arc::new(context).into(), name))))
     }
 }

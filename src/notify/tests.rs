@@ -250,7 +250,7 @@ async fn secure() -> (Webhook, TrustedRoots, mpsc::UnboundedReceiver<String>) {
         url: format!("https://{authority}/hook"),
         authority,
         path: "/hook".to_owned(),
-        tls: Some(WebhookTls { server_name: "hooks.test".into(), trust: None }),
+        tls: Some(WebhookTls { server_name: "hooks.test".into(), trust: Trust::Anyone }),
         token: None,
         events: News::ALL.to_vec(),
         restart_after: None,
@@ -262,7 +262,7 @@ async fn secure() -> (Webhook, TrustedRoots, mpsc::UnboundedReceiver<String>) {
 async fn who_is_vouched_for_is_told_by_tls() {
     let (mut webhook, roots, mut requests) = secure().await;
     let trust = Trust::Authorities { file: "ca.pem".into(), roots };
-    webhook.tls.iter_mut().for_each(|tls| tls.trust = Some(trust.clone()));
+    webhook.tls.iter_mut().for_each(|tls| tls.trust = trust.clone());
     let mut scene = Scene::new(vec![webhook]);
     scene.happens(moved(false));
     assert!(requests.recv().await.unwrap().starts_with("POST /hook HTTP/1.1\r\n"));
@@ -273,10 +273,10 @@ async fn who_is_vouched_for_is_told_by_tls() {
 async fn who_is_not_vouched_for_or_is_another_is_told_nothing() {
     let (stranger, _, mut told) = secure().await;
     let (mut other, roots, mut told_other) = secure().await;
-    let trust = Some(Trust::Authorities { file: "ca.pem".into(), roots });
+    let trust = Trust::Authorities { file: "ca.pem".into(), roots };
     other.tls = Some(WebhookTls { server_name: "another.test".into(), trust });
     let (_, nobody_of, _) = secure().await;
-    let trust = Some(Trust::Authorities { file: "ca.pem".into(), roots: nobody_of });
+    let trust = Trust::Authorities { file: "ca.pem".into(), roots: nobody_of };
     let stranger =
         Webhook { tls: Some(WebhookTls { server_name: "hooks.test".into(), trust }), ..stranger };
     let mut scene = Scene::new(vec![stranger, other]);

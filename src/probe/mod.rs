@@ -65,7 +65,9 @@ async fn ask(tls: &Tls, check: &Check) -> Result<Answer, Fault> {
     match &check.kind {
         ProbeKind::Connect => connect::probe(address).await?,
         ProbeKind::Ping => ping::probe(address).await?,
-        ProbeKind::StatusLine { host, path } => status_line::probe(target, host, path).await?,
+        ProbeKind::StatusLine { host, path, tls: ask } => {
+            status_line::probe(tls, target, ask.as_ref(), (host, path)).await?;
+        }
         ProbeKind::Banner { prefix } => banner::probe(target, prefix).await?,
         ProbeKind::TlsHello { server_name } => tls.hello(target, server_name).await?,
         ProbeKind::Grpc(ask) => grpc::probe(tls, target, ask).await?,

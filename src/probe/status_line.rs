@@ -6,17 +6,23 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::connect::{self, Target};
+use super::connect::Target;
 use super::fault::Fault;
 use super::http::AGENT;
-use crate::model::Failure;
+use super::tls::{Tls, Within};
+use crate::model::{Failure, TlsAsk};
 
 /// Bytes within which the status line must end.
 const LINE_BYTES_MAX: usize = 4096;
 
 /// Asks once.
-pub(super) async fn probe(target: &Target, host: &str, path: &str) -> Result<(), Fault> {
-    let mut stream = connect::open(target).await?;
+pub(super) async fn probe(
+    tls: &Tls,
+    target: &Target,
+    ask: Option<&TlsAsk>,
+    (host, path): (&str, &str),
+) -> Result<(), Fault> {
+    let mut stream = tls.open(target, ask, Within::Http1).await?;
     let request = format!(
         "HEAD {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {AGENT}\r\nconnection: close\r\n\r\n"
     );

@@ -1,7 +1,7 @@
 //! TLS as probes speak it, and L2 by it: any valid TLS record is life.
 //!
 //! A probe meets what a new client would meet, so nothing is resumed. The contexts are built once
-//! per set of trusted certificates and kept for as long as the prober runs.
+//! per set of trusted and shown certificates and kept for as long as the prober runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,8 @@ use tokio_rustls::TlsConnector;
 
 use super::connect::{self, Io, Target};
 use super::fault::{Fault, shown};
-use crate::model::{Failure, TlsAsk, TrustedRoots};
-use crate::net::{Believed, client_tls};
+use crate::model::{Failure, Identity, TlsAsk, TrustedRoots};
+use crate::net::client_tls;
 
 /// Bytes of a record beyond its payload that a peer may claim (RFC 8446 section 5.2).
 const RECORD_BYTES_MAX: u16 = (1 << 14) + 256;
@@ -27,7 +27,9 @@ pub(super) enum Within {
     Http2,
 }
 
-type Contexts = HashMap<(Option<TrustedRoots>, Within), Arc<ClientConfig>>;
+/// Whom to trust, what to show, and the protocol within.
+type Key = (Option<TrustedRoots>, Option<Identity>, Within);
+type Contexts = HashMap<Key, Arc<ClientConfig>>;
 
 /// The contexts of one prober.
 #[derive(Debug, Default)]
@@ -50,14 +52,14 @@ impl Tls {
         let stream = connect::open(target).await?;
         let Some(ask) = ask else { return Ok(stream) };
         let name = name(&ask.server_name)?;
-        let context = self.context(ask.roots.as_ref(), within)?;
+        let context = self.context((ask.roots.clone(), ask.identity.clone(), within));
         Ok(Box::new(TlsConnector::from(context).connect(name, stream).await?))
     }
 
     /// Greets, and waits for the beginning of an answer: a server's hello or an alert.
     pub(super) async fn hello(&self, target: &Target, server_name: &str) -> Result<(), Fault> {
         let mut client =
-            ClientConnection::new(self.context(None, Within::Http1)?, name(server_name)?)
+            ClientConnection::new(self.context((None, None, Within::Http1)), name(server_name)?)
                 .map_err(|error| local(&error))?;
         let mut hello = Vec::new();
         client.write_tls(&mut hello)?;
@@ -71,30 +73,25 @@ impl Tls {
         Err(Fault::seen(Failure::Protocol, &String::from_utf8_lossy(&record)))
     }
 
-    fn context(
-        &self,
-        roots: Option<&TrustedRoots>,
-        within: Within,
-    ) -> Result<Arc<ClientConfig>, Fault> {
+    fn context(&self, key: Key) -> Arc<ClientConfig> {
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (roots.cloned(), within);
         if let Some(context) = contexts.get(&key) {
-            return Ok(Arc::clone(context));
+            return Arc::clone(context);
         }
-        let context = Arc::new(Self::build(roots, within)?);
+        let context = Arc::new(Self::build(&key));
         contexts.insert(key, Arc::clone(&context));
-        Ok(context)
+        context
     }
 
-    fn build(roots: Option<&TrustedRoots>, within: Within) -> Result<ClientConfig, Fault> {
-        let believed = roots.map_or(Believed::Anyone, Believed::By);
+    fn build((roots, identity, within): &Key) -> ClientConfig {
         let protocol: &[u8] = match within {
             Within::Http1 => b"http/1.1",
             Within::Http2 => b"h2",
         };
-        let mut context = client_tls(believed, &[protocol]).map_err(|error| local(&error))?;
+        let identity = identity.as_ref().map(|Identity(keyed)| keyed);
+        let mut context = client_tls(roots.as_ref(), &[protocol], identity);
         context.resumption = Resumption::disabled();
-        Ok(context)
+        context
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::live::{self, Seat};
 use crate::model::Address;
+use crate::net::tls;
 
 /// A backend of a pool.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Backend {
     pub weight: u32,
     /// Connections it may have at once, all workers together.
     pub max_connections: Option<u32>,
+    /// Who it is by TLS; `None` = it is spoken to in clear.
+    pub tls: Option<tls::Server>,
 }
 
 /// A backend chosen for one try of a request; counts it in flight there for as long as it lives.

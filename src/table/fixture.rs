@@ -97,6 +97,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         retries: RetryBudget::DEFAULT,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
+        tls: None,
     }
 }
 

@@ -6,9 +6,17 @@ use std::time::Duration;
 use super::{Budget, Door, Lease, Picker, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
-use crate::config::{self, Algorithm, FixedResponse, OnDown, PoolTimeouts};
+use crate::config::{self, Algorithm, BackendTls, FixedResponse, OnDown, PoolTimeouts};
 use crate::live::{self, PoolId};
 use crate::model::{PoolPlan, PriorityClass, ProxyVersion};
+use crate::net::tls::ClientContext;
+
+/// TLS with a pool's backends.
+#[derive(Clone, Debug)]
+pub(super) struct Secured {
+    pub(super) terms: BackendTls,
+    pub(super) context: ClientContext,
+}
 
 /// A pool of backends.
 #[derive(Debug)]
@@ -35,6 +43,8 @@ pub struct Pool {
     pub queue: config::Queue,
     /// In which form backends are told who the client is.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// How TLS is spoken with its backends.
+    pub(super) tls: Option<Secured>,
     /// Those that wait.
     pub waiting: Arc<live::Queue>,
     /// What requests are answered with when nothing can take them; `None` = they are refused.

@@ -26,7 +26,7 @@ pub struct Worker {
     /// Its stock of buffers.
     pub buffers: Buffers,
     /// Where TLS records are opened and sealed.
-    pub(super) records: Rc<tls::Scratch>,
+    pub records: Rc<tls::Scratch>,
     /// Its deadlines.
     pub timers: Rc<Timers>,
     /// The wall clock.

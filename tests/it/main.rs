@@ -11,6 +11,7 @@
 mod access_log;
 mod actions;
 mod admin_api;
+mod backend_tls;
 mod bench;
 mod bodies;
 mod deadlines;

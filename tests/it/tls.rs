@@ -3,26 +3,18 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::harness::{Client, PATIENCE, Pulsegate, Server, Setup, pulsegate, until};
-
-/// A certificate of its own making, written to two files.
-pub(crate) fn certificate(dir: &Path, called: &str, names: &[&str]) -> CertificateDer<'static> {
-    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("made");
-    fs::write(dir.join(format!("{called}.pem")), cert.pem()).expect("a writable folder");
-    fs::write(dir.join(format!("{called}.key")), signing_key.serialize_pem()).expect("likewise");
-    cert.der().clone()
-}
+use crate::harness::{
+    Client, PATIENCE, Pulsegate, Server, Setup, certificate, folder, pulsegate, until,
+};
 
 pub(crate) fn client_config(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
     let mut store = RootCertStore::empty();
@@ -83,12 +75,6 @@ pub(crate) fn tls(dir: &Path, called: &[&str]) -> String {
     };
     let all: Vec<_> = called.iter().map(one).collect();
     format!("tls: {{ certificates: [ {} ] }}", all.join(", "))
-}
-
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().to_owned();
-    (dir, path)
 }
 
 #[test]

@@ -29,10 +29,11 @@ impl<'a> Backends<'a> {
 type Accessor = fn(&BackendCounters) -> &Counter;
 
 /// Every plain counter of a backend, with its family.
-const COUNTERS: [(&Family, Accessor); 11] = [
+const COUNTERS: [(&Family, Accessor); 12] = [
     (&names::BACKEND_REQUESTS, |worker| &worker.requests),
     (&names::BACKEND_CONNECTS, |worker| &worker.connects),
     (&names::BACKEND_CONNECT_FAILURES, |worker| &worker.connect_failures),
+    (&names::BACKEND_TLS_FAILURES, |worker| &worker.tls_failures),
     (&names::BACKEND_REUSED, |worker| &worker.reused),
     (&names::BACKEND_RESETS, |worker| &worker.resets),
     (&names::BACKEND_TIMEOUTS, |worker| &worker.timeouts),

@@ -140,6 +140,7 @@ fn counters(backend: &live::Backend) -> Counters {
         responses: classes(backend.workers().map(|worker| &worker.responses)),
         connects: sum(|worker| &worker.connects),
         connect_failures: sum(|worker| &worker.connect_failures),
+        tls_failures: sum(|worker| &worker.tls_failures),
         reused: sum(|worker| &worker.reused),
         resets: sum(|worker| &worker.resets),
         timeouts: sum(|worker| &worker.timeouts),

@@ -207,6 +207,9 @@ pub struct Counters {
     pub connects: u64,
     /// Connections that could not be opened.
     pub connect_failures: u64,
+    /// Opened connections on which there was no agreement by TLS.
+    #[serde(default)]
+    pub tls_failures: u64,
     /// Tries on a kept connection.
     pub reused: u64,
     /// Connections that closed or reset before a response.
@@ -228,6 +231,7 @@ impl Counters {
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.connect_failures
+            + self.tls_failures
             + self.resets
             + self.timeouts
             + self.bad_responses

@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::net::{Believed, client_tls};
+use crate::config::system_roots;
+use crate::net::client_tls;
 
 /// How to make a session of a connection.
 #[derive(Clone)]
@@ -24,8 +25,8 @@ impl Tls {
     /// The host cannot be in a certificate, or there are no roots to verify one by.
     pub(super) fn new(host: &str, protocol: &[u8], insecure: bool) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let believed = if insecure { Believed::Anyone } else { Believed::BySystem };
-        let config = client_tls(believed, &[protocol])?;
+        let roots = if insecure { None } else { Some(system_roots().map_err(io::Error::other)?) };
+        let config = client_tls(roots.as_ref(), &[protocol], None);
         Ok(Self { connector: Arc::new(config).into(), name })
     }
 

@@ -9,7 +9,9 @@ use super::name;
 use crate::config::problem::shown;
 use crate::config::read::Cursor;
 use crate::config::shape::{Kind, Shape, key, required};
-use crate::config::{Backend, HealthChecks, NetworkAsk, ProbePlace, ProcessAsk, Target};
+use crate::config::{
+    Backend, BackendTls, HealthChecks, NetworkAsk, ProbePlace, ProcessAsk, Target,
+};
 use crate::model::Address;
 
 /// What an item of `backends` may be.
@@ -46,6 +48,7 @@ const SOCKET_PATH_BYTES: usize = 107;
 pub(super) fn check(
     cursor: &Cursor<'_>,
     pool: &HealthChecks,
+    tls: Option<&BackendTls>,
     max_connections: Option<u32>,
 ) -> Option<Backend> {
     if !cursor.is_mapping() {
@@ -60,7 +63,7 @@ pub(super) fn check(
     let weight = fields.integer("weight").unwrap_or(1);
     let backup = fields.boolean("backup").unwrap_or(false);
     let max_connections = fields.integer("max_connections").or(max_connections);
-    let own_health = fields.get("health").map(|cursor| Arc::new(own::check(&cursor, pool)));
+    let own_health = fields.get("health").map(|cursor| Arc::new(own::check(&cursor, pool, tls)));
     let (cursor, text) = fields.text("address")?;
     let target = target(&cursor, text)?;
     Some(Backend {

@@ -8,6 +8,7 @@ mod action;
 mod admin;
 mod alert;
 mod backend;
+mod backend_tls;
 mod defaults;
 mod failover;
 mod header;
@@ -143,6 +144,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     warn_unused(&named_pools, &names);
     forwarding_only(&named_pools, &pools, &listeners);
     udp::pools_fit(&named_pools, &pools, &listeners);
+    backend_tls::http_only(&named_pools, &pools, &listeners);
     probing::warn(&fields, &named_pools, &pools);
 
     let admin = admin::check(fields.fields("admin").as_ref());

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::defaults::{Inherited, POOL_TIMEOUTS};
-use super::{backend, failover, header, health, name, proxy_protocol, restoration, retries};
+use super::{
+    backend, backend_tls, failover, header, health, name, proxy_protocol, restoration, retries,
+};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
 use crate::config::{
-    Algorithm, Backend, Capacity, Drain, HashKey, HealthChecks, OnDown, Pool, Queue, Region, Zone,
-    defaults,
+    Algorithm, Backend, BackendTls, Capacity, Drain, HashKey, HealthChecks, OnDown, Pool, Queue,
+    Region, Zone, defaults,
 };
 
 /// An entry of `pools`.
@@ -49,6 +51,7 @@ pub(super) static SHAPE: Shape = Shape {
             "What a backend's going down does to requests that cannot be sent elsewhere, to \
              responses under way and to tunnels; default `keep`.",
         ),
+        backend_tls::POOL,
         key(
             "max_connections",
             backend::MAX_CONNECTIONS,
@@ -63,16 +66,7 @@ pub(super) static SHAPE: Shape = Shape {
              backend itself begin with it too; default `off`.",
         ),
     ],
-    later: &[
-        "tls",
-        "breaker",
-        "bulkhead",
-        "outliers",
-        "limits",
-        "capacity",
-        "priority",
-        "discovery",
-    ],
+    later: &["breaker", "bulkhead", "outliers", "limits", "capacity", "priority", "discovery"],
 };
 
 static QUEUE: Shape = Shape {
@@ -165,8 +159,9 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     let fields = named.value.fields(&SHAPE)?;
     let inherited = inherited.for_pool(&fields);
     fields.word("protocol");
-    let health = health::check(fields.get("health").as_ref());
-    let mut members = Members::new(&health, fields.integer("max_connections"));
+    let tls = backend_tls::read(&fields, None);
+    let health = health::check(fields.get("health").as_ref(), tls.as_ref());
+    let mut members = Members::new(&health, tls.as_ref(), fields.integer("max_connections"));
     let regions = regions(&fields, &mut members);
     members.judge(&fields);
     let restoration = restoration::check(fields.get("restoration").as_ref());
@@ -200,6 +195,7 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
         retries: retries::of_pool(&fields),
         queue: queue(fields.fields("queue").as_ref()),
         proxy_protocol: proxy_protocol::outbound(&fields),
+        tls,
     })
 }
 
@@ -310,6 +306,8 @@ fn all_or_none<'c, 'a: 'c>(
 struct Members<'h> {
     /// What they are judged by unless they say otherwise.
     health: &'h HealthChecks,
+    /// How TLS is spoken with them.
+    tls: Option<&'h BackendTls>,
     /// Lines by name.
     lines: HashMap<Arc<str>, u32>,
     typed: usize,
@@ -319,8 +317,12 @@ struct Members<'h> {
 }
 
 impl<'h> Members<'h> {
-    fn new(health: &'h HealthChecks, max_connections: Option<u32>) -> Self {
-        Self { health, max_connections, lines: HashMap::new(), typed: 0, weight: 0 }
+    fn new(
+        health: &'h HealthChecks,
+        tls: Option<&'h BackendTls>,
+        max_connections: Option<u32>,
+    ) -> Self {
+        Self { health, tls, max_connections, lines: HashMap::new(), typed: 0, weight: 0 }
     }
 
     fn read(&mut self, fields: &Fields<'_>) -> Vec<Backend> {
@@ -330,7 +332,7 @@ impl<'h> Members<'h> {
     }
 
     fn member(&mut self, cursor: &Cursor<'_>) -> Option<Backend> {
-        let backend = backend::check(cursor, self.health, self.max_connections)?;
+        let backend = backend::check(cursor, self.health, self.tls, self.max_connections)?;
         backend::refuse_impossible(cursor, &backend, self.health);
         self.weight += u64::from(backend.weight);
         if let Some(line) = self.lines.insert(Arc::clone(&backend.name), cursor.line()) {

@@ -41,7 +41,7 @@ pub(super) static SHAPE: Shape = Shape {
     later: &["client_auth", "ciphers", "groups", "alpn", "ocsp"],
 };
 
-static CERTIFICATE: Shape = Shape {
+pub(super) static CERTIFICATE: Shape = Shape {
     name: "certificate",
     about: "A certificate and its private key.",
     keys: &[
@@ -81,7 +81,8 @@ pub(super) fn check(listener: &Fields<'_>) -> Option<TlsTermination> {
     })
 }
 
-fn certificate(cursor: &Cursor<'_>) -> Option<Certificate> {
+/// Reads a certificate and its key.
+pub(super) fn certificate(cursor: &Cursor<'_>) -> Option<Certificate> {
     let fields = cursor.fields(&CERTIFICATE)?;
     let (cert, key) = (fields.text("cert"), fields.text("key"));
     let ((cert_at, cert), (key_at, key)) = (cert?, key?);

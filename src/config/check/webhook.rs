@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 
-use super::health::tls;
-use super::secret;
+use super::{backend_tls, secret};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, OFF, Shape, duration, key, required};
@@ -44,11 +43,15 @@ static TLS: Shape = Shape {
     name: "webhook_tls",
     about: "How to speak TLS to a webhook.",
     keys: &[
-        key("ca", Kind::Text(tls::FILE), "Who may vouch for it; default the system's authorities."),
+        key(
+            "ca",
+            Kind::Text(backend_tls::FILE),
+            "Who may vouch for it; default the system's authorities.",
+        ),
         key("verify", Kind::Boolean, "`false` = any certificate passes; default `true`."),
         key(
             "server_name",
-            Kind::Text(tls::NAME),
+            Kind::Text(backend_tls::NAME),
             "Asked for and verified; default the URL's host.",
         ),
     ],
@@ -97,14 +100,17 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Option<Webhook> {
 }
 
 /// How TLS is spoken to this host; `None` = what is said of it is wrong.
-fn spoken(fields: &Fields<'_>, host: &str) -> Option<WebhookTls> {
-    let fields = fields.fields("tls");
+fn spoken(webhook: &Fields<'_>, host: &str) -> Option<WebhookTls> {
+    let fields = webhook.fields("tls");
     let typed = fields.as_ref().and_then(|fields| fields.get("server_name"));
     let server_name = match typed {
-        Some(cursor) => tls::name(&cursor)?,
+        Some(cursor) => backend_tls::name(&cursor)?,
         None => Arc::from(host),
     };
-    let trust = fields.as_ref().map_or(Some(None), tls::trust)?;
+    let trust = match webhook.get("tls").zip(fields.as_ref()) {
+        Some((cursor, fields)) => backend_tls::trust(&cursor, fields)?,
+        None => backend_tls::system(webhook.cursor()),
+    };
     Some(WebhookTls { server_name, trust })
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::source_key;
+use super::tls::backend_tls;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::pattern;
 use crate::config::value;
 use crate::config::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
-    NetworkCheck, OwnHealth, Phi, ProbePlace, ProbeTls, ProcessAsk, ProcessCheck, SecretSource,
-    Step, TrafficCheck, Trust,
+    NetworkCheck, OwnHealth, Phi, ProbePlace, ProcessAsk, ProcessCheck, SecretSource, Step,
+    TrafficCheck,
 };
 use crate::model::{BodyTest, Expect, HeaderTest, HttpMethod, Pattern, Source};
 
@@ -97,8 +98,9 @@ fn network(check: &NetworkCheck) -> Tree {
 
 fn process(check: &ProcessCheck) -> Tree {
     let (kind, own): (&str, Vec<(&'static str, Tree)>) = match &check.ask {
-        ProcessAsk::Http { host, path } => {
-            ("http", optional("host", host).chain([("path", text(path))]).collect())
+        ProcessAsk::Http { host, path, tls } => {
+            let asked = [("path", text(path)), ("tls", backend_tls(tls))];
+            ("http", optional("host", host).chain(asked).collect())
         }
         ProcessAsk::Banner { prefix } => ("banner", unless_empty("prefix", prefix).collect()),
         ProcessAsk::Tls { server_name } => ("tls", optional("server_name", server_name).collect()),
@@ -106,7 +108,7 @@ fn process(check: &ProcessCheck) -> Tree {
             "grpc",
             optional("host", host)
                 .chain(unless_empty("service", service))
-                .chain(tls_key(tls))
+                .chain([("tls", backend_tls(tls))])
                 .collect(),
         ),
         ProcessAsk::Agent { port, send } => (
@@ -119,7 +121,7 @@ fn process(check: &ProcessCheck) -> Tree {
 
 fn application(check: &ApplicationCheck) -> Tree {
     let endpoints = ("endpoints", list(&check.endpoints, endpoint));
-    let asked = optional("host", &check.host).chain(tls_key(&check.tls));
+    let asked = optional("host", &check.host).chain([("tls", backend_tls(&check.tls))]);
     let on_failure = match check.degrade {
         Some(kept) => map([("degrade", word(value::ratio(kept)))]),
         None => word("remove"),
@@ -137,7 +139,7 @@ fn business(check: &BusinessCheck) -> Tree {
             let secrets = Tree::Map(secrets.collect());
             let secrets = (!values.is_empty()).then_some(("values", secrets));
             let steps = ("transaction", list(steps, step));
-            let asked = optional("host", host).chain(tls_key(tls)).chain(secrets);
+            let asked = optional("host", host).chain([("tls", backend_tls(tls))]).chain(secrets);
             map(keys.chain(asked).chain([steps]))
         }
         BusinessAsk::Postgres { ask, password } => {
@@ -165,25 +167,14 @@ fn secret(source: &SecretSource) -> Tree {
     map([source_key(source)])
 }
 
-type Keys = std::option::IntoIter<(&'static str, Tree)>;
+pub(super) type Keys = std::option::IntoIter<(&'static str, Tree)>;
 
-fn optional(key: &'static str, value: &Option<Arc<str>>) -> Keys {
+pub(super) fn optional(key: &'static str, value: &Option<Arc<str>>) -> Keys {
     value.as_ref().map(|value| (key, text(value))).into_iter()
 }
 
 fn unless_empty(key: &'static str, value: &str) -> Keys {
     (!value.is_empty()).then(|| (key, text(value))).into_iter()
-}
-
-fn tls_key(tls: &Option<ProbeTls>) -> Keys {
-    let tree = tls.as_ref().map(|tls| {
-        let trust = match &tls.trust {
-            Trust::Anyone => ("verify", word(false)),
-            Trust::Authorities { file, .. } => ("ca", text(file.display())),
-        };
-        map([trust].into_iter().chain(optional("server_name", &tls.server_name)))
-    });
-    tree.map(|tree| ("tls", tree)).into_iter()
 }
 
 fn cadence(cadence: &Cadence) -> [(&'static str, Tree); 5] {

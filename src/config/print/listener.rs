@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::route;
+use super::tls;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::{auto_name, passthrough};
 use crate::config::value;
 use crate::config::{
-    AccessLog, Certificate, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath,
-    Otherwise, Protocol, ProxyHeaders, Tcp, TcpTimeouts, TlsTermination, Udp,
+    AccessLog, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath, Otherwise, Protocol,
+    ProxyHeaders, Tcp, TcpTimeouts, TlsTermination, Udp,
 };
 
 /// A listener with every default.
@@ -95,10 +96,7 @@ fn http(config: &Config, listener: &Listener) -> Tree {
     map([
         ("bind", list(&listener.bind, text)),
         ("protocol", word("http")),
-        (
-            "tls",
-            listener.tls.as_ref().map_or_else(|| word("off"), |terms| tls(config, listener, terms)),
-        ),
+        ("tls", listener.tls.as_ref().map_or_else(|| word("off"), |it| tls(config, listener, it))),
         ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("trusted_proxies", list(&listener.trusted_proxies, text)),
         ("access_log", access_log(listener.access_log.as_ref())),
@@ -130,17 +128,9 @@ fn http(config: &Config, listener: &Listener) -> Tree {
 }
 
 fn tls(config: &Config, listener: &Listener, terms: &TlsTermination) -> Tree {
-    let certificate = |one: &Certificate| {
-        map([("cert", text(one.cert.display())), ("key", text(one.key.display()))])
-    };
     let passthrough = listener.passthrough.as_ref();
     let passthrough = passthrough.map(|options| ("passthrough", passed_through(config, options)));
-    let terms = [
-        ("certificates", list(&terms.certificates, certificate)),
-        ("min_version", text(terms.min_version.name())),
-        ("unknown_names", word(if terms.refuse_unknown_names { "refuse" } else { "first" })),
-    ];
-    map(terms.into_iter().chain(passthrough))
+    map(tls::termination(terms).into_iter().chain(passthrough))
 }
 
 fn proxy_protocol(terms: Option<&ProxyHeaders>) -> Tree {

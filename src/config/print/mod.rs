@@ -9,14 +9,14 @@ mod health;
 mod listener;
 mod pool;
 mod route;
+mod tls;
 mod yaml;
 
 pub use flat::{Setting, settings};
 
 use self::yaml::{Tree, list, map, text, word};
 use super::{
-    AdminApi, AlertPlace, AlertRule, Config, EventLog, Role, SecretSource, Token, Trust, Webhook,
-    value,
+    AdminApi, AlertPlace, AlertRule, Config, EventLog, Role, SecretSource, Token, Webhook, value,
 };
 
 /// Writes the config in effect.
@@ -83,12 +83,13 @@ fn webhook(webhook: &Webhook) -> Tree {
         ("events", list(&webhook.events, |event| word(event.name()))),
         ("restart_after", word(restart)),
     ];
-    let tls = webhook.tls.iter().map(|tls| {
-        let trust = tls.trust.iter().map(|trust| match trust {
-            Trust::Anyone => ("verify", word(false)),
-            Trust::Authorities { file, .. } => ("ca", text(file.display())),
-        });
-        ("tls", map([("server_name", text(&tls.server_name))].into_iter().chain(trust)))
+    let tls = webhook.tls.iter().map(|terms| {
+        (
+            "tls",
+            map([("server_name", text(&terms.server_name))]
+                .into_iter()
+                .chain(tls::trust(&terms.trust))),
+        )
     });
     map(keys.into_iter().chain(tls).chain(token))
 }

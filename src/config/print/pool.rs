@@ -2,6 +2,7 @@
 
 use super::failover;
 use super::health;
+use super::tls::backend_tls;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
 use crate::config::{Algorithm, Backend, HashKey, Pool, Region, Zone};
@@ -50,6 +51,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
                 ("timeout", word(value::duration(pool.queue.timeout))),
             ]),
         ),
+        ("tls", backend_tls(&pool.tls)),
         ("proxy_protocol", word(pool.proxy_protocol.map_or("off", ProxyVersion::name))),
     ])
 }

@@ -17,7 +17,6 @@ listeners:
 pools:
   api:
     protocol: h2
-    tls: {}
     backends: [ { address: 1.2.3.4:5, max_connections: 3 } ]
     health: { passive: {}, phi: {} }
     failover: {}
@@ -146,10 +145,6 @@ fn what_a_probe_cannot_do_is_told_with_its_place() {
         ("process: { type: agent }", "process: `port` is missing (expected the agent's port)"),
         ("process: { type: grpc, service: '' }", "process.service: the text is empty"),
         ("process: { type: tls, server_name: 'a b' }", "process.server_name: \"a b\" does not fit"),
-        (
-            "application: { endpoints: [ /a ], tls: {} }",
-            "application.tls: it is not said whom to trust (expected `ca: the path of a PEM file",
-        ),
         (
             "application: { endpoints: [ /a ], tls: { ca: nowhere.pem } }",
             "application.tls.ca: the file cannot be read: No such file",

@@ -1,5 +1,6 @@
 //! The file's form as its authors meet it: what is accepted, what is refused and in which words.
 
+mod backend_tls;
 mod certificates;
 mod conf;
 mod datagrams;

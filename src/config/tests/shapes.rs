@@ -73,9 +73,16 @@ fn full() -> (String, [tempfile::NamedTempFile; 3]) {
         ca.path(),
         key.path()
     );
+    let pool = "tls: off                           # or { ca: ";
+    assert!(text.contains(pool));
+    let to_pool =
+        format!("tls: {{ client: {{ cert: {:?}, key: {:?} }} }} # {{ ca: ", ca.path(), key.path());
     let by_ca = format!("tls: {{ ca: {:?} }}  # {{", ca.path());
     (
-        text.replace("tokens: []", &tokens).replace(anyone, &by_ca).replace(off, &on),
+        text.replace("tokens: []", &tokens)
+            .replace(anyone, &by_ca)
+            .replace(pool, &to_pool)
+            .replace(off, &on),
         [secret, ca, key],
     )
 }

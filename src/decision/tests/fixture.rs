@@ -56,6 +56,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         retries: crate::config::RetryBudget::DEFAULT,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
+        tls: None,
     }
 }
 

@@ -27,7 +27,7 @@ pools:
     let plan = probe_plan(&config, &Addresses::default());
     let told = plan.probes.iter().map(|probe| {
         let asked = match &probe.kind {
-            ProbeKind::StatusLine { host, path } => format!("{path} of {host}"),
+            ProbeKind::StatusLine { host, path, .. } => format!("{path} of {host}"),
             ProbeKind::Http(ask) => format!("{} of {}", ask.request.path, ask.host),
             _ => "connect".to_owned(),
         };

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::model::Address;
 use crate::net::Stream;
+use crate::net::tls::Server;
 use crate::table::Backend;
 
 /// A connection to a backend, in use.
@@ -38,11 +39,26 @@ struct Idle {
 /// What is kept for one backend.
 #[derive(Debug, Default)]
 struct Kept {
-    /// Where the connections lead, once there was one; a backend may keep its name and move.
-    address: Option<Address>,
+    /// Where the connections lead, once there was one; a backend may keep its name and move, or be
+    /// spoken to on other terms.
+    to: Option<(Address, Option<Server>)>,
     idle: Vec<Idle>,
     /// Set while the backends that take traffic are gone through.
     taking: bool,
+}
+
+impl Kept {
+    /// Do its connections lead to the backend as it is now?
+    fn leads(&self, to: &Backend) -> bool {
+        self.to.as_ref().is_some_and(|(address, server)| {
+            let same = match (server, &to.tls) {
+                (None, None) => true,
+                (Some(server), Some(now)) => server.is(now),
+                _ => false,
+            };
+            *address == to.address && same
+        })
+    }
 }
 
 type ById = BuildHasherDefault<IdHasher>;
@@ -62,7 +78,7 @@ impl IdlePool {
     pub(crate) fn take(&self, to: &Backend, age: Option<Duration>, now: Instant) -> Option<Stream> {
         let mut backends = self.backends.borrow_mut();
         let kept = backends.get_mut(&to.live.id)?;
-        if kept.address.as_ref() != Some(&to.address) {
+        if !kept.leads(to) {
             return None;
         }
         while let Some(last) = kept.idle.last() {
@@ -95,9 +111,9 @@ impl IdlePool {
     ) {
         let mut backends = self.backends.borrow_mut();
         let Some(kept) = backends.get_mut(&to.live.id) else { return };
-        if kept.address.as_ref() != Some(&to.address) {
+        if !kept.leads(to) {
             self.len.set(self.len.get() - kept.idle.len());
-            kept.address = Some(to.address.clone());
+            kept.to = Some((to.address.clone(), to.tls.clone()));
             kept.idle.clear();
         }
         if kept.idle.len() < max && !keep.is_zero() {

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,6 +13,8 @@ use tokio::time::Instant;
 use crate::l7::client::Upstream;
 use crate::l7::error::Failure;
 use crate::l7::waits::Stay;
+use crate::l7::worker::Worker;
+use crate::model::{Address, printable};
 use crate::net::{Stream, is_local};
 use crate::table::Lease;
 
@@ -51,11 +54,17 @@ pub(super) async fn obtain(
     let begun = Instant::now();
     deadline.set(job.policy.connect);
     let failure = match connect(parties, job, lease, deadline, rescue).await {
-        Some(Opened::Connected(Ok(stream))) => {
+        Some(Opened::Connected(Ok(stream)) | Opened::Secured(Ok(stream))) => {
             counters.connects.add(1);
             let at = Instant::now();
             let connect = at - begun;
             return Obtained::Connection(Upstream { stream, reused: false, connect, at });
+        }
+        Some(Opened::Secured(Err(error))) => {
+            counters.connects.add(1);
+            counters.tls_failures.add(1);
+            tell(parties.worker, lease, &error);
+            return Obtained::Failed(Failure::Tls);
         }
         Some(Opened::Called(called)) => return Obtained::Called(called),
         Some(Opened::Left) => return Obtained::ClientLeft,
@@ -74,8 +83,35 @@ pub(super) async fn obtain(
 
 enum Opened {
     Connected(io::Result<Stream>),
+    /// It was connected to, and then TLS was begun.
+    Secured(io::Result<Stream>),
     Called(Called),
     Left,
+}
+
+/// Opens a connection on the backend's terms.
+async fn open(worker: &Worker, lease: &Lease) -> Opened {
+    let connected = Stream::connect(&lease.address, true).await;
+    let Some(server) = &lease.tls else { return Opened::Connected(connected) };
+    let mut stream = match connected {
+        Ok(stream) => stream,
+        Err(error) => return Opened::Connected(Err(error)),
+    };
+    // What a handshake needs is not carried along by connections in clear.
+    let agreed = Box::pin(stream.begin_tls(server, &worker.records)).await;
+    Opened::Secured(agreed.map(|()| stream))
+}
+
+/// Says why there is no agreement: the client is not told, and the backend's log may say nothing.
+fn tell(worker: &Worker, lease: &Lease, error: &io::Error) {
+    let source = match &lease.address {
+        Address::Inet(address) => address.ip(),
+        Address::Unix(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+    };
+    if worker.live.tls_refusals.first(source, (worker.clock)()) {
+        tracing::warn!(backend = %lease.live.key, error = %printable(&error.to_string()),
+            "no agreement with a backend by TLS");
+    }
 }
 
 /// Connects, unless the client leaves, the backend goes down or the deadline passes (`None`) first.
@@ -88,7 +124,7 @@ async fn connect(
 ) -> Option<Opened> {
     let (peer, started) = (parties.peer, Instant::now());
     let (mut client, _) = parties.client.split();
-    let mut connecting = pin!(Stream::connect(&lease.address, true));
+    let mut connecting = pin!(open(parties.worker, lease));
     let mut leaving = pin!(left_early(
         &mut client,
         parties.input,
@@ -97,8 +133,8 @@ async fn connect(
         job.terms.head_bytes
     ));
     poll_fn(|cx| {
-        if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
-            return Poll::Ready(Some(Opened::Connected(result)));
+        if let Poll::Ready(opened) = connecting.as_mut().poll(cx) {
+            return Poll::Ready(Some(opened));
         }
         if leaving.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Opened::Left));

@@ -1,13 +1,14 @@
 //! The handshake: from a connection's first byte to its first encrypted one.
 
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
 use rustls::{AlertDescription, Error};
 
 use super::session::Broken;
-use super::{Context, Scratch, Session};
+use super::{Context, Scratch, Server, Session};
 use crate::model::TlsFailure;
 use crate::net::client_hello::{self, Hello};
 use crate::net::socket::Socket;
@@ -30,7 +31,8 @@ pub(in crate::net) async fn accept(
     scratch: &Rc<Scratch>,
 ) -> Result<Session, TlsFailure> {
     let config = context.config();
-    let mut session = Session::new(config, Rc::clone(scratch)).map_err(|_| TlsFailure::Protocol)?;
+    let session = Session::with_client(config, Rc::clone(scratch));
+    let mut session = session.map_err(|_| TlsFailure::Protocol)?;
     let mut greeted = false;
     poll_fn(|cx| {
         while session.is_handshaking() {
@@ -59,6 +61,32 @@ pub(in crate::net) async fn accept(
             session.open(received, socket, &mut |_| 0).map_err(|error| why(&error))?;
         }
         Poll::Ready(Ok(()))
+    })
+    .await?;
+    Ok(session)
+}
+
+/// Does TLS with a server that was connected to.
+///
+/// # Errors
+/// Why there is no agreement: the connection broke, or, of kind `InvalidData`, one side does not
+/// believe the other.
+pub(in crate::net) async fn connect(
+    socket: &Socket,
+    server: &Server,
+    scratch: &Rc<Scratch>,
+) -> io::Result<Session> {
+    let (config, name) = (server.context().config(), server.name().clone());
+    let session = Session::with_server(config, name, Rc::clone(scratch));
+    let mut session = session.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    session.open(0, socket, &mut |_| 0)?;
+    poll_fn(|cx| {
+        while session.is_handshaking() {
+            ready!(session.poll_flush(cx, socket))?;
+            let received = ready!(session.poll_receive(cx, socket))?;
+            session.open(received, socket, &mut |_| 0)?;
+        }
+        Poll::Ready(Ok::<_, io::Error>(()))
     })
     .await?;
     Ok(session)

@@ -1,4 +1,4 @@
-//! TLS towards clients: the record layer beneath a [`Stream`](super::Stream), and whom it speaks for.
+//! TLS with clients and backends: the record layer beneath a [`Stream`](super::Stream), and whom it speaks for.
 //!
 //! Whoever serves a connection reads and writes plain bytes on the halves of its stream, and does
 //! not know whether they are encrypted on the way. What is encrypted costs copies and memory, so
@@ -11,11 +11,13 @@
 mod context;
 mod handshake;
 mod scratch;
+mod server;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use context::Context;
-pub(super) use handshake::accept;
+pub(super) use handshake::{accept, connect};
 pub use scratch::Scratch;
+pub use server::{ClientContext, Server};
 pub(super) use session::Session;

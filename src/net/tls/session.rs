@@ -6,9 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{Error, ServerConfig};
+use rustls::{ClientConfig, Error, ServerConfig};
 
 use super::scratch::{SEALED_AT_ONCE, Scratch};
 use crate::net::socket::Socket;
@@ -20,9 +22,9 @@ const RECORD_BYTES: usize = 16 * 1024;
 
 /// The state of one connection's encryption.
 pub(in crate::net) struct Session {
-    tls: UnbufferedServerConnection,
+    side: Side,
     scratch: Rc<Scratch>,
-    /// What the client asked for, in lower case.
+    /// What a client asked for, in lower case.
     pub(super) server_name: Option<Box<str>>,
     /// Encrypted: the beginning of a record whose rest has not come.
     partial: Vec<u8>,
@@ -32,10 +34,53 @@ pub(in crate::net) struct Session {
     unsent: Held,
     /// Plain bytes of the write under way, of which `unsent` is the rest.
     owed: usize,
-    /// The client has said that nothing follows, or its connection has ended.
+    /// The peer has said that nothing follows, or its connection has ended.
     ended: bool,
-    /// What the client sent was not TLS as agreed: it has been told, and nothing is sealed any more.
+    /// The connection has ended without that word.
+    cut: bool,
+    /// What the peer sent was not TLS as agreed: it has been told, and nothing is sealed any more.
     broken: bool,
+}
+
+/// Which half of the protocol is ours.
+enum Side {
+    Client(UnbufferedClientConnection),
+    Server(UnbufferedServerConnection),
+}
+
+impl Side {
+    fn is_handshaking(&self) -> bool {
+        match self {
+            Self::Client(tls) => tls.is_handshaking(),
+            Self::Server(tls) => tls.is_handshaking(),
+        }
+    }
+
+    /// Takes the next state; returns how many bytes of `records` are done with.
+    fn step(
+        &mut self,
+        records: &mut [u8],
+        answer: &mut Vec<u8>,
+        give: &mut dyn FnMut(&[u8]),
+    ) -> (usize, Result<Step, Error>) {
+        match self {
+            Self::Client(tls) => step(tls.process_tls_records(records), answer, give),
+            Self::Server(tls) => step(tls.process_tls_records(records), answer, give),
+        }
+    }
+
+    /// Seals, or writes a message that goes first; returns how many bytes of `records` are done with.
+    fn seal(
+        &mut self,
+        records: &mut [u8],
+        out: &mut [u8],
+        what: Sealed<'_>,
+    ) -> (usize, io::Result<Sealing>) {
+        match self {
+            Self::Client(tls) => seal(tls.process_tls_records(records), out, what),
+            Self::Server(tls) => seal(tls.process_tls_records(records), out, what),
+        }
+    }
 }
 
 impl fmt::Debug for Session {
@@ -93,20 +138,38 @@ impl From<Broken> for io::Error {
 }
 
 impl Session {
-    pub(super) fn new(config: Arc<ServerConfig>, scratch: Rc<Scratch>) -> Result<Self, Error> {
-        let tls = UnbufferedServerConnection::new(config)?;
-        let (partial, plain, unsent) = (Vec::new(), Held::default(), Held::default());
-        Ok(Self {
-            tls,
+    /// With a client that has connected.
+    pub(super) fn with_client(
+        config: Arc<ServerConfig>,
+        scratch: Rc<Scratch>,
+    ) -> Result<Self, Error> {
+        let side = Side::Server(UnbufferedServerConnection::new(config)?);
+        Ok(Self::new(side, scratch))
+    }
+
+    /// With a server that was connected to.
+    pub(super) fn with_server(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        scratch: Rc<Scratch>,
+    ) -> Result<Self, Error> {
+        let side = Side::Client(UnbufferedClientConnection::new(config, name)?);
+        Ok(Self::new(side, scratch))
+    }
+
+    fn new(side: Side, scratch: Rc<Scratch>) -> Self {
+        Self {
+            side,
             scratch,
             server_name: None,
-            partial,
-            plain,
-            unsent,
+            partial: Vec::new(),
+            plain: Held::default(),
+            unsent: Held::default(),
             owed: 0,
             ended: false,
+            cut: false,
             broken: false,
-        })
+        }
     }
 
     /// The name the client asked for.
@@ -133,7 +196,7 @@ impl Session {
                 return Poll::Ready(Ok(n));
             }
             if self.ended {
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(self.end());
             }
             let received = ready!(self.poll_receive(cx, socket)).map_err(io::Error::from)?;
             let mut taken = 0;
@@ -151,9 +214,18 @@ impl Session {
         }
     }
 
+    /// The peer's end. Of a server's response whose length is told by its end, the word that nothing
+    /// follows is the only proof that it is whole (RFC 8446 section 6.1); a client may just leave.
+    fn end(&self) -> io::Result<usize> {
+        match self.side {
+            Side::Client(_) if self.cut => Err(io::ErrorKind::UnexpectedEof.into()),
+            Side::Client(_) | Side::Server(_) => Ok(0),
+        }
+    }
+
     /// Is there no agreement yet?
     pub(super) fn is_handshaking(&self) -> bool {
-        self.tls.is_handshaking()
+        self.side.is_handshaking()
     }
 
     /// Reads once from the socket, into the scratch; returns how many bytes wait there to be opened.
@@ -167,8 +239,8 @@ impl Session {
         let n = ready!(socket.poll_recv(cx, &mut incoming[before..])).map_err(Broken::Io)?;
         incoming[..before].copy_from_slice(&self.partial);
         if n == 0 {
-            self.ended = true;
-            if self.tls.is_handshaking() {
+            (self.ended, self.cut) = (true, true);
+            if self.is_handshaking() {
                 return Poll::Ready(Err(Broken::Io(io::ErrorKind::UnexpectedEof.into())));
             }
         }
@@ -192,23 +264,23 @@ impl Session {
         let mut incoming = scratch.incoming();
         let records = &mut incoming[..received];
         let (mut answer, mut done) = (Vec::new(), 0);
-        let Self { tls, plain, ended, .. } = self;
+        let Self { side, plain, ended, .. } = self;
         let mut give = |payload: &[u8]| {
             let n = if plain.is_empty() { sink(payload) } else { 0 };
             plain.push(&payload[n..]);
         };
         let mut result = Ok(());
         loop {
-            // After an error nothing more is read; it is only asked what the client shall be told.
-            let more = if result.is_ok() { &mut records[done..] } else { &mut [] };
-            let (n, next) = step(tls, more, &mut answer, &mut give);
+            let (n, next) = side.step(&mut records[done..], &mut answer, &mut give);
             done += n;
             match next {
+                // That was what the peer is told about the error.
+                _ if result.is_err() => break,
                 Ok(Step::Go) => {}
                 Ok(Step::Ended) => *ended = true,
                 Ok(Step::Wait) => break,
-                Err(error) if result.is_ok() => result = Err(Broken::Tls(error)),
-                Err(_) => break,
+                // One more step, and no other: rustls would judge the rest again.
+                Err(error) => result = Err(Broken::Tls(error)),
             }
         }
         self.partial.clear();
@@ -270,7 +342,7 @@ impl Session {
     pub(in crate::net) fn say_goodbye(&mut self, socket: &Socket) {
         let mut out = [0; 1024];
         if self.unsent.is_empty()
-            && !self.tls.is_handshaking()
+            && !self.is_handshaking()
             && let Ok(length) = self.seal(&mut out, Sealed::Goodbye)
         {
             socket.send_now(&out[..length]);
@@ -279,33 +351,22 @@ impl Session {
 
     /// Writes records, after the messages that go first; returns their length.
     fn seal(&mut self, out: &mut [u8], what: Sealed<'_>) -> io::Result<usize> {
-        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
         if self.broken {
-            return Err(broken());
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
         let mut length = 0;
         loop {
-            let UnbufferedStatus { discard, state } =
-                self.tls.process_tls_records(&mut self.partial);
-            match state.map_err(|_| broken())? {
-                ConnectionState::WriteTraffic(mut writer) => {
-                    let out = &mut out[length..];
-                    let sealed = match what {
-                        Sealed::Bytes(plain) => writer.encrypt(plain, out),
-                        Sealed::Goodbye => writer.queue_close_notify(out),
-                    };
-                    length += sealed.map_err(|_| broken())?;
-                    self.partial.drain(..discard);
+            let (n, sealing) = self.side.seal(&mut self.partial, &mut out[length..], what);
+            match sealing? {
+                Sealing::Done(sealed) => {
+                    length += sealed;
+                    self.partial.drain(..n);
                     return Ok(length);
                 }
-                ConnectionState::EncodeTlsData(mut message) => {
-                    length += message.encode(&mut out[length..]).map_err(|_| broken())?;
-                }
-                ConnectionState::TransmitTlsData(sent) => sent.done(),
-                ConnectionState::PeerClosed => self.ended = true,
-                _ => return Err(broken()),
+                Sealing::First(message) => length += message,
+                Sealing::Ended => self.ended = true,
             }
-            self.partial.drain(..discard);
+            self.partial.drain(..n);
         }
     }
 }
@@ -315,6 +376,43 @@ impl Session {
 enum Sealed<'a> {
     Bytes(&'a [u8]),
     Goodbye,
+}
+
+/// A step on the way to a sealed record.
+enum Sealing {
+    /// A message of so many bytes was written that goes before it.
+    First(usize),
+    /// The peer has said that nothing follows.
+    Ended,
+    /// It was written, and is so long.
+    Done(usize),
+}
+
+fn seal<Data>(
+    UnbufferedStatus { discard, state }: UnbufferedStatus<'_, '_, Data>,
+    out: &mut [u8],
+    what: Sealed<'_>,
+) -> (usize, io::Result<Sealing>) {
+    let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+    let sealing = match state {
+        Ok(ConnectionState::WriteTraffic(mut writer)) => {
+            let sealed = match what {
+                Sealed::Bytes(plain) => writer.encrypt(plain, out),
+                Sealed::Goodbye => writer.queue_close_notify(out),
+            };
+            sealed.map(Sealing::Done).map_err(|_| broken())
+        }
+        Ok(ConnectionState::EncodeTlsData(mut message)) => {
+            message.encode(out).map(Sealing::First).map_err(|_| broken())
+        }
+        Ok(ConnectionState::TransmitTlsData(sent)) => {
+            sent.done();
+            Ok(Sealing::First(0))
+        }
+        Ok(ConnectionState::PeerClosed) => Ok(Sealing::Ended),
+        Ok(_) | Err(_) => Err(broken()),
+    };
+    (discard, sealing)
 }
 
 /// The first of the slices, or as many of them as fit into one record, copied together: a head and its
@@ -341,14 +439,11 @@ enum Step {
     Wait,
 }
 
-/// Takes the next state; returns how many bytes of `records` are done with.
-fn step(
-    tls: &mut UnbufferedServerConnection,
-    records: &mut [u8],
+fn step<Data>(
+    UnbufferedStatus { mut discard, state }: UnbufferedStatus<'_, '_, Data>,
     answer: &mut Vec<u8>,
     give: &mut dyn FnMut(&[u8]),
 ) -> (usize, Result<Step, Error>) {
-    let UnbufferedStatus { mut discard, state } = tls.process_tls_records(records);
     let step = match state {
         Err(error) => Err(error),
         Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {

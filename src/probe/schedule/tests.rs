@@ -281,7 +281,7 @@ async fn what_is_due_beyond_the_bound_waits() {
 #[tokio::test(start_paused = true)]
 async fn hung_backends_delay_no_connect() {
     let questions = (0..3000).map(|number| ProbeSpec {
-        kind: ProbeKind::StatusLine { host: "a".into(), path: "/".into() },
+        kind: ProbeKind::StatusLine { host: "a".into(), path: "/".into(), tls: None },
         timeout: 5_000 * MS,
         ..spec("site", number, 10_000 * MS)
     });
@@ -368,7 +368,7 @@ async fn a_timeout_is_reported_as_such() {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_of_a_stalled_prober_is_void() {
     let mut check = spec("site", 1, 1000 * MS);
-    check.kind = ProbeKind::StatusLine { host: "a".into(), path: "/".into() };
+    check.kind = ProbeKind::StatusLine { host: "a".into(), path: "/".into(), tls: None };
     let mut rig = Rig::new(plan([check]), Ending::Silence, 16);
     while rig.begun().is_empty() {
         sleep(MS).await;

@@ -285,8 +285,8 @@ async fn status_line(answer: &[u8]) -> Result<(), Fault> {
         // The prober may have seen enough and be gone.
         let _ = stream.write_all(answer).await;
     };
-    let target = address.into();
-    tokio::join!(status_line::probe(&target, "app.test", "/live"), served).0
+    let (tls, target) = (Tls::new(), address.into());
+    tokio::join!(status_line::probe(&tls, &target, None, ("app.test", "/live")), served).0
 }
 
 #[tokio::test]

@@ -163,7 +163,7 @@ async fn https(
     trust: impl FnOnce(TrustedRoots) -> Option<TrustedRoots>,
 ) -> Result<(), Fault> {
     let (acceptor, roots) = certified();
-    let tls = TlsAsk { server_name: name.into(), roots: trust(roots) };
+    let tls = TlsAsk { server_name: name.into(), roots: trust(roots), identity: None };
     let question = HttpAsk { tls: Some(tls), ..ask("/") };
     against(
         async |stream| {
@@ -196,7 +196,7 @@ async fn health(
     answer: impl Fn(Bytes) -> (Vec<u8>, HeaderMap) + Copy + Send + 'static,
 ) -> Result<(), Fault> {
     let (acceptor, roots) = certified();
-    let by_tls = TlsAsk { server_name: "app.test".into(), roots: Some(roots) };
+    let by_tls = TlsAsk { server_name: "app.test".into(), roots: Some(roots), identity: None };
     let ask = GrpcAsk {
         host: "app.test".into(),
         service: "shop.Cart".into(),

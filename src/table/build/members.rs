@@ -1,35 +1,46 @@
 //! A zone's backends, and what its algorithm needs to choose one of them.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
 
 use crate::balance::ip_hash::{Member, Ring};
 use crate::balance::round_robin::Schedule;
 use crate::balance::weight_parts;
-use crate::config::{self, Algorithm};
+use crate::config::{self, Algorithm, Target};
 use crate::live::{Live, LoadSummary};
-use crate::model::{BackendKey, BackendPlan, ZonePlan};
+use crate::model::{Address, BackendKey, BackendPlan, ZonePlan};
+use crate::net::tls::Server;
 use crate::table::Backend;
 use crate::table::chooser::{ByKey, Chooser, InTurn, LeastLoaded};
+use crate::table::pool::Secured;
 use crate::table::zone::Members;
 
-/// How many connections each backend of a pool may have, by name; empty for most pools.
-pub(super) struct Limits<'a> {
-    by_name: HashMap<&'a str, u32>,
+/// What a pool's config says of each of its backends beyond the plan.
+pub(super) struct Terms<'a> {
+    /// Those that something is said of, by name; empty for most pools.
+    by_name: HashMap<&'a str, &'a config::Backend>,
+    tls: Option<&'a Secured>,
     /// The table before was built by the same.
     as_before: bool,
 }
 
-impl<'a> Limits<'a> {
-    pub(super) fn of(settings: &'a config::Pool, as_before: bool) -> Self {
+impl<'a> Terms<'a> {
+    pub(super) fn of(
+        settings: &'a config::Pool,
+        tls: Option<&'a Secured>,
+        as_before: bool,
+    ) -> Self {
         let zones = settings.regions.iter().flat_map(|region| &region.zones);
         let backends = zones.flat_map(|zone| &zone.backends);
-        let limited = backends.filter_map(|it| Some((&*it.name, it.max_connections?)));
-        Self { by_name: limited.collect(), as_before }
+        let told = backends.filter(|it| it.max_connections.is_some() || tls.is_some());
+        Self { by_name: told.map(|it| (&*it.name, it)).collect(), tls, as_before }
     }
 
     /// One of several addresses of a hostname is named after its backend, as `name/address`.
-    fn get(&self, name: &str) -> Option<u32> {
+    fn get(&self, name: &str) -> Option<&'a config::Backend> {
         let of = |name| self.by_name.get(name).copied();
         if self.by_name.is_empty() {
             None
@@ -37,21 +48,40 @@ impl<'a> Limits<'a> {
             of(name).or_else(|| of(name.rsplit_once('/')?.0))
         }
     }
+
+    fn max_connections(&self, name: &str) -> Option<u32> {
+        self.get(name)?.max_connections
+    }
+
+    /// Who a backend has to prove to be, if TLS is spoken with it.
+    fn server(&self, plan: &BackendPlan) -> Option<Server> {
+        let Secured { terms, context } = self.tls?;
+        let host = match (&terms.server_name, self.get(&plan.name).map(|backend| &backend.target)) {
+            (Some(name), _) | (None, Some(Target::Host { name, .. })) => name,
+            (None, Some(Target::Unix(_))) => "localhost",
+            (None, _) => "",
+        };
+        let name = ServerName::try_from(host.to_owned()).unwrap_or_else(|_| match &plan.address {
+            Address::Inet(address) => ServerName::from(address.ip()),
+            Address::Unix(_) => ServerName::from(IpAddr::from(Ipv4Addr::LOCALHOST)),
+        });
+        Some(Server::new(context, name))
+    }
 }
 
 /// The members by the plan; those of the table before if nothing about them differs.
 pub(super) fn build(
     live: &Live,
     settings: &config::Pool,
-    limits: &Limits<'_>,
+    terms: &Terms<'_>,
     plan: &ZonePlan,
     before: Option<&Arc<Members>>,
 ) -> Arc<Members> {
-    if let Some(before) = before.filter(|before| unchanged(before, settings, limits, plan)) {
+    if let Some(before) = before.filter(|before| unchanged(before, settings, terms, plan)) {
         return Arc::clone(before);
     }
     let backends =
-        backends(live, settings, limits, plan, before.map_or(&[], |before| &before.backends));
+        backends(live, settings, terms, plan, before.map_or(&[], |before| &before.backends));
     let weights: Vec<f64> = plan.backends.iter().map(|backend| backend.effective_weight).collect();
     let chooser = match settings.algorithm {
         Algorithm::RoundRobin => {
@@ -74,7 +104,7 @@ fn last_resorts(plan: &[BackendPlan]) -> impl Iterator<Item = u32> {
 fn unchanged(
     before: &Members,
     settings: &config::Pool,
-    limits: &Limits<'_>,
+    terms: &Terms<'_>,
     plan: &ZonePlan,
 ) -> bool {
     let same_algorithm = matches!(
@@ -85,7 +115,7 @@ fn unchanged(
     );
     let weights = plan.backends.iter().map(|backend| &backend.effective_weight);
     same_algorithm
-        && (limits.as_before && Arc::ptr_eq(&before.plan, &plan.backends)
+        && (terms.as_before && Arc::ptr_eq(&before.plan, &plan.backends)
             || before.backends.len() == plan.backends.len()
                 && before.weights.iter().eq(weights)
                 && before.last_resorts.iter().copied().eq(last_resorts(&plan.backends))
@@ -93,29 +123,38 @@ fn unchanged(
                     .backends
                     .iter()
                     .zip(&*plan.backends)
-                    .all(|(before, plan)| is_as_in(before, limits, plan)))
+                    .all(|(before, plan)| is_as_in(before, terms, plan)))
 }
 
 /// Whether the backend is as the plan has it, but for its effective weight.
-fn is_as_in(backend: &Backend, limits: &Limits<'_>, plan: &BackendPlan) -> bool {
+fn is_as_in(backend: &Backend, terms: &Terms<'_>, plan: &BackendPlan) -> bool {
     backend.weight == plan.weight
         && backend.address == plan.address
         && backend.name == plan.name
-        && backend.max_connections == limits.get(&plan.name)
+        && backend.max_connections == terms.max_connections(&plan.name)
+        && same_server(backend.tls.as_ref(), terms.server(plan).as_ref())
+}
+
+fn same_server(a: Option<&Server>, b: Option<&Server>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.is(b),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 fn backends(
     live: &Live,
     settings: &config::Pool,
-    limits: &Limits<'_>,
+    terms: &Terms<'_>,
     zone: &ZonePlan,
     before: &[Arc<Backend>],
 ) -> Vec<Arc<Backend>> {
     let backends = zone.backends.iter().enumerate();
     backends
-        .map(|(at, plan)| match before.get(at).filter(|before| is_as_in(before, limits, plan)) {
+        .map(|(at, plan)| match before.get(at).filter(|before| is_as_in(before, terms, plan)) {
             Some(before) => Arc::clone(before),
-            None => Arc::new(backend(live, settings, limits, zone, plan)),
+            None => Arc::new(backend(live, settings, terms, zone, plan)),
         })
         .collect()
 }
@@ -123,7 +162,7 @@ fn backends(
 fn backend(
     live: &Live,
     settings: &config::Pool,
-    limits: &Limits<'_>,
+    terms: &Terms<'_>,
     zone: &ZonePlan,
     plan: &BackendPlan,
 ) -> Backend {
@@ -135,7 +174,8 @@ fn backend(
         region: Arc::clone(&zone.region),
         zone: Arc::clone(&zone.zone),
         weight: plan.weight,
-        max_connections: limits.get(&plan.name),
+        max_connections: terms.max_connections(&plan.name),
+        tls: terms.server(plan),
     }
 }
 

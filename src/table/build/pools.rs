@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::members::Limits;
+use super::members::Terms;
 use super::{Inputs, members};
 use crate::balance::round_robin::Schedule;
 use crate::balance::{ip_hash, share_parts};
 use crate::config::{self, FixedResponse, WhenAllDown};
 use crate::model::{Admission, PoolPlan, ZoneKey, ZonePlan};
+use crate::net::tls::ClientContext;
+use crate::table::pool::Secured;
 use crate::table::{Budget, Door, Pool, Zone};
 
 pub(super) fn build(inputs: &Inputs<'_>) -> Vec<Arc<Pool>> {
@@ -39,9 +41,10 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
     let admission = plan.map_or(Admission::ALL, |plan| plan.admission);
     let plans = plan.map_or(&[][..], |plan| &plan.zones);
     let before_zones = before.map_or(&[][..], |pool| &pool.zones);
-    let limits = Limits::of(settings, same_config);
+    let tls = secured(settings, before);
+    let terms = Terms::of(settings, tls.as_ref(), same_config);
     let zones: Vec<Zone> =
-        plans.iter().map(|plan| zone(inputs, settings, &limits, plan, before_zones)).collect();
+        plans.iter().map(|plan| zone(inputs, settings, &terms, plan, before_zones)).collect();
     if let Some(before) = before
         && same_settings(before, settings)
         && before.door.admission == admission
@@ -67,6 +70,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         ),
         queue: settings.queue,
         proxy_protocol: settings.proxy_protocol,
+        tls,
         waiting: inputs.live.queue(name),
         when_down: when_down(settings),
         door: Door::new(admission, inputs.live.arrivals(name)),
@@ -86,7 +90,21 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.budget.terms == settings.retries
         && before.queue == settings.queue
         && before.proxy_protocol == settings.proxy_protocol
+        && before.tls.as_ref().map(|tls| &tls.terms) == settings.tls.as_ref()
         && before.when_down == when_down(settings)
+}
+
+/// How TLS is spoken with the backends: the same context as before where nothing of it has changed, so
+/// that sessions are resumed.
+fn secured(settings: &config::Pool, before: Option<&Arc<Pool>>) -> Option<Secured> {
+    let terms = settings.tls.as_ref()?;
+    let same = before.and_then(|before| before.tls.clone()).filter(|tls| tls.terms == *terms);
+    Some(
+        same.unwrap_or_else(|| Secured {
+            terms: terms.clone(),
+            context: ClientContext::new(terms),
+        }),
+    )
 }
 
 /// What requests are answered with when nothing can take them, if the pool has a choice of its own.
@@ -109,7 +127,7 @@ fn same_zones(before: &[Zone], zones: &[Zone]) -> bool {
 fn zone(
     inputs: &Inputs<'_>,
     settings: &config::Pool,
-    limits: &Limits<'_>,
+    terms: &Terms<'_>,
     plan: &ZonePlan,
     before: &[Zone],
 ) -> Zone {
@@ -130,7 +148,7 @@ fn zone(
         members: members::build(
             inputs.live,
             settings,
-            limits,
+            terms,
             plan,
             before.map(|zone| &zone.members),
         ),

@@ -2,6 +2,7 @@
 
 mod backend;
 mod black_hole;
+mod certificates;
 mod checked;
 mod client;
 mod database;
@@ -17,6 +18,7 @@ mod wire;
 
 pub(crate) use backend::{Backends, Upstream};
 pub(crate) use black_hole::BlackHole;
+pub(crate) use certificates::{certificate, folder};
 pub(crate) use checked::{Asked, Checked};
 pub(crate) use client::{Client, Framing, Response};
 pub(crate) use database::Database;

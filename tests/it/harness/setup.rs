@@ -125,7 +125,12 @@ impl Setup {
     /// Runs it with these servers as the pool's backends.
     pub(crate) fn over(&self, servers: &[&Server]) -> Pulsegate {
         let addresses: Vec<SocketAddr> = servers.iter().map(|server| server.address).collect();
-        Pulsegate::start(Pulsegate::folder(), &self.config(&addresses))
+        self.over_addresses(&addresses)
+    }
+
+    /// Runs it with whoever listens at these addresses as the pool's backends.
+    pub(crate) fn over_addresses(&self, addresses: &[SocketAddr]) -> Pulsegate {
+        Pulsegate::start(Pulsegate::folder(), &self.config(addresses))
     }
 }
 

@@ -6,9 +6,11 @@ use tempfile::TempDir;
 
 use crate::access_log::{line, line_of};
 use crate::drains::{drains, say, say_to};
-use crate::harness::{Backends, Client, End, NAME, Pulsegate, Secure, Server, Setup, Site, until};
+use crate::harness::{
+    Backends, Client, End, NAME, Pulsegate, Secure, Server, Setup, Site, certificate, until,
+};
 use crate::reload::reload;
-use crate::tls::{ask, certificate, client_config, connect, get, scheme, tls};
+use crate::tls::{ask, client_config, connect, get, scheme, tls};
 
 use super::hello::{arrives, hello};
 

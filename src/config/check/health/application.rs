@@ -1,10 +1,11 @@
 //! `health.application`: HTTP endpoints that say how the application is.
 
-use super::{cadence, expect, http, tls};
+use super::{cadence, expect, http};
+use crate::config::check::backend_tls;
 use crate::config::defaults::{APPLICATION_INTERVAL, APPLICATION_TIMEOUT, DEGRADE};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
-use crate::config::{ApplicationCheck, Endpoint};
+use crate::config::{ApplicationCheck, BackendTls, Endpoint};
 
 pub(super) static SHAPE: Shape = Shape {
     name: "application_check",
@@ -17,7 +18,7 @@ pub(super) static SHAPE: Shape = Shape {
         cadence::RISE,
         cadence::JITTER,
         http::HOST,
-        tls::KEY,
+        backend_tls::LAYER,
         key("on_failure", ON_FAILURE, "What follows when one fails; default `remove`."),
     ],
     later: &["method", "headers"],
@@ -47,7 +48,7 @@ static DEGRADED: Shape = Shape {
 };
 
 /// Reads the layer.
-pub(super) fn check(fields: &Fields<'_>) -> ApplicationCheck {
+pub(super) fn check(fields: &Fields<'_>, tls: Option<&BackendTls>) -> ApplicationCheck {
     let endpoints = fields.list("endpoints").unwrap_or_default();
     if let (true, Some(cursor)) = (endpoints.is_empty(), fields.get("endpoints")) {
         cursor.problem("the list is empty (expected at least one path such as /health)");
@@ -55,7 +56,7 @@ pub(super) fn check(fields: &Fields<'_>) -> ApplicationCheck {
     ApplicationCheck {
         cadence: cadence::read(fields, cadence::default(APPLICATION_INTERVAL, APPLICATION_TIMEOUT)),
         host: fields.get("host").and_then(|cursor| http::host(&cursor)),
-        tls: tls::read(fields),
+        tls: backend_tls::read(fields, tls),
         endpoints: endpoints.iter().filter_map(endpoint).collect(),
         degrade: fields.get("on_failure").and_then(|cursor| degrade(&cursor)),
     }

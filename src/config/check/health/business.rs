@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{cadence, http, query, step, tls};
+use super::{cadence, http, query, step};
+use crate::config::check::backend_tls;
 use crate::config::check::secret;
 use crate::config::defaults::{BUSINESS_FALL, BUSINESS_INTERVAL, BUSINESS_TIMEOUT, FLOOR};
 use crate::config::problem::shown;
 use crate::config::read::{Fields, Named};
 use crate::config::shape::{Key, Kind, Shape, key};
-use crate::config::{BusinessAsk, BusinessCheck, Cadence, SecretSource};
+use crate::config::{BackendTls, BusinessAsk, BusinessCheck, Cadence, SecretSource};
 use crate::model::Secret;
 
 pub(super) static SHAPE: Shape = Shape {
@@ -32,7 +33,7 @@ pub(super) static SHAPE: Shape = Shape {
         cadence::RISE,
         cadence::JITTER,
         http::HOST,
-        tls::KEY,
+        backend_tls::LAYER,
         key(
             "floor",
             Kind::Ratio,
@@ -45,11 +46,11 @@ pub(super) static SHAPE: Shape = Shape {
 const FALL: Key = key("fall", cadence::COUNT, "Failures in a row until Down; default 2.");
 
 /// Reads the layer.
-pub(super) fn check(fields: &Fields<'_>) -> BusinessCheck {
+pub(super) fn check(fields: &Fields<'_>, tls: Option<&BackendTls>) -> BusinessCheck {
     let default = cadence::default(BUSINESS_INTERVAL, BUSINESS_TIMEOUT);
     let cadence = cadence::read(fields, Cadence { fall: BUSINESS_FALL, ..default });
     let floor = fields.ratio("floor").unwrap_or(FLOOR);
-    let transaction = transaction(fields);
+    let transaction = transaction(fields, tls);
     if fields.has("transaction") == fields.has("query") {
         fields.cursor().problem("it is not clear what is done (expected `transaction` or `query`)");
     }
@@ -65,7 +66,7 @@ pub(super) fn check(fields: &Fields<'_>) -> BusinessCheck {
     BusinessCheck { cadence, ask: query::check(&query).unwrap_or(transaction), floor }
 }
 
-fn transaction(fields: &Fields<'_>) -> BusinessAsk {
+fn transaction(fields: &Fields<'_>, tls: Option<&BackendTls>) -> BusinessAsk {
     let steps = fields.list("transaction").unwrap_or_default();
     if let (true, Some(cursor)) = (steps.is_empty(), fields.get("transaction")) {
         cursor.problem("the list is empty (expected at least one step such as `{ get: /login }`)");
@@ -75,7 +76,7 @@ fn transaction(fields: &Fields<'_>) -> BusinessAsk {
     let mut known = values.iter().map(|(name, ..)| Arc::clone(name)).collect();
     BusinessAsk::Transaction {
         host: fields.get("host").and_then(|cursor| http::host(&cursor)),
-        tls: tls::read(fields),
+        tls: backend_tls::read(fields, tls),
         values,
         steps: steps.iter().filter_map(|cursor| step::check(cursor, &mut known)).collect(),
     }

@@ -10,13 +10,12 @@ mod phi;
 mod process;
 mod query;
 mod step;
-pub(super) mod tls;
 mod traffic;
 
 use crate::config::defaults::{self, NETWORK_INTERVAL, NETWORK_TIMEOUT};
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Key, Kind, OFF, Shape, key};
-use crate::config::{HealthChecks, NetworkAsk, NetworkCheck, TrafficCheck};
+use crate::config::{BackendTls, HealthChecks, NetworkAsk, NetworkCheck, TrafficCheck};
 use crate::model::Layer;
 
 /// `health`, unless it is `off`.
@@ -69,8 +68,9 @@ static NETWORK_CHECK: Shape = Shape {
 
 const TYPE: Kind = Kind::Words { now: &["tcp", "icmp"], later: &[] };
 
-/// Reads `health`; without it the network layer is asked at its defaults.
-pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
+/// Reads `health`; without it the network layer is asked at its defaults. `tls` = how the pool's traffic
+/// speaks it.
+pub(super) fn check(cursor: Option<&Cursor<'_>>, tls: Option<&BackendTls>) -> HealthChecks {
     let unnamed = HealthChecks {
         phi: Some(phi::default()),
         traffic: Some(TrafficCheck::DEFAULT),
@@ -95,19 +95,24 @@ pub(super) fn check(cursor: Option<&Cursor<'_>>) -> HealthChecks {
              or `health: off`)",
         );
     }
-    named(&fields, &unnamed)
+    named(&fields, &unnamed, tls)
 }
 
 /// What is named here, and `otherwise` for the rest.
-fn named(fields: &Fields<'_>, otherwise: &HealthChecks) -> HealthChecks {
+fn named(fields: &Fields<'_>, otherwise: &HealthChecks, tls: Option<&BackendTls>) -> HealthChecks {
     let rest = otherwise.clone();
     let checks = HealthChecks {
         network: layer(fields, "network", &NETWORK_CHECK, network).unwrap_or(rest.network),
-        process: layer(fields, "process", &process::SHAPE, process::check).unwrap_or(rest.process),
-        application: layer(fields, "application", &application::SHAPE, application::check)
-            .unwrap_or(rest.application),
-        business: layer(fields, "business", &business::SHAPE, business::check)
-            .unwrap_or(rest.business),
+        process: layer(fields, "process", &process::SHAPE, |fields| process::check(fields, tls))
+            .unwrap_or(rest.process),
+        application: layer(fields, "application", &application::SHAPE, |fields| {
+            application::check(fields, tls)
+        })
+        .unwrap_or(rest.application),
+        business: layer(fields, "business", &business::SHAPE, |fields| {
+            business::check(fields, tls)
+        })
+        .unwrap_or(rest.business),
         phi: fields.get("phi").map_or(rest.phi, |cursor| phi::check(&cursor)),
         traffic: fields.get("traffic").map_or(rest.traffic, |cursor| traffic::check(&cursor)),
         max_returns: fields

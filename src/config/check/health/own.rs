@@ -7,7 +7,7 @@ use crate::config::check::backend;
 use crate::config::own_health::called;
 use crate::config::read::Cursor;
 use crate::config::shape::{Kind, OFF, Shape, key};
-use crate::config::{HealthChecks, OwnHealth};
+use crate::config::{BackendTls, HealthChecks, OwnHealth};
 
 /// What `health` of a backend may be.
 pub(in crate::config::check) const KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&SHAPE)]);
@@ -35,13 +35,17 @@ static SHAPE: Shape = Shape {
 };
 
 /// Reads a backend's own health; `pool` is what it is judged by otherwise.
-pub(in crate::config::check) fn check(cursor: &Cursor<'_>, pool: &HealthChecks) -> OwnHealth {
+pub(in crate::config::check) fn check(
+    cursor: &Cursor<'_>,
+    pool: &HealthChecks,
+    tls: Option<&BackendTls>,
+) -> OwnHealth {
     let nothing = OwnHealth { place: None, host: None, checks: HealthChecks::default() };
     let Some(fields) = mapping(cursor, &SHAPE) else { return nothing };
     let place = fields.text("address");
     let place = place.and_then(|(cursor, text)| backend::probe_place(&cursor, text));
     let host = fields.get("host").and_then(|cursor| http::host(&cursor));
-    let checks = named(&fields, &called(pool, host.as_ref()));
+    let checks = named(&fields, &called(pool, host.as_ref()), tls);
     // Where nothing is asked, neither place nor name means anything: it is `off`.
     if checks.asks_nothing() { nothing } else { OwnHealth { place, host, checks } }
 }

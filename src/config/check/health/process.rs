@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{cadence, http, tls};
+use super::{cadence, http};
+use crate::config::check::backend_tls;
 use crate::config::defaults::{PROCESS_INTERVAL, PROCESS_TIMEOUT};
 use crate::config::read::Fields;
 use crate::config::shape::{Kind, Shape, key};
-use crate::config::{ProcessAsk, ProcessCheck};
+use crate::config::{BackendTls, ProcessAsk, ProcessCheck};
 
 pub(super) static SHAPE: Shape = Shape {
     name: "process_check",
@@ -21,9 +22,13 @@ pub(super) static SHAPE: Shape = Shape {
         http::HOST,
         key("path", Kind::Text(http::PATH), "`http`: the target of the request; default `/`."),
         key("prefix", Kind::Text(PREFIX), "`banner`: how it must begin; default any byte."),
-        key("server_name", Kind::Text(tls::NAME), "`tls`: asked for; default the backend's host."),
+        key(
+            "server_name",
+            Kind::Text(backend_tls::NAME),
+            "`tls`: asked for; default the backend's host.",
+        ),
         key("service", Kind::Text(SERVICE), "`grpc`: asked for; default the server as a whole."),
-        tls::KEY,
+        backend_tls::LAYER,
         key("port", Kind::Integer { min: 1, max: 65_535 }, "`agent`: where it listens."),
         key("send", Kind::Text(LINE), "`agent`: a line it is sent first; default nothing."),
     ],
@@ -37,7 +42,7 @@ const LINE: &str = "one line of at most 256 bytes";
 
 /// The keys that belong to each type, besides those of every layer.
 const OWN_KEYS: [(&str, &[&str]); 5] = [
-    ("http", &["host", "path"]),
+    ("http", &["host", "path", "tls"]),
     ("banner", &["prefix"]),
     ("tls", &["server_name"]),
     ("grpc", &["host", "service", "tls"]),
@@ -45,18 +50,18 @@ const OWN_KEYS: [(&str, &[&str]); 5] = [
 ];
 
 /// Reads the layer.
-pub(super) fn check(fields: &Fields<'_>) -> ProcessCheck {
+pub(super) fn check(fields: &Fields<'_>, tls: Option<&BackendTls>) -> ProcessCheck {
     let kind = fields.word("type").unwrap_or("http");
     refuse_others(fields, kind);
     let host = fields.get("host").and_then(|cursor| http::host(&cursor));
     let ask = match kind {
         "banner" => ProcessAsk::Banner { prefix: text(fields, "prefix", PREFIX, 256) },
         "tls" => ProcessAsk::Tls {
-            server_name: fields.get("server_name").and_then(|cursor| tls::name(&cursor)),
+            server_name: fields.get("server_name").and_then(|cursor| backend_tls::name(&cursor)),
         },
         "grpc" => {
             let service = text(fields, "service", SERVICE, 127);
-            ProcessAsk::Grpc { host, service, tls: tls::read(fields) }
+            ProcessAsk::Grpc { host, service, tls: backend_tls::read(fields, tls) }
         }
         "agent" => {
             if !fields.has("port") {
@@ -67,7 +72,8 @@ pub(super) fn check(fields: &Fields<'_>) -> ProcessCheck {
         }
         _ => {
             let path = fields.get("path").and_then(|cursor| http::path(&cursor));
-            ProcessAsk::Http { host, path: path.unwrap_or_else(|| Arc::from("/")) }
+            let path = path.unwrap_or_else(|| Arc::from("/"));
+            ProcessAsk::Http { host, path, tls: backend_tls::read(fields, tls) }
         }
     };
     let cadence = cadence::read(fields, cadence::default(PROCESS_INTERVAL, PROCESS_TIMEOUT));
