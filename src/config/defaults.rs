@@ -20,6 +20,8 @@ pub const HEAD_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 100;
 /// Open client connections per listener, all workers together.
 pub const CONNECTIONS: u32 = 20_000;
+/// Streams open at once on a client's HTTP/2 connection.
+pub const HTTP2_STREAMS: u32 = 128;
 /// Without a byte in either direction of a forwarded connection.
 pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Without a datagram in either direction of a flow.

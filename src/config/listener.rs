@@ -23,6 +23,8 @@ pub struct Listener {
     pub tls: Option<Arc<TlsTermination>>,
     /// Clients whose TLS is not ended here: how they are forwarded as bytes.
     pub passthrough: Option<Tcp>,
+    /// What a client that speaks HTTP/2 may do; `None` = nobody may. Only of HTTP.
+    pub http2: Option<Http2>,
     /// Whether proxies in front say who the client is; `None` = nobody is believed.
     pub proxy_protocol: Option<ProxyHeaders>,
     /// Peers whose identity headers (`X-Forwarded-*`, `Forwarded`, request id) are believed.
@@ -51,10 +53,17 @@ impl Listener {
     }
 }
 
+/// What a client may do that speaks HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http2 {
+    /// Streams that are open at once on its connection.
+    pub max_streams: u32,
+}
+
 /// What a listener speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/1.1 and HTTP/1.0.
+    /// HTTP.
     Http,
     /// Whatever client and backend speak, over TCP.
     Tcp(Tcp),

@@ -46,8 +46,8 @@ pub use health::{
     NetworkCheck, Phi, ProcessAsk, ProcessCheck, Slow, Step, TrafficCheck,
 };
 pub use listener::{
-    AccessLog, EscapedSlash, Listener, ListenerLimits, ListenerTimeouts, LogPath, PathOptions,
-    Protocol,
+    AccessLog, EscapedSlash, Http2, Listener, ListenerLimits, ListenerTimeouts, LogPath,
+    PathOptions, Protocol,
 };
 pub use load::Loaded;
 pub use own_health::{OwnHealth, ProbePlace};

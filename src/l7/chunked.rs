@@ -164,23 +164,35 @@ pub(crate) fn begin_chunk(out: &mut Vec<u8>, size: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the last chunk and those trailers that may pass (RFC 9110 §6.5.1).
-///
-/// `section` is a trailer section as found by [`Decoder`]; trailers that frame, route or
-/// authenticate are dropped.
+/// Appends the last chunk, with the trailers that may pass of a section as found by [`Decoder`].
 pub(crate) fn end_chunks(out: &mut Vec<u8>, section: &[u8]) {
+    end_chunks_with(out, |put| trailers(section, put));
+}
+
+/// Appends the last chunk, with those trailers that `give` gives and that may pass.
+pub(crate) fn end_chunks_with(out: &mut Vec<u8>, give: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) {
     out.extend_from_slice(b"0\r\n");
+    give(&mut |name, value| {
+        if may_trail(name) {
+            append(out, name, value);
+        }
+    });
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Gives `put` those trailers of a section, as found by [`Decoder`], that may pass.
+pub(crate) fn trailers(section: &[u8], put: &mut dyn FnMut(&str, &[u8])) {
     let mut room = [httparse::EMPTY_HEADER; TRAILER_FIELDS_MAX];
     if let Ok(httparse::Status::Complete((_, trailers))) =
         httparse::parse_headers(section, &mut room)
     {
         for trailer in trailers.iter().filter(|trailer| may_trail(trailer.name)) {
-            append(out, trailer.name, trailer.value);
+            put(trailer.name, trailer.value);
         }
     }
-    out.extend_from_slice(b"\r\n");
 }
 
+/// Those that frame, route or authenticate may not (RFC 9110 §6.5.1).
 fn may_trail(name: &str) -> bool {
     let refused =
         ["cookie", "set-cookie", "cache-control", "content-type", "content-encoding", "te"];

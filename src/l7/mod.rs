@@ -1,9 +1,9 @@
 //! The HTTP data plane: from a client's bytes to a backend's and back.
 //!
 //! ```text
-//! accept -> http1::Connection -> request head -> route -> exchange -> client -> backend
-//!                 ^                                          |
-//!                 +------------- response, streamed ---------+
+//! accept -> http1, http2 -> request head -> desk: route -> exchange -> client -> backend
+//!                 ^                                            |
+//!                 +-------------- response, streamed ----------+
 //! ```
 //!
 //! One [worker](crate::worker) per core runs all of this on one thread, with upstream connections
@@ -11,18 +11,24 @@
 //! What every exchange has in common (retries, deadlines, headers, the log) lives in `exchange`
 //! and `headers`; the protocols' halves know nothing of it.
 
+mod caller;
 pub mod chunked;
 pub mod client;
+mod desk;
 mod error;
 mod exchange;
 pub mod headers;
 pub mod http1;
+mod http2;
 mod io;
 mod leaving;
+mod local;
 mod record;
 mod request_id;
 mod retry;
+mod version;
 mod waits;
 mod worker;
 
+pub use version::Version;
 pub use worker::{Http, Readiness};

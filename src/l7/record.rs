@@ -10,6 +10,7 @@ use crate::access_log::Entry;
 use crate::model::{Ended, UnixMillis};
 use crate::table::{Backend, Listener, Route};
 
+use super::version::Version;
 use super::worker::Worker;
 
 /// The texts of a request that the log shows, copied because the request's buffer moves on. Only
@@ -21,7 +22,7 @@ pub(crate) struct Texts {
     has_agent: bool,
     time: UnixMillis,
     client: SocketAddr,
-    minor: u8,
+    version: Version,
 }
 
 /// The parts of a request that are logged.
@@ -29,7 +30,7 @@ pub(crate) struct Texts {
 pub(crate) struct Logged<'a> {
     pub(crate) time: UnixMillis,
     pub(crate) client: SocketAddr,
-    pub(crate) minor: u8,
+    pub(crate) version: Version,
     pub(crate) id: &'a [u8],
     pub(crate) method: &'a [u8],
     pub(crate) host: &'a [u8],
@@ -40,7 +41,8 @@ pub(crate) struct Logged<'a> {
 impl Logged<'_> {
     /// Of a head that could not be read.
     pub(crate) fn unreadable(time: UnixMillis, client: SocketAddr) -> Self {
-        Self { time, client, minor: 1, id: b"", method: b"", host: b"", path: b"", agent: None }
+        let version = Version::Http11;
+        Self { time, client, version, id: b"", method: b"", host: b"", path: b"", agent: None }
     }
 }
 
@@ -55,8 +57,8 @@ impl Texts {
             *end = bytes.len();
         }
         let has_agent = logged.agent.is_some();
-        let Logged { time, client, minor, .. } = *logged;
-        Self { bytes, ends, has_agent, time, client, minor }
+        let Logged { time, client, version, .. } = *logged;
+        Self { bytes, ends, has_agent, time, client, version }
     }
 
     fn part(&self, index: usize) -> &[u8] {
@@ -131,7 +133,7 @@ impl Record {
             method: texts.part(1),
             host: texts.part(2),
             path: texts.part(3),
-            protocol: if texts.minor == 1 { "HTTP/1.1" } else { "HTTP/1.0" },
+            protocol: texts.version.name(),
             route: self.route.as_ref().map(|route| &*route.policy.name),
             pool: self.pool.as_deref(),
             backend: self.backend.as_ref().map(|backend| &*backend.name),

@@ -13,8 +13,10 @@ use crate::live::Drain;
 use crate::table::Table;
 use crate::worker::{self, Acceptor, Arrival, Plane};
 
+use super::caller::Caller;
 use super::client::IdlePool;
 use super::http1::{Connection, Seats};
+use super::http2;
 use super::leaving;
 use super::request_id::RequestIds;
 use super::waits::Waits;
@@ -106,7 +108,11 @@ impl Plane for Http {
 
     fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {
         let Arrival { stream, client, .. } = arrival;
-        self.0.seats.serve(Connection::new(&self.0, acceptor, stream, client));
+        if stream.speaks_http2() {
+            http2::serve(Caller::new(&self.0, acceptor, client), stream, None);
+        } else {
+            self.0.seats.serve(Connection::new(&self.0, acceptor, stream, client));
+        }
     }
 
     /// Idle connections to backends that take no more traffic wait for nobody.

@@ -91,6 +91,12 @@ impl Stream {
         }
     }
 
+    /// Was HTTP/2 agreed on by TLS (RFC 9113 §3.2)?
+    #[must_use]
+    pub fn speaks_http2(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.borrow().speaks_http2())
+    }
+
     /// Both directions, usable at once.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         (ReadHalf(self), WriteHalf(self))

@@ -137,6 +137,7 @@ pub(crate) fn listener(name: &str, routes: Vec<Route>) -> Listener {
         protocol: Protocol::Http,
         tls: None,
         passthrough: None,
+        http2: None,
         proxy_protocol: None,
         trusted_proxies: vec![],
         access_log: None,

@@ -21,6 +21,7 @@ mod explaining;
 mod failover;
 mod faults;
 mod harness;
+mod http2;
 mod identity;
 mod leaving;
 mod lifecycle;

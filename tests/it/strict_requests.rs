@@ -140,7 +140,6 @@ heads! {
     connect_method: 405, b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n";
     version_2: 505, b"GET / HTTP/2.0\r\nHost: a\r\n\r\n";
     version_3: 505, b"GET / HTTP/3.0\r\nHost: a\r\n\r\n";
-    http2_preface: 505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     unknown_expectation: 417,
         b"POST / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nContent-Length: 3\r\n\r\nabc";
 }

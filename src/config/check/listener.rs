@@ -13,7 +13,8 @@ use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
 use crate::config::{
-    AccessLog, Action, EscapedSlash, Listener, LogPath, PathOptions, Protocol, Route,
+    AccessLog, Action, EscapedSlash, Http2, Listener, LogPath, PathOptions, Protocol, Route,
+    defaults,
 };
 
 /// An entry of `listeners`.
@@ -31,6 +32,11 @@ pub(super) static SHAPE: Shape = Shape {
             "tls",
             Kind::AnyOf(&[OFF, Kind::Shape(&tls::SHAPE)]),
             "TLS with its clients; default `off`.",
+        ),
+        key(
+            "http2",
+            Kind::AnyOf(&[OFF, Kind::Shape(&HTTP2)]),
+            "HTTP/2, agreed on by TLS or begun by the client without; on by default.",
         ),
         key(
             "proxy_protocol",
@@ -55,10 +61,21 @@ pub(super) static SHAPE: Shape = Shape {
         key("retries", Kind::Shape(&tcp::RETRIES), "Of a `tcp` listener's connections."),
         key("client_hello", Kind::Shape(&tcp::HELLO), "Of a `tcp` listener's connections."),
     ],
-    later: &["rate_limit", "allow", "deny", "http2"],
+    later: &["rate_limit", "allow", "deny"],
 };
 
 const PROTOCOL: Kind = Kind::Words { now: &["http", "tcp", "udp"], later: &[] };
+
+static HTTP2: Shape = Shape {
+    name: "http2",
+    about: "What a client that speaks HTTP/2 may do.",
+    keys: &[key(
+        "max_streams",
+        Kind::Integer { min: 1, max: 1000 },
+        "Requests under way at once on one connection; default 128.",
+    )],
+    later: &[],
+};
 
 static ACCESS_LOG: Shape = Shape {
     name: "access_log",
@@ -107,12 +124,14 @@ pub(super) fn check(
         Protocol::Tcp(_) | Protocol::Udp(_) => (inherited.without_http(), Vec::new()),
     };
     let trusted = fields.list("trusted_proxies").unwrap_or_default();
+    let http2 = if matches!(protocol, Protocol::Http) { http2(&fields) } else { None };
     Some(Listener {
         name,
         bind: binds(&fields, "bind"),
         protocol,
         tls: tls::check(&fields).map(Arc::new),
         passthrough: passthrough::check(&fields, inherited.listener, &routes, pools),
+        http2,
         proxy_protocol: proxy_protocol::inbound(&fields),
         trusted_proxies: trusted.iter().filter_map(network).collect(),
         access_log: access_log(&fields),
@@ -121,6 +140,20 @@ pub(super) fn check(
         paths: paths(fields.fields("paths").as_ref()),
         routes,
     })
+}
+
+fn http2(fields: &Fields<'_>) -> Option<Http2> {
+    let cursor = fields.get("http2");
+    if cursor.as_ref().is_some_and(|cursor| cursor.is_word("off")) {
+        return None;
+    }
+    if let Some(cursor) = cursor.as_ref().filter(|cursor| !cursor.is_mapping()) {
+        cursor.mismatch("`off` or `{ max_streams: 128 }`");
+        return None;
+    }
+    let fields = cursor.and_then(|cursor| cursor.fields(&HTTP2));
+    let max_streams = fields.and_then(|fields| fields.integer("max_streams"));
+    Some(Http2 { max_streams: max_streams.unwrap_or(defaults::HTTP2_STREAMS) })
 }
 
 /// The socket addresses of a `bind` key.

@@ -33,7 +33,7 @@ pub(super) static HELLO: Shape = Shape {
 const OTHERWISE: Kind = Kind::Words { now: &["close", "default"], later: &[] };
 
 /// Keys of a listener that only HTTP gives a meaning.
-const HTTP_ONLY: [&str; 3] = ["tls", "trusted_proxies", "paths"];
+const HTTP_ONLY: [&str; 4] = ["tls", "http2", "trusted_proxies", "paths"];
 /// Likewise within a route.
 const HTTP_ROUTE: [&str; 10] = [
     "redirect",

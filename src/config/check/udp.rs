@@ -6,8 +6,8 @@ use crate::config::read::{Fields, Named};
 use crate::config::{Listener, NetworkAsk, Pool, Protocol, Target, Udp, defaults};
 
 /// Keys of a listener that need a connection.
-const CONNECTION_ONLY: [&str; 6] =
-    ["tls", "trusted_proxies", "paths", "proxy_protocol", "retries", "client_hello"];
+const CONNECTION_ONLY: [&str; 7] =
+    ["tls", "http2", "trusted_proxies", "paths", "proxy_protocol", "retries", "client_hello"];
 /// Likewise within `timeouts`.
 const TIMEOUTS: [&str; 6] =
     ["head", "first_byte", "body_idle", "total", "lifetime", "connect_total"];

@@ -8,8 +8,8 @@ use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::{auto_name, passthrough};
 use crate::config::value;
 use crate::config::{
-    AccessLog, Config, EscapedSlash, Forward, HelloMatch, Listener, LogPath, Otherwise, Protocol,
-    ProxyHeaders, Tcp, TcpTimeouts, TlsTermination, Udp,
+    AccessLog, Config, EscapedSlash, Forward, HelloMatch, Http2, Listener, LogPath, Otherwise,
+    Protocol, ProxyHeaders, Tcp, TcpTimeouts, TlsTermination, Udp,
 };
 
 /// A listener with every default.
@@ -97,6 +97,7 @@ fn http(config: &Config, listener: &Listener) -> Tree {
         ("bind", list(&listener.bind, text)),
         ("protocol", word("http")),
         ("tls", listener.tls.as_ref().map_or_else(|| word("off"), |it| tls(config, listener, it))),
+        ("http2", listener.http2.map_or_else(|| word("off"), http2)),
         ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("trusted_proxies", list(&listener.trusted_proxies, text)),
         ("access_log", access_log(listener.access_log.as_ref())),
@@ -125,6 +126,10 @@ fn http(config: &Config, listener: &Listener) -> Tree {
         ),
         ("routes", list(routes, |(i, route)| route::tree(config, i, route))),
     ])
+}
+
+fn http2(options: Http2) -> Tree {
+    map([("max_streams", word(options.max_streams))])
 }
 
 fn tls(config: &Config, listener: &Listener, terms: &TlsTermination) -> Tree {

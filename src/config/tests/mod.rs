@@ -7,6 +7,7 @@ mod datagrams;
 mod forms;
 mod hooks;
 mod hostile;
+mod http2;
 mod mistakes;
 mod passthrough;
 mod printing;

@@ -179,6 +179,7 @@ pub(super) fn listener(name: &str, bind: &str) -> Listener {
         protocol: Protocol::Http,
         tls: None,
         passthrough: None,
+        http2: None,
         proxy_protocol: None,
         trusted_proxies: Vec::new(),
         access_log: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use httparse::Header;
 
 use crate::l7::headers::{Known, Lengths, elements, known};
+use crate::l7::version::Version;
 use crate::model::BadResponse;
 
 /// A response head, borrowed from the bytes it came in.
@@ -15,8 +16,8 @@ pub struct Response<'h, 'b> {
     pub status: u16,
     /// The reason phrase; may be empty.
     pub reason: &'b str,
-    /// 0 for HTTP/1.0, 1 for HTTP/1.1.
-    pub minor: u8,
+    /// The version.
+    pub version: Version,
     /// The header fields in order.
     pub headers: &'h [Header<'b>],
     /// The framing headers.
@@ -77,15 +78,16 @@ pub fn parse_response<'h, 'b>(
     let (Some(status @ 100..=599), Some(minor)) = (response.code, response.version) else {
         return Err(BadResponse::StatusLine);
     };
+    let version = Version::of_minor(minor);
     let reason = response.reason.unwrap_or_default();
     let headers: &'h [Header<'b>] = response.headers;
-    read_headers(status, reason, minor, headers)
+    read_headers(status, reason, version, headers)
 }
 
 fn read_headers<'h, 'b>(
     status: u16,
     reason: &'b str,
-    minor: u8,
+    version: Version,
     headers: &'h [Header<'b>],
 ) -> Result<Response<'h, 'b>, BadResponse> {
     let (mut lengths, mut close, mut keep) = (Lengths::default(), false, false);
@@ -111,9 +113,18 @@ fn read_headers<'h, 'b>(
             _ => {}
         }
     }
-    let lengths = lengths.check(minor).map_err(|_| BadResponse::Framing)?;
-    let keep_alive = (minor == 1 || keep) && !close;
-    Ok(Response { status, reason, minor, headers, lengths, keep_alive, lists, keep_alive_timeout })
+    let lengths = lengths.check(version).map_err(|_| BadResponse::Framing)?;
+    let keep_alive = (version >= Version::Http11 || keep) && !close;
+    Ok(Response {
+        status,
+        reason,
+        version,
+        headers,
+        lengths,
+        keep_alive,
+        lists,
+        keep_alive_timeout,
+    })
 }
 
 /// The seconds of `Keep-Alive: timeout=5, max=100`.

@@ -6,12 +6,13 @@ use tokio::time::Instant;
 
 use crate::l7::client::ResponseBody;
 use crate::l7::http1::HeadScan;
-use crate::l7::io::{read_lazily, write_all};
+use crate::l7::io::read_lazily;
 use crate::l7::retry::Cause;
 use crate::live::BackendCounters;
 use crate::model::BadResponse;
-use crate::net::{Buffer, ReadHalf, WriteHalf};
+use crate::net::{Buffer, ReadHalf};
 
+use super::client::Sink;
 use super::inbound::Shared;
 use super::opened::{Kind, Opened, open};
 use super::relay::Relay;
@@ -49,7 +50,7 @@ pub(super) async fn answer(
     counters: &BackendCounters,
     idle: Duration,
     backend: &mut ReadHalf<'_>,
-    client: &mut WriteHalf<'_>,
+    client: &mut impl Sink,
 ) -> AnswerEnd {
     let stock = &shared.worker.buffers;
     let mut input = None;
@@ -109,7 +110,7 @@ async fn final_head(
     shared: &Shared<'_>,
     idle: Duration,
     backend: &mut ReadHalf<'_>,
-    client: &mut WriteHalf<'_>,
+    client: &mut impl Sink,
     input: &mut Option<Buffer>,
     out: &mut Vec<u8>,
 ) -> Result<Opened, AnswerEnd> {
@@ -126,13 +127,14 @@ async fn final_head(
             let end = scan.find_end(buffer.filled());
             match end.map_err(|_| AnswerEnd::Refused(BadResponse::Header))? {
                 Some(end) if end <= bytes_max => {
-                    let kind = open(shared, idle, &buffer.filled()[..end], out);
+                    let kind = open(shared, idle, &buffer.filled()[..end], client, out);
                     buffer.consume(end);
-                    if let Kind::Final(opened) = kind.map_err(AnswerEnd::Refused)? {
-                        return Ok(opened);
-                    }
                     scan = HeadScan::default();
-                    pass_interim(shared, client, out).await?;
+                    match kind.map_err(AnswerEnd::Refused)? {
+                        Kind::Final(opened) => return Ok(opened),
+                        Kind::Interim => pass_interim(shared, client, out).await?,
+                        Kind::Dropped => {}
+                    }
                 }
                 None if buffer.filled().len() < bytes_max => break,
                 _ => return Err(AnswerEnd::Refused(BadResponse::TooLarge)),
@@ -143,16 +145,14 @@ async fn final_head(
 
 async fn pass_interim(
     shared: &Shared<'_>,
-    client: &mut WriteHalf<'_>,
+    client: &mut impl Sink,
     out: &mut Vec<u8>,
 ) -> Result<(), AnswerEnd> {
-    if !out.is_empty() {
-        shared.interim.set(true);
-        // Cut short, it cannot be followed by anything.
-        shared.begun.set(true);
-        write_all(client, out).await.map_err(|_| AnswerEnd::ClientGone)?;
-        shared.begun.set(false);
-        out.clear();
-    }
+    shared.interim.set(true);
+    // Cut short, it cannot be followed by anything.
+    shared.begun.set(true);
+    client.write(out, &[], false, || {}).await.map_err(|_| AnswerEnd::ClientGone)?;
+    shared.begun.set(false);
+    out.clear();
     Ok(())
 }

@@ -22,7 +22,7 @@ use super::answer::{AnswerEnd, answer};
 use super::deadline::Deadline;
 use super::inbound::{InboundEnd, Shared, inbound};
 use super::rescue::{Called, Rescue};
-use super::{After, Job, Parties};
+use super::{After, Client, Job, Parties};
 
 /// What came of an attempt.
 pub(super) enum Attempted {
@@ -56,7 +56,7 @@ enum First {
 
 /// Sends the request and relays the response.
 pub(super) async fn attempt(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &mut Job,
     lease: &Lease,
     upstream: &mut Upstream,
@@ -67,20 +67,19 @@ pub(super) async fn attempt(
     let counters = lease.live.worker(parties.worker.index);
     let (started, peer) = (record.started, parties.peer);
     let shared = Shared::new(parties, &job.terms, rescue, deadline, upstream.at);
-    let (mut client_read, mut client_write) = parties.client.split();
+    let (mut source, mut sink) = parties.client.split();
     let (mut backend_read, mut backend_write) = upstream.stream.split();
     let first = {
         let mut inbound = pin!(inbound(
             &shared,
-            &mut client_read,
+            &mut source,
             &mut backend_write,
-            parties.input,
             &mut job.head,
             &mut job.upload,
             job.policy.abort_on_close,
         ));
         let mut answer =
-            pin!(answer(&shared, counters, job.policy.idle, &mut backend_read, &mut client_write));
+            pin!(answer(&shared, counters, job.policy.idle, &mut backend_read, &mut sink));
         poll_fn(|cx| {
             if let Poll::Ready(end) = inbound.as_mut().poll(cx) {
                 return Poll::Ready(First::Inbound(end));
@@ -165,7 +164,7 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
 fn stay(shared: &Shared<'_>, started: Instant, client: SocketAddr) -> Stay {
     Stay {
         client,
-        protocol: if shared.terms.minor == 1 { "http/1.1" } else { "http/1.0" }.into(),
+        protocol: shared.terms.version.word().into(),
         route: Arc::clone(&shared.terms.route),
         started,
         long_lived: shared.events.get(),

@@ -1,26 +1,23 @@
 //! The direction from client to backend: the head, the body, and then a watch on the client.
 //!
 //! A client that resets its connection has left, and the backend should not go on working for
-//! nobody. A client that merely ended its direction may well wait for its answer. To see either,
-//! the watch reads ahead into the buffer where the next request begins anyway; when that is full
-//! it stops reading, so pipelined bytes are never spun on. The client is left alone for a moment
-//! first: most answers are back before a look at it would be worth what it costs.
+//! nobody. A client that merely ended its direction may well wait for its answer.
 
 use std::cell::Cell;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::task::{Poll, ready};
 
 use tokio::time::Instant;
 
-use crate::l7::io::{read_lazily, write_all};
+use crate::l7::io::write_all;
 use crate::l7::worker::Worker;
 use crate::model::BadRequest;
-use crate::net::{Buffer, ReadHalf, Timer, WriteHalf};
+use crate::net::WriteHalf;
 
+use super::client::Client;
 use super::deadline::Deadline;
 use super::rescue::Rescue;
-use super::{Parties, Terms, Upload};
+use super::{Parties, Source, Terms, Upload};
 
 /// What both directions of an attempt know of each other.
 pub(super) struct Shared<'a> {
@@ -60,7 +57,7 @@ pub(super) struct Shared<'a> {
 impl<'a> Shared<'a> {
     /// Nothing has happened yet.
     pub(super) fn new(
-        parties: &Parties<'a>,
+        parties: &Parties<'a, impl Client>,
         terms: &'a Terms,
         rescue: &'a Rescue<'a>,
         deadline: &'a Deadline<'a>,
@@ -112,9 +109,8 @@ pub(super) enum InboundEnd {
 /// read of the body is added, as far as it is to be held for another try.
 pub(super) async fn inbound(
     shared: &Shared<'_>,
-    client: &mut ReadHalf<'_>,
+    client: &mut impl Source,
     backend: &mut WriteHalf<'_>,
-    input: &mut Option<Buffer>,
     held: &mut Vec<u8>,
     upload: &mut Upload,
     abort_on_close: bool,
@@ -123,12 +119,12 @@ pub(super) async fn inbound(
     shared.deadline.set(timeouts.first_byte);
     let mut sending = send(backend, held, &shared.sent).await;
     // The watch on the client may have read ahead while a connection was opened.
-    let mut ahead = input.as_ref().is_some_and(|input| !input.is_empty());
+    let mut ahead = !client.bytes().is_empty();
     while sending.is_ok() && !upload.is_done() {
-        if !std::mem::take(&mut ahead) && !more(shared, client, input).await {
+        if !std::mem::take(&mut ahead) && !more(shared, client, upload).await {
             return InboundEnd::Left;
         }
-        match pass_on(shared, backend, input, upload, held).await {
+        match pass_on(shared, backend, client, upload, held).await {
             Ok(sent) => sending = sent,
             Err(end) => return end,
         }
@@ -141,8 +137,8 @@ pub(super) async fn inbound(
             shared.deadline.set(timeouts.first_byte);
         }
     }
-    let (by, capacity) = ((shared.worker, shared.deadline.timer), shared.terms.head_bytes);
-    left(client, input, by, capacity, abort_on_close).await;
+    let (worker, timer) = (shared.worker, shared.deadline.timer);
+    client.left(worker, timer, shared.terms.head_bytes, abort_on_close).await;
     InboundEnd::Left
 }
 
@@ -155,41 +151,40 @@ async fn send(half: &mut WriteHalf<'_>, bytes: &[u8], sent: &Cell<bool>) -> io::
 
 /// Reads more of the body; `false` = the client ended before its body did, so the request is not
 /// whole and never will be.
-async fn more(shared: &Shared<'_>, client: &mut ReadHalf<'_>, input: &mut Option<Buffer>) -> bool {
-    let worker = shared.worker;
+async fn more(shared: &Shared<'_>, client: &mut impl Source, upload: &Upload) -> bool {
     shared.deadline.set(shared.terms.route.policy.timeouts.body_idle);
     shared.on_client.set(true);
-    let read =
-        read_lazily(client, input, &worker.buffers, |stock| stock.take(shared.terms.head_bytes))
-            .await;
+    let read = client.more(shared.worker, shared.terms.head_bytes).await;
     shared.on_client.set(false);
-    matches!(read, Ok(1..))
+    match read {
+        Ok(0) => upload.may_end(),
+        Ok(_) => true,
+        Err(_) => false,
+    }
 }
 
 /// Passes on what was read of the body. The inner result is the backend's side.
 async fn pass_on(
     shared: &Shared<'_>,
     backend: &mut WriteHalf<'_>,
-    input: &mut Option<Buffer>,
+    client: &mut impl Source,
     upload: &mut Upload,
     held: &mut Vec<u8>,
 ) -> Result<io::Result<()>, InboundEnd> {
     let worker = shared.worker;
     shared.streamed.set(true);
     let count = |n: u64| shared.bytes_in.set(shared.bytes_in.get() + n);
-    let plain = input.as_ref().map_or(0, |input| upload.plain(input));
-    if plain > 0
-        && let Some(input) = input.as_mut()
-    {
+    let plain = upload.plain(client.bytes());
+    if plain > 0 {
         upload.sent(plain);
-        hold(shared, upload, held, &input.filled()[..plain]);
-        let result = write_all(backend, &input.filled()[..plain]).await;
-        input.consume(plain);
+        hold(shared, upload, held, &client.bytes()[..plain]);
+        let result = write_all(backend, &client.bytes()[..plain]).await;
+        client.consume(plain);
         count(plain as u64);
         return Ok(result);
     }
     let mut framed = worker.buffers.take_vec();
-    let absorbed = upload.absorb(input, &mut framed).map_err(InboundEnd::Refused);
+    let absorbed = upload.absorb(client, &mut framed).map_err(InboundEnd::Refused);
     let result = match absorbed {
         Ok(n) => {
             count(n);
@@ -211,80 +206,4 @@ fn hold(shared: &Shared<'_>, upload: &Upload, held: &mut Vec<u8>, bytes: &[u8]) 
     } else {
         held.extend_from_slice(bytes);
     }
-}
-
-/// Ends when the client has left.
-pub(super) async fn left(
-    client: &mut ReadHalf<'_>,
-    input: &mut Option<Buffer>,
-    (worker, timer): (&Worker, &Timer),
-    capacity: usize,
-    abort_on_close: bool,
-) {
-    match read_ahead(client, input, worker, timer, capacity).await {
-        Ahead::Reset => {}
-        Ahead::End if abort_on_close => {}
-        Ahead::End | Ahead::Full => client.broken().await,
-    }
-}
-
-/// Ends when the client has ended its direction or reset it: before a request was sent, either
-/// means that nobody waits for it.
-pub(super) async fn left_early(
-    client: &mut ReadHalf<'_>,
-    input: &mut Option<Buffer>,
-    worker: &Worker,
-    timer: &Timer,
-    capacity: usize,
-) {
-    match read_ahead(client, input, worker, timer, capacity).await {
-        Ahead::End | Ahead::Reset => {}
-        Ahead::Full => pending().await,
-    }
-}
-
-enum Ahead {
-    /// The buffer is full.
-    Full,
-    /// The client ended its direction.
-    End,
-    /// The client reset the connection.
-    Reset,
-}
-
-async fn read_ahead(
-    client: &mut ReadHalf<'_>,
-    input: &mut Option<Buffer>,
-    worker: &Worker,
-    timer: &Timer,
-    capacity: usize,
-) -> Ahead {
-    let mut turned = false;
-    poll_fn(|cx| {
-        if !turned {
-            ready!(timer.poll_next_turn(cx));
-            turned = true;
-            if client.watch().is_err() {
-                return Poll::Ready(Ahead::Reset);
-            }
-        }
-        loop {
-            if ready!(client.poll_read_ready(cx)).is_err() {
-                return Poll::Ready(Ahead::Reset);
-            }
-            let buffer = input.get_or_insert_with(|| worker.buffers.take(capacity));
-            if buffer.spare().is_empty() {
-                buffer.compact();
-            }
-            if buffer.spare().is_empty() {
-                return Poll::Ready(Ahead::Full);
-            }
-            match ready!(client.poll_read(cx, buffer)) {
-                Ok(1..) => {}
-                Ok(0) => return Poll::Ready(Ahead::End),
-                Err(_) => return Poll::Ready(Ahead::Reset),
-            }
-        }
-    })
-    .await
 }

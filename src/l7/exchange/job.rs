@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::OnDown;
+use crate::l7::version::Version;
 use crate::live::PoolId;
 use crate::table::{Lease, Pool, Route};
 
@@ -33,8 +34,8 @@ pub(crate) struct Job {
 pub(crate) struct Terms {
     /// The route.
     pub(crate) route: Arc<Route>,
-    /// The client's minor version.
-    pub(crate) minor: u8,
+    /// What the client speaks.
+    pub(crate) version: Version,
     /// The client can take another response.
     pub(crate) keep_alive: bool,
     /// The response has no body, whatever its head says.

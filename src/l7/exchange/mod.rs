@@ -15,6 +15,7 @@
 
 mod answer;
 mod attempt;
+mod client;
 mod deadline;
 mod inbound;
 mod job;
@@ -37,14 +38,14 @@ use tokio::time::Instant;
 use crate::l7::chunked::ChunkError;
 use crate::l7::client::Upstream;
 use crate::l7::error::Failure;
-use crate::l7::http1::Local;
-use crate::l7::io::give_back;
+use crate::l7::local::Local;
 use crate::l7::record::Record;
 use crate::l7::retry::{Cause, Retry};
+use crate::l7::version::Version;
 use crate::l7::worker::Worker;
 use crate::live::PoolId;
 use crate::model::{BadRequest, Ended};
-use crate::net::{Buffer, Stream, Timer};
+use crate::net::Timer;
 use crate::table::{Backend, Lease};
 
 use attempt::{Attempted, attempt};
@@ -53,16 +54,17 @@ use obtain::{Obtained, obtain};
 use pause::{Paused, pause};
 use rescue::{Called, Rescue};
 
+pub(crate) use client::{Client, Sink, Source};
 pub(crate) use job::{Job, Terms};
 pub(crate) use upload::Upload;
 
 /// The client's side of an exchange.
-pub(crate) struct Parties<'c> {
+pub(crate) struct Parties<'c, C> {
     /// The worker it runs on.
     pub(crate) worker: &'c Rc<Worker>,
-    /// The client's connection.
-    pub(crate) client: &'c mut Stream,
-    /// The connection's timer.
+    /// The client.
+    pub(crate) client: &'c mut C,
+    /// Its timer.
     pub(crate) timer: &'c Timer,
     /// Tells its listener from others, see [`listener_id`](crate::worker::listener_id).
     pub(crate) listener: usize,
@@ -70,8 +72,6 @@ pub(crate) struct Parties<'c> {
     pub(crate) peer: SocketAddr,
     /// Its listener was removed: it ends after this exchange.
     pub(crate) removed: &'c Cell<bool>,
-    /// What was read from the client beyond the request's head.
-    pub(crate) input: &'c mut Option<Buffer>,
 }
 
 /// What becomes of the client's connection.
@@ -122,16 +122,15 @@ impl Tried {
 
 /// Runs a request to its end.
 pub(crate) async fn run(
-    mut parties: Parties<'_>,
+    mut parties: Parties<'_, impl Client>,
     job: &mut Job,
     record: &mut Record,
 ) -> (After, Ended) {
     let total = job.terms.route.policy.timeouts.total;
     let deadline = Deadline::new(parties.timer, total.map(|total| record.started + total));
-    let next = match job.upload.absorb(parties.input, &mut job.head) {
+    let next = match absorb(&mut parties, job) {
         Ok(absorbed) => {
             record.bytes_in += absorbed;
-            give_back(parties.input, &parties.worker.buffers);
             try_backends(&mut parties, job, &deadline, record).await
         }
         Err(reason) => Err(Failure::Request(reason)),
@@ -144,8 +143,16 @@ pub(crate) async fn run(
     (after, ended)
 }
 
+/// What came of the body with the request's head is held with it.
+fn absorb(parties: &mut Parties<'_, impl Client>, job: &mut Job) -> Result<u64, BadRequest> {
+    let (mut source, _) = parties.client.split();
+    let absorbed = job.upload.absorb(&mut source, &mut job.head)?;
+    source.rest(&parties.worker.buffers);
+    Ok(absorbed)
+}
+
 async fn try_backends(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &mut Job,
     deadline: &Deadline<'_>,
     record: &mut Record,
@@ -219,7 +226,7 @@ fn last_resort(worker: &Worker, pool: PoolId, tried: &[u64]) -> Option<Lease> {
 }
 
 async fn on_backend(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &mut Job,
     lease: &Lease,
     deadline: &Deadline<'_>,
@@ -265,7 +272,7 @@ enum Used {
 }
 
 async fn on_connection(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &mut Job,
     lease: &Lease,
     mut upstream: Upstream,
@@ -316,7 +323,7 @@ async fn on_connection(
 
 /// Keeps a connection that is idle since `at`, if it may be kept.
 fn keep_idle(
-    parties: &Parties<'_>,
+    parties: &Parties<'_, impl Client>,
     job: &Job,
     lease: &Lease,
     upstream: Upstream,
@@ -331,7 +338,7 @@ fn keep_idle(
 
 /// Answers a failure ourselves.
 async fn refuse(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &Job,
     failure: Failure,
     record: &mut Record,
@@ -339,8 +346,9 @@ async fn refuse(
     let mut local = Local::failure(parties.worker, failure);
     local.to_head = job.terms.to_head;
     local.unread |= !job.upload.is_done();
-    local.close |= !job.terms.keep_alive || job.terms.minor == 0 || parties.removed.get();
-    let after = local.send(parties.worker, parties.client, parties.timer, record).await;
+    let plain = job.terms.version == Version::Http10;
+    local.close |= !job.terms.keep_alive || plain || parties.removed.get();
+    let after = parties.client.answer(parties.worker, parties.timer, &local, record).await;
     (after, local.ended())
 }
 

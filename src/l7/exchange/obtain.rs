@@ -19,9 +19,8 @@ use crate::net::{Stream, is_local};
 use crate::table::Lease;
 
 use super::deadline::Deadline;
-use super::inbound::left_early;
 use super::rescue::{Called, Rescue};
-use super::{Job, Parties};
+use super::{Client, Job, Parties, Source};
 
 /// What came of asking for a connection.
 pub(super) enum Obtained {
@@ -33,7 +32,7 @@ pub(super) enum Obtained {
 
 /// Obtains a connection at about `now`; `fresh` = a kept one will not do.
 pub(super) async fn obtain(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &Job,
     lease: &Lease,
     deadline: &Deadline<'_>,
@@ -116,7 +115,7 @@ fn tell(worker: &Worker, lease: &Lease, error: &io::Error) {
 
 /// Connects, unless the client leaves, the backend goes down or the deadline passes (`None`) first.
 async fn connect(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &Job,
     lease: &Lease,
     deadline: &Deadline<'_>,
@@ -125,13 +124,9 @@ async fn connect(
     let (peer, started) = (parties.peer, Instant::now());
     let (mut client, _) = parties.client.split();
     let mut connecting = pin!(open(parties.worker, lease));
-    let mut leaving = pin!(left_early(
-        &mut client,
-        parties.input,
-        parties.worker,
-        parties.timer,
-        job.terms.head_bytes
-    ));
+    // Before a request was sent, also to end its own direction means that nobody waits for it.
+    let capacity = job.terms.head_bytes;
+    let mut leaving = pin!(client.left(parties.worker, parties.timer, capacity, true));
     poll_fn(|cx| {
         if let Poll::Ready(opened) = connecting.as_mut().poll(cx) {
             return Poll::Ready(Some(opened));

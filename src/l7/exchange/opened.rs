@@ -6,9 +6,11 @@ use std::time::Duration;
 use httparse::Header;
 
 use crate::l7::client::{Response, ResponseBody, parse_response};
-use crate::l7::headers::{ClientFraming, ClientSide, Known, elements, known, write_response};
+use crate::l7::headers::{ClientFraming, ClientSide, Known, elements, known};
+use crate::l7::version::Version;
 use crate::model::BadResponse;
 
+use super::client::Sink;
 use super::inbound::Shared;
 
 /// Header fields that fit on the stack; configured limits above take a heap allocation.
@@ -32,11 +34,13 @@ pub(super) struct Opened {
 pub(super) enum Kind {
     /// The answer.
     Final(Opened),
-    /// `100 Continue`, `103 Early Hints` and the like: another head follows.
+    /// `100 Continue`, `103 Early Hints` and the like, written for the client: another follows.
     Interim,
+    /// Likewise, but nothing for this client.
+    Dropped,
 }
 
-/// Reads a whole head and writes the client's into `out`.
+/// Reads a whole head and has the client's made of it.
 ///
 /// # Errors
 /// The head is refused.
@@ -44,6 +48,7 @@ pub(super) fn open(
     shared: &Shared<'_>,
     idle: Duration,
     head: &[u8],
+    client: &mut impl Sink,
     out: &mut Vec<u8>,
 ) -> Result<Kind, BadResponse> {
     let fields = shared.terms.headers;
@@ -58,14 +63,11 @@ pub(super) fn open(
     let response = parse_response(head, room)?;
     match response.status {
         101 if switches_as_asked(shared, &response) => {
-            Ok(Kind::Final(switch(shared, &response, out)))
+            Ok(Kind::Final(switch(shared, &response, client, out)))
         }
         101 => Err(BadResponse::Upgrade),
-        100..=199 => {
-            interim(shared, &response, out);
-            Ok(Kind::Interim)
-        }
-        _ => Ok(Kind::Final(last(shared, idle, &response, out))),
+        100..=199 => Ok(interim(shared, &response, client, out)),
+        _ => Ok(Kind::Final(last(shared, idle, &response, client, out))),
     }
 }
 
@@ -82,59 +84,68 @@ fn switches_as_asked(shared: &Shared<'_>, response: &Response<'_, '_>) -> bool {
         .any(|header| elements(header.value).any(|protocol| protocol.eq_ignore_ascii_case(asked)))
 }
 
-fn switch(shared: &Shared<'_>, response: &Response<'_, '_>, out: &mut Vec<u8>) -> Opened {
+fn switch(
+    shared: &Shared<'_>,
+    response: &Response<'_, '_>,
+    client: &mut impl Sink,
+    out: &mut Vec<u8>,
+) -> Opened {
     let framing = ClientFraming::Upgrade;
     let edits = &shared.terms.route.policy.response_headers;
-    write_response(
-        out,
-        response,
-        &ClientSide { framing, close: false, keep_alive_said: false, edits },
-    );
+    let side = ClientSide { framing, close: false, keep_alive_said: false, edits };
+    client.head(out, response, &side);
     Opened { status: 101, body: ResponseBody::None, framing, close: false, keep: None }
 }
 
 /// HTTP/1.0 knows no interim responses; `100` goes only to who asked for it.
-fn interim(shared: &Shared<'_>, response: &Response<'_, '_>, out: &mut Vec<u8>) {
+fn interim(
+    shared: &Shared<'_>,
+    response: &Response<'_, '_>,
+    client: &mut impl Sink,
+    out: &mut Vec<u8>,
+) -> Kind {
     let wanted = response.status != 100 || shared.terms.expects;
-    if shared.terms.minor == 1 && wanted {
-        let framing = ClientFraming::Bodiless(None);
-        let edits = &shared.terms.route.policy.response_headers;
-        write_response(
-            out,
-            response,
-            &ClientSide { framing, close: false, keep_alive_said: false, edits },
-        );
+    if shared.terms.version == Version::Http10 || !wanted {
+        return Kind::Dropped;
     }
+    let framing = ClientFraming::Bodiless(None);
+    let edits = &shared.terms.route.policy.response_headers;
+    let side = ClientSide { framing, close: false, keep_alive_said: false, edits };
+    client.head(out, response, &side);
+    Kind::Interim
 }
 
 fn last(
     shared: &Shared<'_>,
     idle: Duration,
     response: &Response<'_, '_>,
+    client: &mut impl Sink,
     out: &mut Vec<u8>,
 ) -> Opened {
     let terms = shared.terms;
     let body = response.body(terms.to_head);
-    let framing = framing(response, body, terms.minor);
+    let framing = framing(response, body, terms.version);
     // The rest of the body may never be taken, and then the next request could not be told from
     // it. Nobody knows yet, and later it cannot be said any more.
     let unsent = !shared.uploaded.get();
-    let close = !terms.keep_alive
+    let ends = !terms.keep_alive
         || framing == ClientFraming::Close
         || unsent
         || shared.worker.closing.get()
         || shared.removed.get()
         || shared.rescue.is_leaving();
+    // A stream of many tells nothing of its connection.
+    let close = ends && terms.version != Version::Http2;
     if matches!(body, ResponseBody::Chunked | ResponseBody::Close) {
         shared.events.set(is_event_stream(response));
     }
     let side = ClientSide {
         framing,
         close,
-        keep_alive_said: terms.minor == 0 && terms.keep_alive,
+        keep_alive_said: terms.version == Version::Http10 && terms.keep_alive,
         edits: &terms.route.policy.response_headers,
     };
-    write_response(out, response, &side);
+    client.head(out, response, &side);
     let keep = response.keep_alive_timeout.map_or(idle, |timeout| timeout.min(idle));
     let reusable = response.keep_alive && body != ResponseBody::Close;
     Opened { status: response.status, body, framing, close, keep: reusable.then_some(keep) }
@@ -148,12 +159,13 @@ fn is_event_stream(response: &Response<'_, '_>) -> bool {
     kind.and_then(|kind| kind.get(..TYPE.len())).is_some_and(|it| it.eq_ignore_ascii_case(TYPE))
 }
 
-fn framing(response: &Response<'_, '_>, body: ResponseBody, minor: u8) -> ClientFraming {
-    match (body, minor) {
+fn framing(response: &Response<'_, '_>, body: ResponseBody, client: Version) -> ClientFraming {
+    match (body, client) {
         (ResponseBody::None, _) if response.status == 204 => ClientFraming::Bodiless(None),
         (ResponseBody::None, _) => ClientFraming::Bodiless(response.lengths.content_length),
         (ResponseBody::Length(length), _) => ClientFraming::Length(length),
-        (ResponseBody::Chunked | ResponseBody::Close, 1) => ClientFraming::Chunked,
-        (ResponseBody::Chunked | ResponseBody::Close, _) => ClientFraming::Close,
+        (ResponseBody::Chunked | ResponseBody::Close, Version::Http10) => ClientFraming::Close,
+        (ResponseBody::Chunked | ResponseBody::Close, Version::Http11) => ClientFraming::Chunked,
+        (ResponseBody::Chunked | ResponseBody::Close, Version::Http2) => ClientFraming::Stream,
     }
 }

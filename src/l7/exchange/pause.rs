@@ -6,8 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::deadline::Deadline;
-use super::inbound::left;
-use super::{Job, Parties};
+use super::{Client, Job, Parties, Source};
 
 /// What came of a pause.
 pub(super) enum Paused {
@@ -21,7 +20,7 @@ pub(super) enum Paused {
 
 /// Waits this long, unless the client leaves.
 pub(super) async fn pause(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     job: &Job,
     deadline: &Deadline<'_>,
     length: Duration,
@@ -37,8 +36,7 @@ pub(super) async fn pause(
     timer.set(length);
     let abort_on_close = job.policy.abort_on_close;
     let bytes = job.terms.head_bytes;
-    let mut leaving =
-        pin!(left(&mut client, parties.input, (worker, timer), bytes, abort_on_close));
+    let mut leaving = pin!(client.left(worker, timer, bytes, abort_on_close));
     poll_fn(|cx| {
         if leaving.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Paused::ClientLeft);

@@ -5,14 +5,15 @@
 
 use tokio::time::Instant;
 
-use crate::l7::chunked::{Decoder, Step, begin_chunk, end_chunks};
+use crate::l7::chunked::{Decoder, Step, begin_chunk};
 use crate::l7::client::ResponseBody;
 use crate::l7::headers::ClientFraming;
-use crate::l7::io::{read_lazily, write_both};
+use crate::l7::io::read_lazily;
 use crate::model::BadResponse;
-use crate::net::{Buffer, Buffers, ReadHalf, WriteHalf};
+use crate::net::{Buffer, Buffers, ReadHalf};
 
 use super::answer::AnswerEnd;
+use super::client::Sink;
 use super::inbound::Shared;
 use super::opened::Opened;
 
@@ -24,10 +25,10 @@ const COPY_MAX: usize = 2048;
 const OUT_MAX: usize = 64 * 1024;
 
 /// A response whose head is waiting in `out`.
-pub(super) struct Relay<'r, 'a, 'b, 'c> {
+pub(super) struct Relay<'r, 'a, 'b, C> {
     pub(super) shared: &'r Shared<'a>,
     pub(super) backend: &'r mut ReadHalf<'b>,
-    pub(super) client: &'r mut WriteHalf<'c>,
+    pub(super) client: &'r mut C,
     pub(super) input: &'r mut Option<Buffer>,
     /// Bytes for the client, not yet written.
     pub(super) out: &'r mut Vec<u8>,
@@ -40,7 +41,7 @@ pub(super) struct Relay<'r, 'a, 'b, 'c> {
     pub(super) fragile: bool,
 }
 
-impl Relay<'_, '_, '_, '_> {
+impl<C: Sink> Relay<'_, '_, '_, C> {
     /// Delivers head and body.
     pub(super) async fn body(mut self, opened: Opened) -> Result<AnswerEnd, AnswerEnd> {
         self.shared.deadline.begin_response();
@@ -48,13 +49,13 @@ impl Relay<'_, '_, '_, '_> {
         let fragile = opened.framing == ClientFraming::Close;
         self.fragile = fragile;
         match opened.body {
-            ResponseBody::None => self.write(0).await?,
+            ResponseBody::None => self.write(0, true).await?,
             ResponseBody::Length(length) => self.counted(length).await?,
             ResponseBody::Chunked => self.chunked(opened.framing).await?,
             ResponseBody::Close => self.until_the_end(opened.framing).await?,
         }
         if fragile {
-            self.client.reset_on_close(false);
+            self.client.break_on_close(false);
         }
         if self.waited {
             self.shared.answered_at.set(Instant::now());
@@ -68,22 +69,22 @@ impl Relay<'_, '_, '_, '_> {
         Ok(AnswerEnd::Done { close: opened.close, keep: opened.keep.filter(|_| proven) })
     }
 
-    /// Writes `out`, then `n` bytes of the input as they are.
-    async fn write(&mut self, n: usize) -> Result<(), AnswerEnd> {
+    /// Writes `out`, then `n` bytes of the input as they are; `last` = the body ends with them.
+    async fn write(&mut self, n: usize, last: bool) -> Result<(), AnswerEnd> {
         let mut body = self.input.as_ref().map_or(&[][..], |input| &input.filled()[..n]);
         if n <= COPY_MAX {
             self.out.extend_from_slice(body);
             body = &[];
         }
         if std::mem::take(&mut self.fragile) {
-            self.client.reset_on_close(true);
+            self.client.break_on_close(true);
         }
         self.shared.begun.set(true);
         self.shared.on_client.set(true);
         let idle = self.shared.terms.route.policy.timeouts.body_idle;
         // A slow client is not an idle one.
         let progress = || self.shared.deadline.set(idle);
-        let written = write_both(self.client, self.out, body, progress).await;
+        let written = self.client.write(self.out, body, last, progress).await;
         self.shared.on_client.set(false);
         written.map_err(|_| AnswerEnd::ClientGone)?;
         self.out.clear();
@@ -92,6 +93,11 @@ impl Relay<'_, '_, '_, '_> {
             input.consume(n);
         }
         Ok(())
+    }
+
+    /// Are there bytes for the client, or a head?
+    fn has_unwritten(&self) -> bool {
+        !self.out.is_empty() || !self.shared.begun.get()
     }
 
     fn count(&self, n: usize) {
@@ -123,8 +129,8 @@ impl Relay<'_, '_, '_, '_> {
         let mut left = length;
         loop {
             let n = usize::try_from(left).unwrap_or(usize::MAX).min(self.filled().len());
-            self.write(n).await?;
             left -= n as u64;
+            self.write(n, left == 0).await?;
             if left == 0 {
                 return Ok(());
             }
@@ -135,7 +141,7 @@ impl Relay<'_, '_, '_, '_> {
         }
     }
 
-    /// A chunked body: decoded, and framed anew for a client that understands chunks.
+    /// A chunked body: decoded, and framed anew if the client understands chunks.
     async fn chunked(&mut self, framing: ClientFraming) -> Result<(), AnswerEnd> {
         let mut decoder = Decoder::default();
         loop {
@@ -147,24 +153,22 @@ impl Relay<'_, '_, '_, '_> {
                     Step::Data(n) => {
                         self.frame(n, framing);
                         if self.out.len() >= OUT_MAX {
-                            self.write(0).await?;
+                            self.write(0, false).await?;
                         }
                     }
                     Step::End(n) => {
-                        if framing == ClientFraming::Chunked {
-                            let section =
-                                self.input.as_ref().map_or(&[][..], |input| &input.filled()[..n]);
-                            end_chunks(self.out, section);
-                        }
+                        let section =
+                            self.input.as_ref().map_or(&[][..], |input| &input.filled()[..n]);
+                        self.client.end(self.out, section);
                         self.consume(n);
                     }
                 }
             }
-            if !self.out.is_empty() {
-                self.write(0).await?;
-            }
             if decoder.is_done() {
-                return Ok(());
+                return self.write(0, true).await;
+            }
+            if self.has_unwritten() {
+                self.write(0, false).await?;
             }
             if self.read().await? == 0 {
                 return Err(AnswerEnd::Truncated);
@@ -180,18 +184,15 @@ impl Relay<'_, '_, '_, '_> {
             if n > 0 {
                 self.frame(n, framing);
             }
-            if !self.out.is_empty() {
-                self.write(0).await?;
+            if self.has_unwritten() {
+                self.write(0, false).await?;
             }
             if self.read().await? == 0 {
                 break;
             }
         }
-        if framing == ClientFraming::Chunked {
-            end_chunks(self.out, b"\r\n");
-            self.write(0).await?;
-        }
-        Ok(())
+        self.client.end(self.out, b"\r\n");
+        self.write(0, true).await
     }
 
     /// Moves `n` bytes of the input to `out`, as a chunk if the client gets chunks.

@@ -14,10 +14,10 @@ use crate::l7::io::{read_lazily, write_all};
 use crate::l7::record::Record;
 use crate::l7::waits::Stay;
 use crate::l7::worker::Worker;
-use crate::net::{Buffer, ReadHalf, Stream, Timer, WriteHalf};
+use crate::net::{ReadHalf, Stream, Timer, WriteHalf};
 
 use super::rescue::Rescue;
-use super::{Parties, Terms};
+use super::{Client, Parties, Sink, Source, Terms};
 
 /// A tunnel in which nothing moves for this long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(3600);
@@ -25,36 +25,29 @@ const IDLE_MAX: Duration = Duration::from_secs(3600);
 /// Runs the tunnel. `early` came with the backend's answer; the client's first bytes may already
 /// be in its input.
 pub(super) async fn tunnel(
-    parties: &mut Parties<'_>,
+    parties: &mut Parties<'_, impl Client>,
     backend: &mut Stream,
     early: Vec<u8>,
     (rescue, terms): (&Rescue<'_>, &Terms),
     record: &mut Record,
 ) {
     let peer = parties.peer;
-    let (client_read, client_write) = parties.client.split();
-    let (backend_read, mut backend_write) = backend.split();
-    let mut client_write = client_write;
-    let early_up = parties.input.take();
-    let up_first = early_up.as_ref().map_or(&[][..], Buffer::filled);
+    let (source, mut sink) = parties.client.split();
+    let (backend_read, backend_write) = backend.split();
     parties.timer.set(IDLE_MAX);
-    let started = async {
-        write_all(&mut client_write, &early).await?;
-        write_all(&mut backend_write, up_first).await
-    };
+    let started = sink.write(&[], &early, false, || {});
     if !matches!(parties.timer.limit(started).await, Some(Ok(()))) {
         return;
     }
-    let up = Pump {
+    let pump = |moved: usize| Pump {
         worker: parties.worker,
         timer: parties.timer,
-        moved: Cell::new(up_first.len() as u64),
+        moved: Cell::new(moved as u64),
     };
-    let down =
-        Pump { worker: parties.worker, timer: parties.timer, moved: Cell::new(early.len() as u64) };
+    let (up, down) = (pump(0), pump(early.len()));
     {
-        let mut upward = pin!(up.run(client_read, backend_write));
-        let mut downward = pin!(down.run(backend_read, client_write));
+        let mut upward = pin!(up.upward(source, backend_write));
+        let mut downward = pin!(down.downward(backend_read, sink));
         let (mut up_open, mut down_open) = (true, true);
         poll_fn(|cx| {
             // An error either way ends both: half a tunnel is of no use to anyone.
@@ -100,8 +93,25 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    /// Moves bytes until the source ends, then passes the end on.
-    async fn run(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
+    /// Moves what the client sends until it ends, then passes the end on.
+    async fn upward(&self, mut from: impl Source, mut to: WriteHalf<'_>) -> io::Result<()> {
+        loop {
+            let n = from.bytes().len();
+            if n > 0 {
+                write_all(&mut to, from.bytes()).await?;
+                from.consume(n);
+                self.moved.set(self.moved.get() + n as u64);
+            }
+            let more = from.more(self.worker, 0).await?;
+            self.timer.set(IDLE_MAX);
+            if more == 0 {
+                return to.shutdown();
+            }
+        }
+    }
+
+    /// Likewise what the backend sends.
+    async fn downward(&self, mut from: ReadHalf<'_>, mut to: impl Sink) -> io::Result<()> {
         let stock = &self.worker.buffers;
         loop {
             let mut buffer = None;
@@ -111,7 +121,7 @@ impl Pump<'_> {
                 return to.shutdown();
             }
             if let Some(buffer) = buffer {
-                write_all(&mut to, buffer.filled()).await?;
+                to.write(&[], buffer.filled(), false, || {}).await?;
                 self.moved.set(self.moved.get() + n as u64);
                 stock.put(buffer);
             }

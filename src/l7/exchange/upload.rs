@@ -1,11 +1,10 @@
 //! What is still to come of a request's body.
 
-use crate::l7::chunked::{Decoder, Step, begin_chunk, end_chunks};
+use crate::l7::chunked::{Decoder, Step, begin_chunk, end_chunks, end_chunks_with};
 use crate::l7::http1::Body;
 use crate::model::BadRequest;
-use crate::net::Buffer;
 
-use super::chunk_reason;
+use super::{Source, chunk_reason};
 
 /// A request body on its way.
 #[derive(Debug)]
@@ -22,6 +21,7 @@ enum Left {
     Nothing,
     Length(u64),
     Chunked(Decoder),
+    Stream,
 }
 
 impl Upload {
@@ -31,6 +31,7 @@ impl Upload {
             Body::None => Left::Nothing,
             Body::Length(length) => Left::Length(length),
             Body::Chunked => Left::Chunked(Decoder::default()),
+            Body::Stream => Left::Stream,
         };
         Self { left, allowance: bytes_max.unwrap_or(u64::MAX), taken: 0 }
     }
@@ -40,13 +41,16 @@ impl Upload {
         matches!(self.left, Left::Nothing)
     }
 
-    /// How many bytes of `input` go to the backend as they are.
-    pub(super) fn plain(&self, input: &Buffer) -> usize {
+    /// May the client's protocol, rather than the body's framing, say where it ends?
+    pub(super) fn may_end(&self) -> bool {
+        matches!(self.left, Left::Stream)
+    }
+
+    /// How many of these bytes go to the backend as they are.
+    pub(super) fn plain(&self, bytes: &[u8]) -> usize {
         match self.left {
-            Left::Length(left) => {
-                usize::try_from(left).unwrap_or(usize::MAX).min(input.filled().len())
-            }
-            Left::Nothing | Left::Chunked(_) => 0,
+            Left::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len()),
+            Left::Nothing | Left::Chunked(_) | Left::Stream => 0,
         }
     }
 
@@ -67,46 +71,52 @@ impl Upload {
         }
     }
 
-    /// Moves what is in `input` into `out`, framed for the backend; returns its body bytes.
+    /// Moves what has come from the client into `out`, framed for the backend; returns its body bytes.
     ///
     /// # Errors
     /// The body's framing is malformed, or the body is too large.
     pub(super) fn absorb(
         &mut self,
-        input: &mut Option<Buffer>,
+        client: &mut impl Source,
         out: &mut Vec<u8>,
     ) -> Result<u64, BadRequest> {
-        let Some(input) = input.as_mut() else { return Ok(0) };
         match &mut self.left {
             Left::Nothing => Ok(0),
             Left::Length(_) => {
-                let n = self.plain(input);
-                out.extend_from_slice(&input.filled()[..n]);
-                input.consume(n);
+                let n = self.plain(client.bytes());
+                out.extend_from_slice(&client.bytes()[..n]);
+                client.consume(n);
                 self.sent(n);
+                Ok(n as u64)
+            }
+            Left::Stream => {
+                let n = client.bytes().len();
+                if n > 0 {
+                    self.taken += n as u64;
+                    take(&mut self.allowance, n)?;
+                    move_chunk(client, n, out);
+                }
+                if client.is_over() {
+                    end_chunks_with(out, |put| client.trailers(put));
+                    self.left = Left::Nothing;
+                }
                 Ok(n as u64)
             }
             Left::Chunked(decoder) => {
                 let mut data = 0;
                 loop {
-                    match decoder.step(input.filled()).map_err(chunk_reason)? {
+                    match decoder.step(client.bytes()).map_err(chunk_reason)? {
                         Step::More => return Ok(data),
-                        Step::Framing(n) => input.consume(n),
+                        Step::Framing(n) => client.consume(n),
                         Step::Data(n) => {
                             data += n as u64;
                             self.taken += n as u64;
-                            self.allowance = self
-                                .allowance
-                                .checked_sub(n as u64)
-                                .ok_or(BadRequest::BodyTooLarge)?;
-                            begin_chunk(out, n);
-                            out.extend_from_slice(&input.filled()[..n]);
-                            out.extend_from_slice(b"\r\n");
-                            input.consume(n);
+                            take(&mut self.allowance, n)?;
+                            move_chunk(client, n, out);
                         }
                         Step::End(n) => {
-                            end_chunks(out, &input.filled()[..n]);
-                            input.consume(n);
+                            end_chunks(out, &client.bytes()[..n]);
+                            client.consume(n);
                             self.left = Left::Nothing;
                             return Ok(data);
                         }
@@ -115,4 +125,18 @@ impl Upload {
             }
         }
     }
+}
+
+/// Takes `n` bytes of what a body may still have.
+fn take(allowance: &mut u64, n: usize) -> Result<(), BadRequest> {
+    *allowance = allowance.checked_sub(n as u64).ok_or(BadRequest::BodyTooLarge)?;
+    Ok(())
+}
+
+/// Moves `n` bytes into `out` as a chunk.
+fn move_chunk(client: &mut impl Source, n: usize, out: &mut Vec<u8>) {
+    begin_chunk(out, n);
+    out.extend_from_slice(&client.bytes()[..n]);
+    out.extend_from_slice(b"\r\n");
+    client.consume(n);
 }

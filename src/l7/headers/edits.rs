@@ -15,10 +15,10 @@ fn passes_for(name: &str, edited: &str) -> bool {
     name.len() == edited.len() && name.bytes().zip(edited.bytes()).all(same)
 }
 
-/// Writes the headers a route sets and adds.
-pub(crate) fn append_edits(edits: &HeaderEdits, out: &mut Vec<u8>) {
+/// Gives `put` the headers a route sets and adds.
+pub(crate) fn put_edits(edits: &HeaderEdits, mut put: impl FnMut(&str, &[u8])) {
     for (name, value) in edits.set.iter().chain(&edits.add) {
-        append(out, name, value.as_bytes());
+        put(name, value.as_bytes());
     }
 }
 

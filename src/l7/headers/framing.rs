@@ -3,6 +3,8 @@
 //! RFC 9112 §6.3 lets a recipient repair some contradictions; every repair is a chance for a
 //! smuggled request, so this reader repairs none.
 
+use crate::l7::version::Version;
+
 /// Why framing headers were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FramingError {
@@ -56,15 +58,15 @@ impl Lengths {
         Ok(())
     }
 
-    /// Checks what was taken in, for a message of this minor version.
+    /// Checks what was taken in, for a message of this version.
     ///
     /// # Errors
     /// Both headers are there, or a transfer coding on HTTP/1.0.
-    pub fn check(self, minor: u8) -> Result<Self, FramingError> {
+    pub fn check(self, version: Version) -> Result<Self, FramingError> {
         if self.chunked && self.content_length.is_some() {
             return Err(FramingError::Both);
         }
-        if self.chunked && minor == 0 {
+        if self.chunked && version == Version::Http10 {
             return Err(FramingError::TransferEncoding);
         }
         Ok(self)
@@ -97,8 +99,8 @@ mod tests {
         let mut lengths = Lengths::default();
         assert_eq!(lengths.transfer_encoding(b"Chunked"), Ok(()));
         assert_eq!(lengths.transfer_encoding(b"chunked"), Err(FramingError::TransferEncoding));
-        assert_eq!(lengths.check(0), Err(FramingError::TransferEncoding));
+        assert_eq!(lengths.check(Version::Http10), Err(FramingError::TransferEncoding));
         assert_eq!(lengths.content_length(b"3"), Ok(()));
-        assert_eq!(lengths.check(1), Err(FramingError::Both));
+        assert_eq!(lengths.check(Version::Http11), Err(FramingError::Both));
     }
 }

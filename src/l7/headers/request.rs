@@ -1,9 +1,12 @@
 //! Writes a request head for a backend, straight into the bytes that will be sent.
 
+use httparse::Header;
+
 use crate::config::HeaderEdits;
 use crate::l7::http1::{Body, Facts, Request};
+use crate::l7::version::Version;
 
-use super::edits::{append, append_edits, is_edited};
+use super::edits::{append, is_edited, put_edits};
 use super::identity::{Origin, append_identity};
 use super::name::{Known, is_listed, known};
 
@@ -35,17 +38,20 @@ pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) 
     if !is_edited(edits, "host") {
         append(out, "Host", origin.authority.as_bytes());
     }
+    let crumbs = request.version == Version::Http2;
     for header in request.headers {
-        if passes(outgoing, header.name) {
+        if passes(outgoing, header.name) && !(crumbs && is_cookie(header)) {
             append(out, header.name, header.value);
         }
     }
+    if crumbs && passes(outgoing, "cookie") {
+        append_cookies(request.headers, out);
+    }
     append_identity(out, origin, request.headers, edits);
-    let via: &[u8] = if request.minor == 1 { b"1.1 pulsegate" } else { b"1.0 pulsegate" };
-    append(out, "Via", via);
-    append_edits(edits, out);
+    append(out, "Via", request.version.via());
+    put_edits(edits, |name, value| append(out, name, value));
     match facts.body {
-        Body::Chunked => append(out, "Transfer-Encoding", b"chunked"),
+        Body::Chunked | Body::Stream => append(out, "Transfer-Encoding", b"chunked"),
         Body::Length(length) => {
             append(out, "Content-Length", itoa::Buffer::new().format(length).as_bytes());
         }
@@ -60,6 +66,22 @@ pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) 
         append(out, "Upgrade", protocol.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
+}
+
+fn is_cookie(header: &Header<'_>) -> bool {
+    header.name.eq_ignore_ascii_case("cookie")
+}
+
+/// HTTP/2 lets a cookie come in pieces, HTTP/1.1 knows one header of it (RFC 9113 §8.2.3).
+fn append_cookies(headers: &[Header<'_>], out: &mut Vec<u8>) {
+    let cookies = headers.iter().filter(|header| is_cookie(header));
+    for (index, cookie) in cookies.clone().enumerate() {
+        out.extend_from_slice(if index == 0 { b"cookie: " } else { b"; " });
+        out.extend_from_slice(cookie.value);
+    }
+    if cookies.count() > 0 {
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
 /// A method that usually has a body says when it has none (RFC 9110 §8.6).

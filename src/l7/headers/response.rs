@@ -3,7 +3,7 @@
 use crate::config::HeaderEdits;
 use crate::l7::client::Response;
 
-use super::edits::{append, append_edits, is_edited};
+use super::edits::{append, is_edited, put_edits};
 use super::name::{Known, is_listed, known};
 
 /// How the client will find the end of the body.
@@ -15,6 +15,8 @@ pub(crate) enum ClientFraming {
     Length(u64),
     /// By chunks.
     Chunked,
+    /// By the end of its stream.
+    Stream,
     /// By the connection's end.
     Close,
     /// By neither: the connection changes its protocol (101).
@@ -44,6 +46,16 @@ pub(crate) fn write_response(
     out.push(b' ');
     out.extend_from_slice(response.reason.as_bytes());
     out.extend_from_slice(b"\r\n");
+    response_fields(response, side, |name, value| append(out, name, value));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Gives `put` the fields of a head, in order.
+pub(crate) fn response_fields(
+    response: &Response<'_, '_>,
+    side: &ClientSide<'_>,
+    mut put: impl FnMut(&str, &[u8]),
+) {
     let listed = |name| response.lists && is_listed(response.headers, name);
     let upgrade = side.framing == ClientFraming::Upgrade;
     for header in response.headers {
@@ -59,27 +71,26 @@ pub(crate) fn write_response(
             _ => !listed(header.name) && !is_edited(side.edits, header.name),
         };
         if passes {
-            append(out, header.name, header.value);
+            put(header.name, header.value);
         }
     }
-    append_framing(out, side);
-    append(out, "Via", if response.minor == 1 { b"1.1 pulsegate" } else { b"1.0 pulsegate" });
-    append_edits(side.edits, out);
-    out.extend_from_slice(b"\r\n");
+    put_framing(side, &mut put);
+    put("Via", response.version.via());
+    put_edits(side.edits, &mut put);
 }
 
-fn append_framing(out: &mut Vec<u8>, side: &ClientSide<'_>) {
+fn put_framing(side: &ClientSide<'_>, mut put: impl FnMut(&str, &[u8])) {
     match side.framing {
         ClientFraming::Bodiless(Some(length)) | ClientFraming::Length(length) => {
-            append(out, "Content-Length", itoa::Buffer::new().format(length).as_bytes());
+            put("Content-Length", itoa::Buffer::new().format(length).as_bytes());
         }
-        ClientFraming::Chunked => append(out, "Transfer-Encoding", b"chunked"),
-        ClientFraming::Upgrade => return append(out, "Connection", b"Upgrade"),
-        ClientFraming::Bodiless(None) | ClientFraming::Close => {}
+        ClientFraming::Chunked => put("Transfer-Encoding", b"chunked"),
+        ClientFraming::Upgrade => return put("Connection", b"Upgrade"),
+        ClientFraming::Bodiless(None) | ClientFraming::Close | ClientFraming::Stream => {}
     }
     if side.close {
-        append(out, "Connection", b"close");
+        put("Connection", b"close");
     } else if side.keep_alive_said {
-        append(out, "Connection", b"keep-alive");
+        put("Connection", b"keep-alive");
     }
 }

@@ -13,20 +13,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::l7::caller::Caller;
+use crate::l7::desk::Prepared;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{self, After, Parties};
+use crate::l7::http2::{self, PREFACE_HEAD};
 use crate::l7::io::{give_back, read_lazily};
-use crate::l7::record::{Logged, Record, Texts};
+use crate::l7::local::Local;
+use crate::l7::record::Record;
 use crate::l7::worker::Worker;
-use crate::model::{BadRequest, Ended};
+use crate::model::BadRequest;
 use crate::net::{Buffer, Buffers, Stream, Timer};
 use crate::worker::Acceptor;
 use crate::worker::listener_id;
 
 use super::doze::Doze;
 use super::head::{BareNewline, HeadScan};
-use super::local::Local;
-use super::prepare::{Prepared, prepare};
+use super::peer::Peer;
+use super::prepare::prepare;
 
 /// How long a connection waits for its next request before it dozes.
 pub(super) const LINGER: Duration = Duration::from_millis(40);
@@ -36,13 +40,13 @@ const LINGERING_MAX: usize = 256;
 /// A client connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(super) worker: Rc<Worker>,
-    pub(super) acceptor: Rc<Acceptor>,
+    pub(super) caller: Caller,
     pub(super) stream: Stream,
-    pub(super) peer: SocketAddr,
     pub(super) timer: Timer,
     /// Nothing was waited for yet: what its client has sent may just not be known here.
     fresh: bool,
+    /// No request came yet.
+    first: bool,
 }
 
 /// What a listener asks of a request head.
@@ -50,6 +54,16 @@ pub(crate) struct Connection {
 struct HeadLimits {
     head_bytes: usize,
     within: Duration,
+    /// A client may begin to speak HTTP/2 instead.
+    http2: bool,
+}
+
+/// What came of a turn to read a request.
+enum Turn {
+    /// It was answered, or there was none.
+    Over(After),
+    /// The client speaks HTTP/2; what it sent is still there.
+    Http2,
 }
 
 /// What ended the wait for a request.
@@ -67,15 +81,8 @@ impl Connection {
         stream: Stream,
         peer: SocketAddr,
     ) -> Self {
-        acceptor.opened(worker);
-        Self {
-            worker: Rc::clone(worker),
-            acceptor: Rc::clone(acceptor),
-            stream,
-            peer,
-            timer: worker.timers.timer(),
-            fresh: true,
-        }
+        let caller = Caller::new(worker, acceptor, peer);
+        Self { caller, stream, timer: worker.timers.timer(), fresh: true, first: true }
     }
 
     /// Serves requests until the connection ends or goes to doze.
@@ -94,8 +101,9 @@ impl Connection {
                 }
             }
             match self.request(&mut input, limits).await {
-                After::KeepAlive => {}
-                after => break after,
+                Turn::Over(After::KeepAlive) => self.first = false,
+                Turn::Over(after) => break after,
+                Turn::Http2 => return http2::serve(self.caller, self.stream, input),
             }
         };
         let unread =
@@ -103,23 +111,25 @@ impl Connection {
         if end == After::Reset {
             self.stream.reset_on_close();
         } else if end == After::Linger || unread {
-            let Self { worker, stream, timer, .. } = &mut self;
-            super::linger::linger(stream, timer, &mut input, &worker.buffers).await;
+            let Self { caller, stream, timer, .. } = &mut self;
+            super::linger::linger(stream, timer, &mut input, &caller.worker.buffers).await;
         } else {
             self.stream.say_goodbye();
         }
         if let Some(input) = input {
-            self.worker.buffers.put(input);
+            self.caller.worker.buffers.put(input);
         }
     }
 
     fn limits(&self) -> HeadLimits {
-        self.worker.with_table(|table, _| {
-            self.acceptor.with_listener(table, |listener, _| {
+        self.caller.worker.with_table(|table, _| {
+            self.caller.acceptor.with_listener(table, |listener, _| {
                 let settings = &listener.settings;
                 HeadLimits {
                     head_bytes: settings.limits.head_bytes,
                     within: settings.timeouts.head,
+                    // By TLS it would have been agreed on (RFC 9113 §3.2).
+                    http2: settings.http2.is_some() && settings.tls.is_none(),
                 }
             })
         })
@@ -127,9 +137,10 @@ impl Connection {
 
     /// Waits a moment for the next request's first bytes.
     async fn linger(&mut self, input: &mut Option<Buffer>, head_bytes: usize) -> Woken {
-        let Self { worker, acceptor, stream, timer, fresh, .. } = self;
+        let Self { caller, stream, timer, fresh, .. } = self;
+        let worker = &caller.worker;
         let fresh = std::mem::take(fresh);
-        let unwanted = || worker.closing.get() || acceptor.removed.get();
+        let unwanted = || caller.is_unwanted();
         // One that came at the last moment gets the chance that all others had.
         let patient = worker.lingering.get() < LINGERING_MAX || (fresh && unwanted());
         worker.lingering.set(worker.lingering.get() + 1);
@@ -153,67 +164,55 @@ impl Connection {
     }
 
     /// Reads one request and answers it.
-    async fn request(&mut self, input: &mut Option<Buffer>, limits: HeadLimits) -> After {
+    async fn request(&mut self, input: &mut Option<Buffer>, limits: HeadLimits) -> Turn {
         let head = match self.read_head(input, limits).await {
             Ok(head) => head,
-            Err(HeadEnd::Gone) => return After::Close,
+            Err(HeadEnd::Gone) => return Turn::Over(After::Close),
             Err(HeadEnd::TimedOut) => {
-                self.worker.counters().clients_timed_out.add(1);
-                return self.refuse_head(Failure::SlowHead).await;
+                self.caller.worker.counters().clients_timed_out.add(1);
+                return Turn::Over(self.refuse_head(Failure::SlowHead).await);
             }
             Err(HeadEnd::Refused(reason)) => {
-                return self.refuse_head(Failure::Request(reason)).await;
+                return Turn::Over(self.refuse_head(Failure::Request(reason)).await);
             }
         };
         let mut record = Record::new(Instant::now());
-        let Some(buffer) = input.as_mut() else { return After::Close };
+        let Some(buffer) = input.as_mut() else { return Turn::Over(After::Close) };
+        if self.first && limits.http2 && &buffer.filled()[..head] == PREFACE_HEAD {
+            return Turn::Http2;
+        }
         let prepared = prepare(self, &buffer.filled()[..head], &mut record);
         buffer.consume(head);
         let (after, ended) = match prepared {
             Prepared::Forward(mut job) => {
                 let parties = Parties {
-                    worker: &self.worker,
-                    client: &mut self.stream,
+                    worker: &self.caller.worker,
+                    client: &mut Peer { stream: &mut self.stream, input },
                     timer: &self.timer,
-                    listener: listener_id(&self.acceptor.live),
-                    peer: self.peer,
-                    removed: &self.acceptor.removed,
-                    input,
+                    listener: listener_id(&self.caller.acceptor.live),
+                    peer: self.caller.peer,
+                    removed: &self.caller.acceptor.removed,
                 };
                 exchange::run(parties, &mut job, &mut record).await
             }
             Prepared::Local(local) => {
-                let Self { worker, stream, timer, .. } = self;
-                (local.send(worker, stream, timer, &mut record).await, local.ended())
+                let Self { caller, stream, timer, .. } = self;
+                (local.send(&caller.worker, stream, timer, &mut record).await, local.ended())
             }
         };
-        self.finish(&mut record, ended);
-        after
+        self.caller.finish(&mut record, ended);
+        Turn::Over(after)
     }
 
     /// Answers a head that never became a request.
     async fn refuse_head(&mut self, failure: Failure) -> After {
         let mut record = Record::new(Instant::now());
-        let local = Local::failure(&self.worker, failure);
-        let logs = self.worker.with_table(|table, _| {
-            self.acceptor.with_listener(table, |listener, _| listener.settings.access_log.is_some())
-        });
-        if logs {
-            let logged = Logged::unreadable((self.worker.clock)(), self.peer);
-            record.texts = Some(Texts::new(self.worker.buffers.take_vec(), &logged));
-        }
-        let Self { worker, stream, timer, .. } = self;
-        let after = local.send(worker, stream, timer, &mut record).await;
-        self.finish(&mut record, local.ended());
+        let local = Local::failure(&self.caller.worker, failure);
+        self.caller.log_unreadable(&mut record);
+        let Self { caller, stream, timer, .. } = self;
+        let after = local.send(&caller.worker, stream, timer, &mut record).await;
+        self.caller.finish(&mut record, local.ended());
         after
-    }
-
-    fn finish(&self, record: &mut Record, ended: Ended) {
-        self.worker.with_table(|table, _| {
-            self.acceptor.with_listener(table, |listener, socket| {
-                record.finish(&self.worker, listener, socket, ended);
-            });
-        });
     }
 
     /// Reads until a whole head is in the buffer; returns its length.
@@ -244,7 +243,7 @@ impl Connection {
                 timed = true;
                 self.timer.set(limits.within);
             }
-            let stock = &self.worker.buffers;
+            let stock = &self.caller.worker.buffers;
             match self
                 .timer
                 .limit(read_lazily(&mut read, input, stock, |stock| stock.take(bytes_max)))
@@ -255,12 +254,6 @@ impl Connection {
                 None => return Err(HeadEnd::TimedOut),
             }
         }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.acceptor.closed(&self.worker);
     }
 }
 

@@ -16,8 +16,11 @@ pub(super) struct Doze(Option<Connection>);
 impl Doze {
     /// Lets a connection doze until its listener's idle timeout.
     pub(super) fn new(connection: Connection) -> Self {
-        let idle = connection.worker.with_table(|table, _| {
-            connection.acceptor.with_listener(table, |listener, _| listener.settings.timeouts.idle)
+        let idle = connection.caller.worker.with_table(|table, _| {
+            connection
+                .caller
+                .acceptor
+                .with_listener(table, |listener, _| listener.settings.timeouts.idle)
         });
         connection.timer.set(idle.saturating_sub(LINGER));
         Self(Some(connection))
@@ -31,7 +34,7 @@ impl Future for Doze {
         let Some(connection) = &self.0 else { return Poll::Ready(()) };
         let readable = ready!(poll_readable(connection, cx));
         if let Some(connection) = self.0.take_if(|_| readable) {
-            let worker = Rc::clone(&connection.worker);
+            let worker = Rc::clone(&connection.caller.worker);
             worker.seats.serve(connection);
         }
         Poll::Ready(())
@@ -43,11 +46,11 @@ fn poll_readable(connection: &Connection, cx: &mut Context<'_>) -> Poll<bool> {
     if let Poll::Ready(ready) = connection.stream.poll_read_ready(cx) {
         return Poll::Ready(ready.is_ok());
     }
-    if connection.worker.closing.get() || connection.acceptor.removed.get() {
+    if connection.caller.is_unwanted() {
         return Poll::Ready(false);
     }
     connection.timer.poll_expired(cx).map(|()| {
-        connection.worker.counters().clients_timed_out.add(1);
+        connection.caller.worker.counters().clients_timed_out.add(1);
         false
     })
 }

@@ -1,6 +1,7 @@
 //! What a request head means: its target, where its body ends, and what becomes of the connection.
 
 use crate::l7::headers::{FramingError, Known, Lengths, OPTIONS_MAX, elements, known};
+use crate::l7::version::Version;
 use crate::model::BadRequest;
 use crate::table::normalise_host;
 
@@ -15,6 +16,8 @@ pub enum Body {
     Length(u64),
     /// At the last chunk.
     Chunked,
+    /// At the end of its stream, where the protocol has streams.
+    Stream,
 }
 
 /// What a request head means.
@@ -54,9 +57,10 @@ pub fn facts<'b>(request: &Request<'_, 'b>) -> Result<Facts<'b>, BadRequest> {
             found.take(name, header.value)?;
         }
     }
-    let lengths = found.lengths.check(request.minor).map_err(framing)?;
+    let modern = request.version >= Version::Http11;
+    let lengths = found.lengths.check(request.version).map_err(framing)?;
     let host = found.host.map(std::str::from_utf8).transpose().map_err(|_| BadRequest::Host)?;
-    if host.is_none() && request.minor == 1 {
+    if host.is_none() && modern {
         return Err(BadRequest::Host);
     }
     // A `Host` that the target overrules must still be one.
@@ -70,17 +74,15 @@ pub fn facts<'b>(request: &Request<'_, 'b>) -> Result<Facts<'b>, BadRequest> {
         Lengths { content_length: Some(n @ 1..), .. } => Body::Length(n),
         _ => Body::None,
     };
-    let persistent = request.minor == 1 || found.keep_alive;
+    let persistent = modern || found.keep_alive;
     Ok(Facts {
         authority: authority.or(host),
         path,
         query,
         body,
         keep_alive: persistent && !found.close,
-        expect_continue: found.expect_continue && request.minor == 1 && body != Body::None,
-        upgrade: found
-            .upgrade
-            .filter(|_| found.upgrade_listed && body == Body::None && request.minor == 1),
+        expect_continue: found.expect_continue && modern && body != Body::None,
+        upgrade: found.upgrade.filter(|_| found.upgrade_listed && body == Body::None && modern),
         lists: found.lists,
     })
 }

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 
 use httparse::Header;
 
+use crate::l7::version::Version;
 use crate::model::BadRequest;
 
 /// Finds the empty line that ends a head, remembering how far it has looked.
@@ -51,10 +52,12 @@ impl HeadScan {
 pub struct Request<'h, 'b> {
     /// The method, a token.
     pub method: &'b str,
+    /// The authority that is asked, where the protocol names it beside the target.
+    pub authority: Option<&'b str>,
     /// The target as sent: visible ASCII.
     pub target: &'b str,
-    /// 0 for HTTP/1.0, 1 for HTTP/1.1.
-    pub minor: u8,
+    /// The version.
+    pub version: Version,
     /// The header fields in order; names are tokens, values free of control characters.
     pub headers: &'h [Header<'b>],
 }
@@ -81,7 +84,9 @@ pub fn parse_request<'h, 'b>(
     if !target.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(BadRequest::Target);
     }
-    Ok(Request { method, target, minor, headers: request.headers })
+    let version = Version::of_minor(minor);
+    let authority = None;
+    Ok(Request { method, authority, target, version, headers: request.headers })
 }
 
 fn refusal(error: httparse::Error, head: &[u8]) -> BadRequest {

@@ -8,12 +8,11 @@ mod doze;
 mod facts;
 mod head;
 mod linger;
-mod local;
+mod peer;
 mod prepare;
 mod seat;
 
 pub(crate) use connection::Connection;
 pub use facts::{Body, Facts, facts};
 pub use head::{BareNewline, HeadScan, Request, parse_request};
-pub(crate) use local::Local;
 pub(crate) use seat::Seats;

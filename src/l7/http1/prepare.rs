@@ -1,388 +1,56 @@
-//! From a whole request head to a job for the exchange, in one go and without waiting.
-//!
-//! Parsing, routing, choosing the first backend and writing the backend's head happen while the
-//! request's bytes stand still; what has to outlive them is copied, and it is little.
+//! From the bytes of a head to a request at the desk.
 
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 
 use httparse::Header;
 
-use crate::balance::ip_hash;
-use crate::config::{Algorithm, HashKey, PathMatch, Priority};
+use crate::l7::desk::{Desk, Prepared};
 use crate::l7::error::Failure;
-use crate::l7::exchange::{Job, Terms, Upload};
-use crate::l7::headers::{
-    Origin, Outgoing, client_address, elements, given_id, is_claim, is_trusted, write_request,
-};
-use crate::l7::record::{Logged, Record, Texts};
-use crate::l7::worker::{Scratch, Worker};
-use crate::model::{BadRequest, PriorityClass};
-use crate::table::{
-    Action, Headers, Listener, Picker, Pool, RequestView, Route, Table, normalise_host,
-    normalise_path,
-};
+use crate::l7::local::Local;
+use crate::l7::record::Record;
+use crate::table::Picker;
 
 use super::connection::Connection;
-use super::facts::{Body, Facts, facts};
-use super::head::{Request, parse_request};
-use super::local::Local;
+use super::facts::facts;
+use super::head::parse_request;
 
 /// Header fields that fit on the stack; configured limits above take a heap allocation.
 const FIELDS: usize = 128;
 
-/// What becomes of a request.
-pub(super) enum Prepared {
-    /// It goes to a backend.
-    Forward(Job),
-    /// It is answered here.
-    Local(Local),
-}
-
 /// Prepares a request; fills in `record` as far as it gets.
 pub(super) fn prepare(connection: &Connection, head: &[u8], record: &mut Record) -> Prepared {
-    connection.worker.with_table(|table, picker| {
-        connection.acceptor.with_listener(table, |listener, _| {
-            let desk = Desk { connection, listener, table };
-            desk.prepare_whole(head, picker, record)
+    let Connection { caller, stream, .. } = connection;
+    stream.with_server_name(|server_name| {
+        caller.worker.with_table(|table, picker| {
+            caller.acceptor.with_listener(table, |listener, _| {
+                let encrypted = stream.is_encrypted();
+                let desk = Desk { caller, encrypted, server_name, listener, table };
+                prepare_whole(&desk, head, picker, record)
+            })
         })
     })
 }
 
-/// What a request is prepared with.
-struct Desk<'a> {
-    connection: &'a Connection,
-    listener: &'a Listener,
-    table: &'a Table,
-}
-
-impl Desk<'_> {
-    fn prepare_whole(&self, head: &[u8], picker: &mut Picker, record: &mut Record) -> Prepared {
-        let fields = self.listener.settings.limits.headers;
-        let mut few = [const { MaybeUninit::uninit() }; FIELDS];
-        let mut many = Vec::new();
-        let room: &mut [MaybeUninit<Header<'_>>] = if fields <= FIELDS {
-            &mut few[..fields]
-        } else {
-            many.resize_with(fields, MaybeUninit::uninit);
-            &mut many
-        };
-        match self.prepare(head, room, picker, record) {
-            Ok(prepared) => prepared,
-            Err(failure) => Prepared::Local(Local::failure(&self.connection.worker, failure)),
-        }
-    }
-
-    fn prepare<'b>(
-        &self,
-        head: &'b [u8],
-        room: &mut [MaybeUninit<Header<'b>>],
-        picker: &mut Picker,
-        record: &mut Record,
-    ) -> Result<Prepared, Failure> {
-        let request = parse_request(head, room).map_err(|reason| {
-            self.log_refused(record);
-            Failure::Request(reason)
-        })?;
-        let made = self.connection.worker.ids.next();
-        let trusted =
-            is_trusted(self.connection.peer.ip(), &self.listener.settings.trusted_proxies);
-        let given = if trusted { given_id(request.headers) } else { None };
-        let id = given.unwrap_or(std::str::from_utf8(&made).unwrap_or_default());
-        self.log(&request, id, record);
-        let facts = facts(&request).map_err(Failure::Request)?;
-        let mut scratch = self.connection.worker.scratch.borrow_mut();
-        self.normalise(&facts, &mut scratch).map_err(Failure::Request)?;
-        let vouched = self.is_vouched_for(&scratch.host);
-        let route = if vouched {
-            self.route(&request, &scratch, trusted).ok_or(Failure::NoRoute)
-        } else {
-            Err(Failure::Misdirected)
-        };
-        let route = match route {
-            Ok(route) => Arc::clone(route),
-            Err(failure) => {
-                return Ok(Prepared::Local(self.local_failure(failure, &request, &facts)));
-            }
-        };
-        record.route = record.is_logged().then(|| Arc::clone(&route));
-        let sight = Sight { request: &request, facts: &facts, scratch: &scratch, trusted, id };
-        let local = match &route.action {
-            Action::Pools(split) => {
-                let pool = split.choose(picker);
-                return self.forward(&sight, &route, pool, picker, record);
-            }
-            Action::Redirect(redirect) => {
-                let target = format!("{}{}", facts.path, facts.query);
-                Local::redirect(redirect, &scratch.authority, &target)
-            }
-            Action::Fixed(fixed) => Local::fixed(fixed),
-            Action::Ready => Local::ready(self.connection.worker.is_ready()),
-        };
-        Ok(Prepared::Local(self.shape(local, &request, &facts)))
-    }
-
-    /// Fits a local response to the request it answers.
-    fn shape(&self, mut local: Local, request: &Request<'_, '_>, facts: &Facts<'_>) -> Local {
-        local.to_head = request.method == "HEAD";
-        local.unread |= facts.body != Body::None;
-        local.close |=
-            !facts.keep_alive || request.minor == 0 || self.connection.acceptor.removed.get();
-        local
-    }
-
-    fn local_failure(
-        &self,
-        failure: Failure,
-        request: &Request<'_, '_>,
-        facts: &Facts<'_>,
-    ) -> Local {
-        self.shape(Local::failure(&self.connection.worker, failure), request, facts)
-    }
-
-    fn normalise(&self, facts: &Facts<'_>, scratch: &mut Scratch) -> Result<(), BadRequest> {
-        scratch.authority.clear();
-        match facts.authority {
-            Some(authority) => {
-                normalise_host(authority.as_bytes(), &mut scratch.host)
-                    .map_err(|_| BadRequest::Host)?;
-                scratch.authority.push_str(authority);
-            }
-            // Only HTTP/1.0 goes without; the backend is told the address that was asked.
-            None => {
-                use std::fmt::Write as _;
-                let _ = write!(scratch.authority, "{}", self.connection.acceptor.live.local);
-                scratch.host.clear();
-            }
-        }
-        if facts.path == "*" {
-            scratch.path.clear();
-            scratch.path.push('*');
-            return Ok(());
-        }
-        normalise_path(facts.path, self.listener.settings.paths, &mut scratch.path)
-            .map_err(|_| BadRequest::Path)
-    }
-
-    /// Does what the client agreed on by TLS hold for this host, too?
-    fn is_vouched_for(&self, host: &str) -> bool {
-        let Some(context) = &self.listener.tls else { return true };
-        let vouches = |asked: Option<&str>| asked.is_none_or(|asked| context.vouches(asked, host));
-        host.is_empty() || self.connection.stream.with_server_name(vouches)
-    }
-
-    fn route(
-        &self,
-        request: &Request<'_, '_>,
-        scratch: &Scratch,
-        trusted: bool,
-    ) -> Option<&Arc<Route>> {
-        let headers = Fields { all: request.headers, trusted };
-        self.listener.route(&RequestView {
-            method: request.method,
-            host: &scratch.host,
-            path: &scratch.path,
-            headers: &headers,
-        })
-    }
-
-    fn forward(
-        &self,
-        sight: &Sight<'_, '_, '_>,
-        route: &Arc<Route>,
-        pool: crate::live::PoolId,
-        picker: &mut Picker,
-        record: &mut Record,
-    ) -> Result<Prepared, Failure> {
-        let Sight { request, facts, .. } = *sight;
-        let limit = route.policy.body_bytes;
-        if let (Body::Length(length), Some(limit)) = (facts.body, limit)
-            && length > limit
-        {
-            return Err(Failure::Request(BadRequest::BodyTooLarge));
-        }
-        let worker = &self.connection.worker;
-        let Some(pool) = self.table.pool(pool) else {
-            return Ok(Prepared::Local(self.local_failure(Failure::NoBackend, request, facts)));
-        };
-        record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
-        let class = class(&route.policy.priority, sight);
-        if !pool.admits(class, picker, worker.index) {
-            return Ok(Prepared::Local(self.local_failure(Failure::Shed, request, facts)));
-        }
-        let key = self.key(pool, sight);
-        let lease = pool.choose(picker, key, &[]);
-        if let (None, Some(fixed)) = (&lease, &pool.when_down) {
-            return Ok(Prepared::Local(self.shape(Local::fixed(fixed), request, facts)));
-        }
-        let mut head = worker.buffers.take_vec();
-        let upgrade = self.write_head(sight, route, &mut head);
-        let terms = Terms {
-            route: Arc::clone(route),
-            minor: request.minor,
-            keep_alive: facts.keep_alive && !self.connection.acceptor.removed.get(),
-            to_head: request.method == "HEAD",
-            idempotent: route.policy.retries.idempotent || is_idempotent(request.method),
-            expects: facts.expect_continue,
-            upgrade,
-            head_bytes: self.listener.settings.limits.head_bytes,
-            headers: self.listener.settings.limits.headers,
-        };
-        Ok(Prepared::Forward(Job {
-            lease,
-            pool: pool.id,
-            policy: pool.into(),
-            key,
-            head,
-            upload: Upload::new(facts.body, limit),
-            terms,
-        }))
-    }
-
-    /// What ip-hash hashes; other algorithms need nothing.
-    fn key(&self, pool: &Pool, sight: &Sight<'_, '_, '_>) -> Option<u64> {
-        let Algorithm::IpHash(key) = &pool.algorithm else { return None };
-        let headers = sight.request.headers;
-        if let HashKey::Header(name) = key {
-            let named = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
-            if let Some(header) = named {
-                return Some(ip_hash::key(header.value));
-            }
-        }
-        let trusted = &self.listener.settings.trusted_proxies;
-        let client = client_address(self.connection.peer.ip(), trusted, headers);
-        Some(ip_hash::address_key(client))
-    }
-
-    /// Writes the backend's head; returns the protocol it asks to change to, if any.
-    fn write_head(
-        &self,
-        sight: &Sight<'_, '_, '_>,
-        route: &Route,
-        out: &mut Vec<u8>,
-    ) -> Option<Arc<str>> {
-        let Sight { request, facts, scratch, trusted, id } = *sight;
-        let upgrade = facts.upgrade.and_then(|asked| {
-            elements(asked).find_map(|protocol| {
-                route.policy.upgrades.iter().find(|passes| passes.eq_ignore_ascii_case(protocol))
-            })
-        });
-        let path = if route.policy.raw_path { facts.path } else { &scratch.path };
-        let (prefix, path) = rewrite(route, path);
-        let origin = Origin {
-            peer: self.connection.peer,
-            trusted,
-            scheme: if self.connection.stream.is_encrypted() { "https" } else { "http" },
-            authority: &scratch.authority,
-            id,
-        };
-        let edits = &route.policy.request_headers;
-        write_request(
-            out,
-            &Outgoing {
-                request,
-                facts,
-                path,
-                prefix,
-                origin,
-                upgrade: upgrade.map(|protocol| &**protocol),
-                edits,
-            },
-        );
-        upgrade.cloned()
-    }
-
-    fn log(&self, request: &Request<'_, '_>, id: &str, record: &mut Record) {
-        if self.listener.settings.access_log.is_none() {
-            return;
-        }
-        let worker: &Worker = &self.connection.worker;
-        let value = |name: &str| {
-            request.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
-        };
-        let trusted = &self.listener.settings.trusted_proxies;
-        let peer = self.connection.peer;
-        let client = client_address(peer.ip(), trusted, request.headers);
-        let port = if client == peer.ip().to_canonical() { peer.port() } else { 0 };
-        let logged = Logged {
-            time: (worker.clock)(),
-            client: (client, port).into(),
-            minor: request.minor,
-            id: id.as_bytes(),
-            method: request.method.as_bytes(),
-            host: value("host").unwrap_or_default(),
-            path: request.target.as_bytes(),
-            agent: value("user-agent"),
-        };
-        record.texts = Some(Texts::new(worker.buffers.take_vec(), &logged));
-    }
-
-    fn log_refused(&self, record: &mut Record) {
-        if self.listener.settings.access_log.is_some() {
-            let worker: &Worker = &self.connection.worker;
-            let logged = Logged::unreadable((worker.clock)(), self.connection.peer);
-            record.texts = Some(Texts::new(worker.buffers.take_vec(), &logged));
-        }
-    }
-}
-
-/// A parsed request with everything found out about it.
-#[derive(Clone, Copy)]
-struct Sight<'a, 'h, 'b> {
-    request: &'a Request<'h, 'b>,
-    facts: &'a Facts<'b>,
-    scratch: &'a Scratch,
-    trusted: bool,
-    id: &'a str,
-}
-
-/// Parsed header fields, as routes look at them: without the claims of who is not trusted, which no
-/// backend will see either.
-struct Fields<'h, 'b> {
-    all: &'h [Header<'b>],
-    trusted: bool,
-}
-
-impl Headers for Fields<'_, '_> {
-    fn any(&self, name: &str, mut test: impl FnMut(&[u8]) -> bool) -> bool {
-        (self.trusted || !is_claim(name))
-            && self
-                .all
-                .iter()
-                .any(|field| field.name.eq_ignore_ascii_case(name) && test(field.value))
-    }
-}
-
-/// The priority class of a request. Whoever is not trusted could make everything critical.
-fn class(priority: &Priority, sight: &Sight<'_, '_, '_>) -> PriorityClass {
-    let Some(header) = priority.header.as_ref().filter(|_| sight.trusted) else {
-        return priority.class;
+fn prepare_whole(
+    desk: &Desk<'_>,
+    head: &[u8],
+    picker: &mut Picker,
+    record: &mut Record,
+) -> Prepared {
+    let fields = desk.listener.settings.limits.headers;
+    let mut few = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut many = Vec::new();
+    let room: &mut [MaybeUninit<Header<'_>>] = if fields <= FIELDS {
+        &mut few[..fields]
+    } else {
+        many.resize_with(fields, MaybeUninit::uninit);
+        &mut many
     };
-    let mut fields = sight.request.headers.iter();
-    let named = fields.find(|field| field.name.eq_ignore_ascii_case(header));
-    let named = named.and_then(|field| PriorityClass::named(field.value.trim_ascii()));
-    named.unwrap_or(priority.class)
-}
-
-/// RFC 9110 §9.2.2.
-fn is_idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
-}
-
-/// Splits a path into what the route puts in front and what stays of it.
-fn rewrite<'a>(route: &'a Route, path: &'a str) -> (&'a str, &'a str) {
-    let Some(prefix) = &route.policy.rewrite_prefix else { return ("", path) };
-    let matched = match &route.policy.matches.path {
-        Some(PathMatch::Exact(matched) | PathMatch::Prefix(matched)) => &**matched,
-        Some(PathMatch::Regex(_)) | None => "/",
-    };
-    let rest = path.strip_prefix(matched).unwrap_or(path);
-    match (prefix.ends_with('/'), rest.strip_prefix('/')) {
-        (true, Some(rest)) => (prefix, rest),
-        // `/v1/` → `/app` must not turn `/v1/x` into `/appx`: the slash belongs to the match.
-        (false, None) if !rest.is_empty() && matched.ends_with('/') => {
-            (prefix, &path[matched.len() - 1..])
+    match parse_request(head, room) {
+        Ok(request) => desk.prepare(&request, facts, picker, record),
+        Err(reason) => {
+            desk.log_refused(record);
+            Prepared::Local(Local::failure(&desk.caller.worker, Failure::Request(reason)))
         }
-        _ => (prefix, rest),
     }
 }

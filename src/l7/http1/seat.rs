@@ -62,7 +62,7 @@ impl Seat {
 }
 
 async fn serve_one_by_one(first: Connection) {
-    let worker = Rc::clone(&first.worker);
+    let worker = Rc::clone(&first.caller.worker);
     let seat = Rc::new(Seat { next: RefCell::new(Some(first)), waker: RefCell::default() });
     loop {
         seat.next().await.serve().await;

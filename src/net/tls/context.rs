@@ -11,6 +11,11 @@ use rustls::version::{TLS12, TLS13};
 
 use crate::config::{TlsTermination, TlsVersion};
 
+/// HTTP/2 by its ALPN name.
+pub(super) const HTTP2: &[u8] = b"h2";
+/// Likewise HTTP/1.1.
+const HTTP1: &[u8] = b"http/1.1";
+
 /// What a listener answers handshakes with.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -19,9 +24,13 @@ pub struct Context {
 }
 
 impl Context {
-    /// As configured.
+    /// As configured; `http2` = it is offered, and preferred.
     #[must_use]
-    pub fn new(terms: &TlsTermination, tickets: Option<Arc<dyn ProducesTickets>>) -> Self {
+    pub fn new(
+        terms: &TlsTermination,
+        http2: bool,
+        tickets: Option<Arc<dyn ProducesTickets>>,
+    ) -> Self {
         let names = Arc::new(Names::new(terms));
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions: &[_] = match terms.min_version {
@@ -34,7 +43,8 @@ impl Context {
             .unwrap_or_else(|_| unreachable!("the provider has suites for both versions"))
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&names) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let offered = http2.then_some(HTTP2).into_iter().chain([HTTP1]);
+        config.alpn_protocols = offered.map(<[u8]>::to_vec).collect();
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 1;
         if let Some(tickets) = tickets {

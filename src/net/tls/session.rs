@@ -12,6 +12,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls::{ClientConfig, Error, ServerConfig};
 
+use super::context::HTTP2;
 use super::scratch::{SEALED_AT_ONCE, Scratch};
 use crate::net::socket::Socket;
 
@@ -53,6 +54,14 @@ impl Side {
         match self {
             Self::Client(tls) => tls.is_handshaking(),
             Self::Server(tls) => tls.is_handshaking(),
+        }
+    }
+
+    /// What was agreed on to be spoken.
+    fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Client(tls) => tls.alpn_protocol(),
+            Self::Server(tls) => tls.alpn_protocol(),
         }
     }
 
@@ -175,6 +184,11 @@ impl Session {
     /// The name the client asked for.
     pub(in crate::net) fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
+    }
+
+    /// Was HTTP/2 agreed on?
+    pub(in crate::net) fn speaks_http2(&self) -> bool {
+        self.side.protocol() == Some(HTTP2)
     }
 
     /// Was something decrypted that nobody has asked for yet?

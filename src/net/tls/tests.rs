@@ -120,7 +120,7 @@ fn bytes(length: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn bytes_arrive_as_they_were_sent_whatever_their_number() {
-    let context = Context::new(&terms(), tickets());
+    let context = Context::new(&terms(), false, tickets());
     for versions in [&[&TLS12][..], &[&TLS13][..]] {
         for length in [1, 100, 16 * 1024, 16 * 1024 + 1, 3_000_000] {
             let sent = bytes(length);
@@ -150,7 +150,7 @@ async fn bytes_arrive_as_they_were_sent_whatever_their_number() {
 
 #[tokio::test]
 async fn a_head_and_its_body_go_in_one_record() {
-    let context = Context::new(&terms(), tickets());
+    let context = Context::new(&terms(), false, tickets());
     let (mut ours, mut theirs) = agreed(&context, &client(BOTH), "a.test").await.unwrap();
     let (_, mut writer) = ours.split();
     let slices = [IoSlice::new(b"head, "), IoSlice::new(b"body")];
@@ -163,7 +163,7 @@ async fn a_head_and_its_body_go_in_one_record() {
 #[tokio::test]
 async fn each_name_is_shown_its_certificate() {
     let terms = terms();
-    let context = Context::new(&terms, tickets());
+    let context = Context::new(&terms, false, tickets());
     for (name, expected) in [
         ("a.test", 0),
         ("A.Test", 0),
@@ -189,7 +189,7 @@ async fn what_a_client_cannot_agree_on_has_a_reason() {
     let mut strict = terms();
     strict.refuse_unknown_names = true;
     strict.min_version = TlsVersion::V1_3;
-    let context = Context::new(&strict, tickets());
+    let context = Context::new(&strict, false, tickets());
     let failure = async |name: &str, versions| {
         let (mut ours, theirs) = pair();
         let connector = client(versions);
@@ -213,7 +213,7 @@ async fn what_a_client_cannot_agree_on_has_a_reason() {
 
 /// What becomes of a client that sends `said` and then ends, and what it is sent.
 async fn says(said: &[u8]) -> (TlsFailure, Vec<u8>) {
-    let context = Context::new(&terms(), tickets());
+    let context = Context::new(&terms(), false, tickets());
     let (mut ours, mut theirs) = pair();
     theirs.write_all(said).await.unwrap();
     theirs.shutdown().await.unwrap();
@@ -263,7 +263,7 @@ async fn crumble(mut from: DuplexStream, mut to: UnixStream) -> Infallible {
 
 #[tokio::test]
 async fn a_client_may_send_a_byte_at_a_time() {
-    let context = Context::new(&terms(), tickets());
+    let context = Context::new(&terms(), false, tickets());
     let (mut ours, theirs) = pair();
     let (near, far) = duplex(1);
     let scratch = Rc::<Scratch>::default();
@@ -285,7 +285,7 @@ async fn a_client_may_send_a_byte_at_a_time() {
 
 #[tokio::test]
 async fn a_client_can_tell_the_end_from_a_break() {
-    let context = Context::new(&terms(), tickets());
+    let context = Context::new(&terms(), false, tickets());
     let end = async |goodbye: bool| {
         let (ours, mut theirs) = agreed(&context, &client(BOTH), "a.test").await.unwrap();
         if goodbye {
@@ -306,7 +306,7 @@ async fn a_session_is_resumed_where_the_tickets_are_the_same() {
         let mut kinds = Vec::new();
         for _ in 0..2 {
             // Each on another worker, after another reload.
-            let context = Context::new(&terms(), tickets.clone());
+            let context = Context::new(&terms(), false, tickets.clone());
             let (mut ours, mut theirs) = agreed(&context, &connector, "a.test").await.unwrap();
             // TLS 1.3 sends tickets after the handshake: with the first bytes they are read.
             let (_, mut writer) = ours.split();

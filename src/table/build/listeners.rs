@@ -51,9 +51,14 @@ fn listener(
 fn tls(inputs: &Inputs<'_>, settings: &config::Listener) -> Option<Arc<tls::Context>> {
     let terms = settings.tls.as_ref()?;
     let mut before = inputs.previous.iter().flat_map(|previous| &previous.listeners);
-    let same = before.find(|before| before.settings.tls.as_ref() == Some(terms));
+    let http2 = settings.http2.is_some();
+    let is_same = |before: &&Arc<Listener>| {
+        let before = &before.settings;
+        before.tls.as_ref() == Some(terms) && before.http2.is_some() == http2
+    };
+    let same = before.find(is_same);
     let same = same.and_then(|before| before.tls.clone());
-    Some(same.unwrap_or_else(|| Arc::new(tls::Context::new(terms, inputs.live.tickets()))))
+    Some(same.unwrap_or_else(|| Arc::new(tls::Context::new(terms, http2, inputs.live.tickets()))))
 }
 
 /// The listener's open sockets, in the order of its addresses.

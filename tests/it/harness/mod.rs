@@ -7,6 +7,7 @@ mod checked;
 mod client;
 mod database;
 mod faulty;
+mod frames;
 #[path = "../../../src/probe/tests/installed.rs"]
 mod installed;
 mod message;
@@ -23,6 +24,7 @@ pub(crate) use checked::{Asked, Checked};
 pub(crate) use client::{Client, Framing, Response};
 pub(crate) use database::Database;
 pub(crate) use faulty::{Faulty, Mood};
+pub(crate) use frames::{Frames, kind};
 pub(crate) use installed::{Installed, PASSWORD, USER, installed};
 pub(crate) use message::Head;
 pub(crate) use process::{Finished, Program, Pulsegate, pulsegate};

@@ -97,9 +97,9 @@ impl Local {
         record.status = self.status;
         let close = self.close || self.unread || worker.closing.get();
         let mut head = worker.buffers.take_vec();
-        let body = self.body();
-        self.write_head(&mut head, body.len(), close, (worker.clock)());
-        let body = if self.to_head || self.is_bodiless() { "" } else { &*body };
+        self.write_head(&mut head, close, (worker.clock)());
+        let text = self.text();
+        let body = if self.has_body() { &*text } else { "" };
         timer.set(SEND_MAX);
         let (_, mut writer) = stream.split();
         let sent = timer.limit(write_both(&mut writer, &head, body.as_bytes(), || {})).await;
@@ -119,7 +119,18 @@ impl Local {
         matches!(self.status, 204 | 304)
     }
 
-    fn body(&self) -> std::borrow::Cow<'_, str> {
+    /// The status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Is its text sent with it?
+    pub(crate) fn has_body(&self) -> bool {
+        !self.to_head && !self.is_bodiless()
+    }
+
+    /// What it says.
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
         match &self.body {
             Text::Fixed(text) => (&**text).into(),
             Text::Sentence(text) => {
@@ -128,31 +139,37 @@ impl Local {
         }
     }
 
-    fn write_head(&self, out: &mut Vec<u8>, length: usize, close: bool, now: UnixMillis) {
+    fn write_head(&self, out: &mut Vec<u8>, close: bool, now: UnixMillis) {
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(itoa::Buffer::new().format(self.status).as_bytes());
         out.push(b' ');
         out.extend_from_slice(reason(self.status).as_bytes());
         out.extend_from_slice(b"\r\n");
-        let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now.0);
-        append(out, "Date", httpdate::fmt_http_date(date).as_bytes());
-        append(out, "Server", b"pulsegate");
-        if !self.is_bodiless() {
-            append(out, "Content-Type", b"text/plain; charset=utf-8");
-            append(out, "Content-Length", itoa::Buffer::new().format(length).as_bytes());
-        }
-        if let Some(location) = &self.location {
-            append(out, "Location", location.as_bytes());
-        }
-        match self.status {
-            503 => append(out, "Retry-After", b"1"),
-            405 => append(out, "Allow", b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"),
-            _ => {}
-        }
+        self.fields(now, &mut |name, value| append(out, name, value));
         if close {
             append(out, "Connection", b"close");
         }
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Gives `put` its header fields.
+    pub(crate) fn fields(&self, now: UnixMillis, put: &mut dyn FnMut(&str, &[u8])) {
+        let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now.0);
+        put("Date", httpdate::fmt_http_date(date).as_bytes());
+        put("Server", b"pulsegate");
+        if !self.is_bodiless() {
+            put("Content-Type", b"text/plain; charset=utf-8");
+            let length = self.text().len();
+            put("Content-Length", itoa::Buffer::new().format(length).as_bytes());
+        }
+        if let Some(location) = &self.location {
+            put("Location", location.as_bytes());
+        }
+        match self.status {
+            503 => put("Retry-After", b"1"),
+            405 => put("Allow", b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"),
+            _ => {}
+        }
     }
 }
 

@@ -1,0 +1,40 @@
+//! `http2` of a listener: on unless it is switched off, and only where HTTP is spoken.
+
+use super::{problems, valid};
+use crate::config::{Http2, print};
+
+fn with_listener(keys: &str) -> String {
+    format!(
+        "version: 1\nlisteners: {{ web: {{ bind: 127.0.0.1:80, pool: site{keys} }} }}\n\
+         pools: {{ site: {{ backends: [ 127.0.0.1:1 ] }} }}\n"
+    )
+}
+
+#[test]
+fn it_is_spoken_unless_it_is_off() {
+    for (keys, http2) in [
+        ("", Some(Http2 { max_streams: 128 })),
+        (", http2: {}", Some(Http2 { max_streams: 128 })),
+        (", http2: { max_streams: 7 }", Some(Http2 { max_streams: 7 })),
+        (", http2: off", None),
+        (", protocol: tcp", None),
+    ] {
+        let config = valid(&with_listener(keys)).config;
+        assert_eq!(config.listeners[0].http2, http2, "{keys}");
+        let printed = print(&config);
+        assert_eq!(valid(&printed).config.listeners[0].http2, http2, "{printed}");
+    }
+}
+
+#[test]
+fn what_is_no_setting_of_it_is_told() {
+    for (keys, told) in [
+        (", http2: { max_streams: 0 }", "a whole number from 1 to 1000"),
+        (", http2: { max_stream: 5 }", "did you mean `max_streams`?"),
+        (", http2: on", "`off` or `{ max_streams: 128 }`"),
+        (", protocol: tcp, http2: {}", "`http2` is for listeners of `protocol: http`"),
+    ] {
+        let problems = problems(&with_listener(keys));
+        assert!(problems.contains(told), "{keys}: {problems}");
+    }
+}

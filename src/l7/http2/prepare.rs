@@ -1,0 +1,41 @@
+//! From the head of a stream to a request at the desk.
+
+use httparse::Header;
+use hyper::http::request::Parts;
+
+use crate::l7::desk::{Desk, Prepared};
+use crate::l7::http1::Request;
+use crate::l7::record::Record;
+use crate::l7::version::Version;
+
+use super::connection::Session;
+use super::facts::{Head, facts};
+
+/// Prepares a request; `ended` = it has no body. Fills in `record` as far as it gets.
+pub(super) fn prepare(
+    session: &Session,
+    head: &Parts,
+    ended: bool,
+    record: &mut Record,
+) -> Prepared {
+    let Session { caller, encrypted, server_name, .. } = session;
+    let fields = head.headers.iter();
+    let fields: Vec<Header<'_>> = fields
+        .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
+        .collect();
+    let request = Request {
+        method: head.method.as_str(),
+        authority: head.uri.authority().map(hyper::http::uri::Authority::as_str),
+        target: head.uri.path_and_query().map_or("", |target| target.as_str()),
+        version: Version::Http2,
+        headers: &fields,
+    };
+    caller.worker.with_table(|table, picker| {
+        caller.acceptor.with_listener(table, |listener, _| {
+            let (encrypted, server_name) = (*encrypted, server_name.as_deref());
+            let desk = Desk { caller, encrypted, server_name, listener, table };
+            let read = Head { ended, fields_max: listener.settings.limits.headers };
+            desk.prepare(&request, |request| facts(request, read), picker, record)
+        })
+    })
+}

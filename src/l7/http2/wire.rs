@@ -1,0 +1,90 @@
+//! A client's connection, as the frame layer reads and writes it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::l7::io::give_back;
+use crate::l7::worker::Worker;
+use crate::net::{Buffer, Stream};
+
+/// A client's connection. It holds a buffer only while there is something in it.
+pub(super) struct Wire {
+    worker: Rc<Worker>,
+    stream: Stream,
+    input: Option<Buffer>,
+}
+
+impl Wire {
+    /// `input` = what was read already.
+    pub(super) fn new(worker: &Rc<Worker>, stream: Stream, input: Option<Buffer>) -> Self {
+        Self { worker: Rc::clone(worker), stream, input }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { worker, stream, input } = &mut *self;
+        let stock = &worker.buffers;
+        if input.is_none() {
+            let (mut half, _) = stream.split();
+            let read = half.poll_read_lazily(cx, input, || stock.take(0));
+            if !matches!(read, Poll::Ready(Ok(1..))) {
+                give_back(input, stock);
+                return read.map_ok(drop);
+            }
+        }
+        if let Some(buffer) = input {
+            let n = buffer.filled().len().min(into.remaining());
+            into.put_slice(&buffer.filled()[..n]);
+            buffer.consume(n);
+        }
+        give_back(input, stock);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.split().1.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.split().1.poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.stream.split().1.shutdown())
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(input) = self.input.take() {
+            self.worker.buffers.put(input);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! HTTP/2 with clients: what passes to backends that speak HTTP/1.1 and back, and what does not.
+
+mod clients;
+mod ends;
+mod rules;
+mod streams;
