@@ -84,6 +84,11 @@ fn head(out: &mut String, status: &Status) -> std::fmt::Result {
         };
         writeln!(out, "listener {name}: certificate {file} {when}")?;
     }
+    for certificate in &status.certificates {
+        let Some(why) = &certificate.refused else { continue };
+        let (name, file) = (printable(&certificate.listener), printable(&certificate.file));
+        writeln!(out, "listener {name}: certificate {file} is not renewed: {}", printable(why))?;
+    }
     for place in places::lines(status) {
         writeln!(out, "{place}")?;
     }
@@ -227,6 +232,7 @@ mod tests {
             file: file.to_owned(),
             names: Vec::new(),
             not_after: "2026-12-03T00:00:00.000Z".to_owned(),
+            refused: (days_left == 12).then(|| "the file holds no private key".to_owned()),
             days_left,
         }
     }
@@ -288,6 +294,7 @@ mod tests {
         listener web on 127.0.0.1:8080, 1 open
         listener web: certificate old EXPIRED at 2026-12-03T00:00:00.000Z
         listener web: certificate due expires in 12 days
+        listener web: certificate due is not renewed: the file holds no private key
 
         POOL  REGION/ZONE  SHARE  BACKEND        ADDRESS         HEALTH      SINCE  IN-FLIGHT  REQUESTS  ERRORS  REASON
         api   eu/eu-1      33.3%  a1             127.0.0.1:9001  up             2h          3     12345       2

@@ -6,6 +6,7 @@
 //! regular expressions are compiled, and defaults are filled in.
 
 mod admin;
+mod certificate;
 mod check;
 pub mod defaults;
 mod expand;
@@ -14,6 +15,7 @@ mod health;
 mod listener;
 mod load;
 mod own_health;
+mod pem;
 mod pool;
 mod print;
 mod probing;
@@ -21,6 +23,7 @@ mod problem;
 mod proxy_protocol;
 mod raw;
 mod read;
+mod renewal;
 mod retries;
 mod route;
 pub mod scenario;
@@ -36,6 +39,7 @@ mod value;
 mod webhook;
 
 pub use admin::{AdminApi, AlertAction, AlertPlace, AlertRule, Role, SecretSource, Token};
+pub use certificate::{Certificate, CertificateFiles, Part, Unusable};
 pub use expand::{ResolvedBackend, expand};
 pub use failover::{
     Capacity, Drain, Failover, Gate, HeadroomLimit, HoldDown, Restoration, Stage, Thresholds,
@@ -58,6 +62,7 @@ pub use print::{Setting, print, settings};
 pub use probing::{ProbeLoad, probe_loads};
 pub use problem::{Problem, Problems, nearest};
 pub use proxy_protocol::ProxyHeaders;
+pub use renewal::{CertificateStamps, Renewal};
 pub use retries::{Backoff, Retries, RetryBudget, RetryOn, StatusRange, Statuses};
 pub use route::{
     Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
@@ -66,7 +71,7 @@ pub use route::{
 pub use schema::schema;
 pub use state::EventLog;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
-pub use tls::{BackendTls, Certificate, TlsTermination, TlsVersion, Trust, system_roots};
+pub use tls::{BackendTls, Shown, TlsTermination, TlsVersion, Trust, system_roots};
 pub use udp::Udp;
 
 pub use crate::model::Secret;

@@ -1,21 +1,69 @@
 //! TLS with clients and with backends: who shows which certificates to whom, and who is believed.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::sign::CertifiedKey;
-
-use crate::model::{TrustedRoots, UnixMillis};
+use super::{Certificate, CertificateFiles};
+use crate::model::TrustedRoots;
 
 /// What clients of a listener agree on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsTermination {
-    /// At least one; the first is for clients that ask for a name which none is for.
-    pub certificates: Vec<Certificate>,
+    /// What is shown: at least one certificate; the first is for clients that ask for a name which none is
+    /// for.
+    pub shown: Vec<Shown>,
     /// Older versions are refused.
     pub min_version: TlsVersion,
     /// A client that asks for no name, or for one that no certificate is for, is refused.
     pub refuse_unknown_names: bool,
+}
+
+impl TlsTermination {
+    /// All certificates, in order.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.shown.iter().flat_map(|shown| match shown {
+            Shown::Pair(one) => std::slice::from_ref(one),
+            Shown::Folder { certificates, .. } => certificates,
+        })
+    }
+}
+
+/// Where shown certificates come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shown {
+    /// One, from its files.
+    Pair(Certificate),
+    /// All in a folder: `NAME.pem` or `NAME.crt` with `NAME.key`, or with the key in the same file.
+    Folder {
+        /// It.
+        path: PathBuf,
+        /// In the order of their names.
+        certificates: Vec<Certificate>,
+    },
+}
+
+impl Shown {
+    /// What is in a folder, in the order of the names; `None` = it cannot be read.
+    pub(super) fn list(path: &Path) -> Option<Vec<CertificateFiles>> {
+        let paths = fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_one = |path: &PathBuf| path.extension().is_some_and(|it| it == "pem" || it == "crt");
+        let mut certs: Vec<_> = paths.filter(is_one).collect();
+        certs.sort();
+        let files = |cert: PathBuf| {
+            let key = Some(cert.with_extension("key")).filter(|key| key.exists());
+            CertificateFiles { key: key.unwrap_or_else(|| cert.clone()), cert, ocsp: None }
+        };
+        Some(certs.into_iter().map(files).collect())
+    }
+
+    /// What is in it now, if it is a folder.
+    pub(super) fn listed(&self) -> Option<Vec<CertificateFiles>> {
+        match self {
+            Self::Pair(_) => None,
+            Self::Folder { path, .. } => Some(Self::list(path).unwrap_or_default()),
+        }
+    }
 }
 
 /// A version of TLS.
@@ -35,28 +83,6 @@ impl TlsVersion {
             Self::V1_2 => "1.2",
             Self::V1_3 => "1.3",
         }
-    }
-}
-
-/// A certificate with its key, as read from their files.
-#[derive(Clone, Debug)]
-pub struct Certificate {
-    /// The file of the certificate, and of those that vouch for it.
-    pub cert: PathBuf,
-    /// The file of its private key.
-    pub key: PathBuf,
-    /// Both, which belong together.
-    pub keyed: Arc<CertifiedKey>,
-    /// Names it is for, in lower case; `*.example.com` is for all names directly below.
-    pub names: Vec<Box<str>>,
-    /// From when on nobody believes it.
-    pub not_after: UnixMillis,
-}
-
-impl PartialEq for Certificate {
-    /// A key that belongs to the same certificate is the same key.
-    fn eq(&self, other: &Self) -> bool {
-        (&self.cert, &self.key, &self.keyed.cert) == (&other.cert, &other.key, &other.keyed.cert)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::renewals::Renewed;
 use super::{
     Detail, OrderDone, OrderError, OrderRequest, ReloadError, ReloadReport, Reloaded, Snapshot,
     Status,
@@ -52,6 +53,8 @@ pub(super) enum Command {
         confirm: Option<Duration>,
         answer: oneshot::Sender<Result<Reloaded, ReloadError>>,
     },
+    /// Certificates in use have changed on disk.
+    Renewed(Box<Renewed>),
     /// Let the configuration in force stay.
     Confirm { actor: Actor, answer: oneshot::Sender<Result<(), ReloadError>> },
     /// Go back to the configuration before.

@@ -22,6 +22,7 @@ mod outcome;
 mod recall;
 mod recorder;
 mod reload;
+mod renewals;
 mod sample;
 mod snapshot;
 mod standings;

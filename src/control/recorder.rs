@@ -120,6 +120,7 @@ fn configuration(config: &Arc<Config>) -> wire::Config {
     // Nothing is decided by certificates, and where a recording is read again their files are not.
     let mut told = Config::clone(config);
     told.listeners.iter_mut().for_each(|listener| listener.tls = None);
+    told.backend_tls_mut(&mut |tls| *tls = None);
     wire::Config { path, text: config::print(&told) }
 }
 

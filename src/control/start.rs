@@ -1,5 +1,6 @@
 //! Puts control together and sets it going.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -20,7 +21,7 @@ use super::standings::Standings;
 use super::task::{Inbox, Outbox, Task, Times};
 use super::versions::Versions;
 use super::watch::watch;
-use super::{keep, line};
+use super::{keep, line, renewals};
 use crate::config::Config;
 use crate::decision::{Change, Input, State};
 use crate::events::tape::wire::Left;
@@ -156,6 +157,7 @@ impl Control {
             },
             last_reload: None,
             versions: Versions::new(&config, identity),
+            refused: BTreeMap::new(),
             unpruned: false,
         };
         task.note(recalled.unwrap_or_default());
@@ -164,6 +166,7 @@ impl Control {
         if let Some(path) = &config.path {
             tokio::spawn(watch(path.clone(), reader.clone(), commands.downgrade()));
         }
+        tokio::spawn(renewals::watch(reader.clone(), clock, commands.downgrade()));
         let task = tokio::spawn(task.run(Inbox { commands: asked, observations, lookups }));
         let client = Client { commands, shared, reader: reader.clone() };
         Ok(Started { reader, client, ports, task })

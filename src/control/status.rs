@@ -58,6 +58,8 @@ pub struct CertificateStatus {
     pub names: Vec<Box<str>>,
     /// From when on nobody believes it.
     pub not_after: UnixMillis,
+    /// Why what its files hold now cannot be used instead.
+    pub refused: Option<Box<str>>,
 }
 
 /// One pool.

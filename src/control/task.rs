@@ -1,5 +1,7 @@
 //! The loop: waits for whatever happens first, folds it into the state, publishes what follows.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +73,8 @@ pub(super) struct Task {
     pub(super) times: Times,
     pub(super) last_reload: Option<ReloadReport>,
     pub(super) versions: Versions,
+    /// Certificates that were renewed on disk by what cannot be used, and why.
+    pub(super) refused: BTreeMap<PathBuf, String>,
     /// Something has left the table since identities were last pruned.
     pub(super) unpruned: bool,
 }
@@ -129,6 +133,7 @@ impl Task {
                 let asker = Asker { actor, confirm, answer };
                 self.reloads.ask(asker, &sockets(&self.state, &self.listeners));
             }
+            Command::Renewed(renewed) => self.renewed(*renewed),
             Command::Confirm { actor, answer } => drop(answer.send(self.confirm(actor))),
             Command::Rollback { actor, answer } => drop(answer.send(self.roll_back(actor))),
             Command::Order { requests, answer } => self.order(&requests, answer),
@@ -314,7 +319,7 @@ impl Task {
             published: self.times.published,
             started: self.times.started,
             draining: self.shared.is_draining(),
-            certificates: view::certificates(self.state.config()),
+            certificates: view::certificates(self.state.config(), self.refusals()),
             pools: view::pools(&self.state, self.clock, self.times.configured, detail),
             report: view::report(self.state.report()),
             last_reload: self.last_reload.clone(),

@@ -52,6 +52,11 @@ impl Versions {
         self.trial.as_ref().map(|trial| trial.until)
     }
 
+    /// Puts the same with renewed certificates in its place.
+    fn refresh(&mut self, config: Arc<Config>) {
+        self.current.config = config;
+    }
+
     fn replace(&mut self, version: Version, trial: Option<Duration>) {
         let before = std::mem::replace(&mut self.current, version);
         let proven = match self.trial.take() {
@@ -149,6 +154,12 @@ impl Task {
         let (at, report) = ((self.clock)(), result.clone());
         self.last_reload = Some(ReloadReport { at, actor: actor.clone(), result: report });
         self.journal.record(Event::Reload { actor, result, config });
+    }
+
+    /// Publishes the configuration in force with renewed certificates.
+    pub(super) fn refresh(&mut self, config: Arc<Config>) {
+        self.versions.refresh(Arc::clone(&config));
+        self.take_over(config);
     }
 
     /// Publishes a configuration whose listeners are open, whether or not its plan differs: routes

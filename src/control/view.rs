@@ -1,6 +1,7 @@
 //! Puts what is known into the shape that is asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -16,18 +17,24 @@ use crate::decision::{Member, Outlook, PoolReport, Report, State};
 use crate::health::{self, Cause, Detector, LayerEvidence, Sample, Verdict};
 use crate::model::{
     Admin, BackendKey, Health, Layer, LookupSpec, Outcome, Phase, PoolPlan, Reason, Standing,
-    UnixMillis, ZonePlan,
+    UnixMillis, ZonePlan, printable,
 };
 
 /// What each listener shows its clients, in config order.
-pub(super) fn certificates(config: &Config) -> Vec<CertificateStatus> {
+pub(super) fn certificates(
+    config: &Config,
+    refused: &BTreeMap<PathBuf, String>,
+) -> Vec<CertificateStatus> {
+    // What is wrong with a folder is wrong with what is in it.
+    let refusal = |file: &Path| refused.get(file).or_else(|| refused.get(file.parent()?));
     let of = |listener: &Listener| {
-        let terms = listener.tls.iter().flat_map(|tls| &tls.certificates);
+        let terms = listener.tls.iter().flat_map(|tls| tls.certificates());
         let told = terms.map(|one| CertificateStatus {
             listener: Arc::clone(&listener.name),
-            file: one.cert.display().to_string().into(),
+            file: one.files.cert.display().to_string().into(),
             names: one.names.clone(),
             not_after: one.not_after,
+            refused: refusal(&one.files.cert).map(|why| printable(why).into()),
         });
         told.collect::<Vec<_>>()
     };

@@ -54,6 +54,8 @@ families! {
         "TLS handshakes with clients, by result; all but `agreed` ended the connection.";
     CERTIFICATES = Gauge "pulsegate_certificate_not_after_timestamp_seconds" ["listener", "certificate"]
         "When a listener's certificate expires (seconds since 1970), by its file.";
+    CERTIFICATES_REFUSED = Gauge "pulsegate_certificate_refused" ["listener", "certificate"]
+        "1 if what a certificate's files hold now cannot be used, and what was read before still is.";
     BAD_REQUESTS = Counter "pulsegate_bad_requests_total" ["reason"]
         "Requests refused as malformed, by reason.";
     BAD_RESPONSES = Counter "pulsegate_bad_responses_total" ["reason"]

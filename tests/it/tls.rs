@@ -5,12 +5,16 @@ use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    StreamOwned,
+};
 
 use crate::harness::{
     Client, PATIENCE, Pulsegate, Server, Setup, certificate, folder, pulsegate, until,
@@ -124,6 +128,13 @@ fn a_client_in_clear_is_told_so_and_a_silent_one_is_let_go() {
     }
 }
 
+/// Is what the first certificate's files hold refused?
+fn is_refused(proxy: &Pulsegate) -> bool {
+    let metrics = Client::connect(proxy.admin()).admin("/metrics").text();
+    let refused = metrics.lines().find(|line| line.starts_with("pulsegate_certificate_refused{"));
+    refused.is_some_and(|line| line.ends_with(" 1"))
+}
+
 #[test]
 fn a_certificate_is_changed_under_load_without_one_failed_handshake() {
     let (_dir, dir) = folder();
@@ -131,8 +142,8 @@ fn a_certificate_is_changed_under_load_without_one_failed_handshake() {
     let server = scheme();
     let setup = Setup::default().listener(&tls(&dir, &["a"]));
     let proxy = Arc::new(setup.over(&[&server]));
-    // The files change one after the other, as tools write them; only a reload looks at them.
-    roots.push(certificate(&dir, "a", &["a.test"]));
+    let coming = folder();
+    roots.push(certificate(&coming.1, "a", &["a.test"]));
     let config = client_config(&roots);
     let (over, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let load = {
@@ -159,13 +170,24 @@ fn a_certificate_is_changed_under_load_without_one_failed_handshake() {
     };
     more();
     assert_eq!(shown(), roots[0]);
-    assert_eq!(proxy.command("reload").code, Some(0));
+    // One after the other, as tools write them; nobody asks for a reload.
+    for file in ["a.pem", "a.key"] {
+        fs::copy(coming.1.join(file), dir.join(file)).expect("a writable folder");
+    }
+    until("the renewed certificate", || (shown() == roots[1]).then_some(()));
     more();
-    assert_eq!(shown(), roots[1]);
     // A pair that does not match changes nothing, and says which file is wrong.
     let key = fs::read(dir.join("a.key")).expect("the key");
     certificate(&dir, "a", &["a.test"]);
     fs::write(dir.join("a.key"), key).expect("a writable folder");
+    until("the refusal", || {
+        let metrics = Client::connect(proxy.admin()).admin("/metrics").text();
+        let refused =
+            metrics.lines().find(|line| line.starts_with("pulsegate_certificate_refused{"));
+        refused.is_some_and(|line| line.ends_with(" 1")).then_some(())
+    });
+    let status = proxy.command("status");
+    assert!(status.stdout.contains("is not renewed: the key does not belong"), "{status:?}");
     let refused = proxy.command("reload");
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("does not belong to the certificate"), "{refused:?}");
@@ -239,15 +261,110 @@ fn curl_believes_the_demo_certificates() {
 }
 
 #[test]
-fn the_example_is_valid_with_the_demo_certificates() {
+fn a_folder_is_shown_as_it_is_filled() {
+    let (_dir, dir) = folder();
+    let mut roots = vec![certificate(&dir, "a", &["a.test"])];
+    let setup = Setup::default().listener(&format!(
+        "tls: {{ unknown_names: refuse, certificates: [ {{ folder: {} }} ] }}",
+        dir.display()
+    ));
+    let server = scheme();
+    let proxy = setup.over(&[&server]);
+    let shows = |roots: &[CertificateDer<'static>], name: &str| {
+        let config = client_config(roots);
+        connect(&proxy, &config, name).and_then(|mut it| ask(&mut it, &get(name), "HTTP")).is_ok()
+    };
+    assert!(shows(&roots, "a.test") && !shows(&roots, "b.test"));
+    roots.push(certificate(&dir, "b", &["b.test"]));
+    until("the new one", || shows(&roots, "b.test").then_some(()));
+    fs::remove_file(dir.join("b.pem")).expect("it is there");
+    until("it to be gone", || (!shows(&roots, "b.test")).then_some(()));
+    // The last one stays, whatever becomes of its file.
+    fs::remove_file(dir.join("a.pem")).expect("it is there");
+    until("the refusal", || is_refused(&proxy).then_some(()));
+    assert!(shows(&roots, "a.test"));
+}
+
+#[test]
+fn what_an_authority_says_of_a_certificate_today_is_shown_with_it() {
+    let (_dir, dir) = folder();
+    let roots = [certificate(&dir, "a", &["a.test"])];
+    let staple = b"\x30\x03\x0a\x01\x00".to_vec();
+    fs::write(dir.join("a.ocsp"), &staple).expect("a writable folder");
+    let file = |name: &str| dir.join(name).display().to_string();
+    let setup = Setup::default().listener(&format!(
+        "tls: {{ certificates: [ {{ cert: {}, key: {}, ocsp: {} }} ] }}",
+        file("a.pem"),
+        file("a.key"),
+        file("a.ocsp")
+    ));
+    let server = scheme();
+    let proxy = setup.over(&[&server]);
+    let stapled = Arc::new(Stapled::default());
+    let mut config = ClientConfig::clone(&client_config(&roots));
+    config.dangerous().set_certificate_verifier(Arc::clone(&stapled) as _);
+    let config = Arc::new(config);
+    let mut stream = connect(&proxy, &config, "a.test").expect("a connection");
+    ask(&mut stream, &get("a.test"), "https").expect("an answer");
+    assert_eq!(*stapled.0.lock().expect("unpoisoned"), staple);
+    fs::write(dir.join("a.ocsp"), "not DER").expect("a writable folder");
+    let refused = proxy.command("reload");
+    assert!(refused.stderr.contains("no OCSP response in DER"), "{refused:?}");
+}
+
+/// A client that believes anybody, and remembers what it was shown.
+#[derive(Debug, Default)]
+struct Stapled(Mutex<Vec<u8>>);
+
+impl ServerCertVerifier for Stapled {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.0.lock().expect("unpoisoned") = ocsp_response.to_vec();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
+}
+
+#[test]
+fn the_examples_are_valid_with_the_demo_certificates() {
     let (_dir, dir) = folder();
     let made = pulsegate(["certs", "make-demo", &dir.join("certs").display().to_string()]);
     assert_eq!(made.code, Some(0), "{made:?}");
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/tls/https.yaml");
-    let text = fs::read_to_string(example).expect("the example");
-    let file = dir.join("https.yaml");
     let certs = format!("{}/certs/", dir.display());
-    fs::write(&file, text.replace(" certs/", &format!(" {certs}"))).expect("a writable folder");
-    let checked = pulsegate(["check", "--config", &file.display().to_string()]);
-    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/tls");
+    for example in fs::read_dir(examples).expect("examples") {
+        let example = example.expect("an entry").path();
+        let text = fs::read_to_string(&example).expect("the example");
+        let file = dir.join("example.yaml");
+        fs::write(&file, text.replace(" certs/", &format!(" {certs}"))).expect("a writable folder");
+        let checked = pulsegate(["check", "--config", &file.display().to_string()]);
+        assert_eq!(checked.code, Some(0), "{}: {checked:?}", example.display());
+    }
 }

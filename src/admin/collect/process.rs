@@ -15,6 +15,11 @@ pub(super) fn collect(out: &mut Exposition, control: &impl Source, status: Optio
             let labels = [&*certificate.listener, &*certificate.file];
             certificates.add(&labels, certificate.not_after.0 as f64 / 1000.0);
         }
+        let mut refused = out.family(&names::CERTIFICATES_REFUSED);
+        for certificate in &status.certificates {
+            let labels = [&*certificate.listener, &*certificate.file];
+            refused.add(&labels, f64::from(u8::from(certificate.refused.is_some())));
+        }
     }
     out.family(&names::READY).add(&[], f64::from(u8::from(control.ready())));
 

@@ -231,6 +231,7 @@ fn sample_status() -> Status {
             file: "certs/web.pem".into(),
             names: vec!["shop.test".into()],
             not_after: UnixMillis(1_795_928_050_000),
+            refused: Some("the file holds no private key".into()),
         }],
         pools: vec![PoolStatus {
             name: "api".into(),

@@ -73,6 +73,7 @@ fn certificate(one: &control::CertificateStatus, now: UnixMillis) -> Certificate
         names: one.names.iter().map(|name| clean(name)).collect(),
         not_after: one.not_after.to_string(),
         days_left: left.div_euclid(DAY_MS),
+        refused: one.refused.as_deref().map(clean),
     }
 }
 

@@ -58,6 +58,9 @@ pub struct Certificate {
     pub not_after: String,
     /// Whole days until then; negative = so many ago.
     pub days_left: i64,
+    /// Why what its files hold now cannot be used instead.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// A listener.

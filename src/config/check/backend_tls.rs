@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 
-use super::{pem, tls};
+use super::tls;
+use crate::config::pem;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Key, Kind, OFF, Shape, key};
 use crate::config::{BackendTls, Listener, Pool, Protocol, Trust, system_roots};

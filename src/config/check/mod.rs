@@ -17,7 +17,6 @@ mod listener;
 mod matches;
 mod name;
 pub(super) mod passthrough;
-mod pem;
 mod pool;
 mod priority;
 mod probing;

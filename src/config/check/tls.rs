@@ -1,20 +1,13 @@
 //! `tls` of a listener: certificates that are whole, belong to their keys and are for somebody.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
-
-use super::{passthrough, pem};
+use super::passthrough;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
-use crate::config::{Certificate, TlsTermination, TlsVersion};
-use crate::model::UnixMillis;
+use crate::config::{
+    Certificate, CertificateFiles, Part, Shown, TlsTermination, TlsVersion, Unusable,
+};
 
 /// The key `tls` of a listener.
 pub(super) static SHAPE: Shape = Shape {
@@ -23,7 +16,7 @@ pub(super) static SHAPE: Shape = Shape {
     keys: &[
         required(
             "certificates",
-            Kind::List(&Kind::Shape(&CERTIFICATE)),
+            Kind::List(&Kind::Shape(&SHOWN)),
             "The one for the name a client asks for is shown; for others the first.",
         ),
         key("min_version", VERSION, "Older versions are refused; default `1.2`."),
@@ -38,7 +31,19 @@ pub(super) static SHAPE: Shape = Shape {
             "Whose TLS is not ended here, but forwarded as it is; default nobody's.",
         ),
     ],
-    later: &["client_auth", "ciphers", "groups", "alpn", "ocsp"],
+    later: &["client_auth", "ciphers", "groups", "alpn"],
+};
+
+static SHOWN: Shape = Shape {
+    name: "shown_certificate",
+    about: "A certificate and its private key, or a folder of them.",
+    keys: &[
+        key("cert", Kind::Text(CERT), "The certificate, then those that vouch for it."),
+        key("key", Kind::Text(KEY), "Its private key."),
+        key("ocsp", Kind::Text(OCSP), "What its authority says of it today, shown with it."),
+        key("folder", Kind::Text(FOLDER), "All in it: `NAME.pem` or `.crt` with `NAME.key`."),
+    ],
+    later: &[],
 };
 
 pub(super) static CERTIFICATE: Shape = Shape {
@@ -54,6 +59,8 @@ pub(super) static CERTIFICATE: Shape = Shape {
 const VERSION: Kind = Kind::Words { now: &["1.2", "1.3"], later: &[] };
 const UNKNOWN: Kind = Kind::Words { now: &["first", "refuse"], later: &[] };
 const CERT: &str = "the path of a PEM file with a certificate and its chain";
+const OCSP: &str = "the path of a file with an OCSP response in DER";
+const FOLDER: &str = "the path of a folder with certificates and keys";
 const KEY: &str = "the path of a PEM file with a private key";
 
 /// Reads the key `tls` of a listener.
@@ -65,71 +72,76 @@ pub(super) fn check(listener: &Fields<'_>) -> Option<TlsTermination> {
     let fields = cursor.fields(&SHAPE)?;
     let cursors = fields.list("certificates").unwrap_or_default();
     if let (true, Some(cursor)) = (cursors.is_empty(), fields.get("certificates")) {
-        cursor.problem("the list is empty (expected at least one `{ cert, key }`)");
+        cursor.problem("the list is empty (expected at least one `{ cert, key }` or `{ folder }`)");
     }
-    let certificates: Vec<_> = cursors.iter().filter_map(certificate).collect();
+    let shown: Vec<_> = cursors.iter().filter_map(shown).collect();
     let min_version = match fields.word("min_version") {
         Some("1.3") => TlsVersion::V1_3,
         _ => TlsVersion::V1_2,
     };
     let refuse_unknown_names = fields.word("unknown_names") == Some("refuse");
     // Of one that has a problem nothing is told; with none left there is nothing to serve.
-    (!certificates.is_empty()).then_some(TlsTermination {
-        certificates,
-        min_version,
-        refuse_unknown_names,
-    })
+    let terms = TlsTermination { shown, min_version, refuse_unknown_names };
+    if terms.certificates().next().is_some() { Some(terms) } else { None }
+}
+
+/// What is shown by one item of `certificates`.
+fn shown(cursor: &Cursor<'_>) -> Option<Shown> {
+    let fields = cursor.fields(&SHOWN)?;
+    let Some((at, path)) = fields.text("folder") else {
+        for (key, expected) in [("cert", CERT), ("key", KEY)] {
+            if !fields.has(key) && !fields.has("folder") {
+                fields.cursor().problem(format!("`{key}` is missing (expected {expected})"));
+            }
+        }
+        return pair(&fields, fields.text("ocsp").as_ref()).map(Shown::Pair);
+    };
+    for key in ["cert", "key", "ocsp"].iter().filter_map(|key| fields.get(key)) {
+        key.problem("a folder has its own files (remove this, or `folder`)");
+    }
+    let path = PathBuf::from(path);
+    let Some(listed) = Shown::list(&path) else {
+        at.problem(format!("the folder cannot be read (expected {FOLDER})"));
+        return None;
+    };
+    if listed.is_empty() {
+        at.problem(format!("the folder holds no certificate (expected {FOLDER})"));
+        return None;
+    }
+    let load = |files: &CertificateFiles| match Certificate::load(files) {
+        Ok(certificate) => Some(certificate),
+        Err(unusable) => {
+            at.problem(format!("{}: {}", files.cert.display(), unusable.why));
+            None
+        }
+    };
+    let certificates = listed.iter().filter_map(load).collect();
+    Some(Shown::Folder { path, certificates })
 }
 
 /// Reads a certificate and its key.
 pub(super) fn certificate(cursor: &Cursor<'_>) -> Option<Certificate> {
-    let fields = cursor.fields(&CERTIFICATE)?;
+    pair(&cursor.fields(&CERTIFICATE)?, None)
+}
+
+fn pair(fields: &Fields<'_>, ocsp: Option<&(Cursor<'_>, &str)>) -> Option<Certificate> {
     let (cert, key) = (fields.text("cert"), fields.text("key"));
     let ((cert_at, cert), (key_at, key)) = (cert?, key?);
-    let chain = told(&cert_at, CERT, pem::certificates(Path::new(cert)));
-    let key_der = told(&key_at, KEY, private_key(Path::new(key)));
-    let (chain, key_der) = (chain?, key_der?);
-    let (names, not_after) = told(&cert_at, CERT, described(chain.first()?))?;
-    let provider = aws_lc_rs::default_provider();
-    let keyed = CertifiedKey::from_der(chain, key_der, &provider).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
-            format!("the key does not belong to the certificate in {cert}")
-        }
-        error => format!("the key cannot be used: {error}"),
-    });
-    let keyed = Arc::new(told(&key_at, KEY, keyed)?);
-    Some(Certificate {
+    let files = CertificateFiles {
         cert: PathBuf::from(cert),
         key: PathBuf::from(key),
-        keyed,
-        names,
-        not_after,
-    })
-}
-
-/// What was read, or nothing after its problem was told.
-fn told<T>(cursor: &Cursor<'_>, expected: &str, read: Result<T, String>) -> Option<T> {
-    read.map_err(|why| cursor.problem(format!("{why} (expected {expected})"))).ok()
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let pem = pem::read(path)?;
-    PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|_| "the file holds no private key, or one with a passphrase".to_owned())
-}
-
-/// The names that a certificate is for, and until when.
-fn described(der: &CertificateDer<'_>) -> Result<(Vec<Box<str>>, UnixMillis), String> {
-    let (_, certificate) = X509Certificate::from_der(der)
-        .map_err(|error| format!("the certificate cannot be read: {error}"))?;
-    let alternatives = certificate.subject_alternative_name();
-    let alternatives =
-        alternatives.map_err(|error| format!("the certificate's names cannot be read: {error}"))?;
-    let names = alternatives.iter().flat_map(|extension| &extension.value.general_names);
-    let names = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase().into_boxed_str()),
-        _ => None,
-    });
-    let seconds = certificate.validity().not_after.timestamp().max(0) as u64;
-    Ok((names.collect(), UnixMillis(seconds.saturating_mul(1000))))
+        ocsp: ocsp.map(|(_, path)| PathBuf::from(path)),
+    };
+    match Certificate::load(&files) {
+        Ok(certificate) => Some(certificate),
+        Err(Unusable { part, why }) => {
+            let (at, expected) = match (part, ocsp) {
+                (Part::Key, _) => (&key_at, KEY),
+                (Part::Ocsp, Some((at, _))) => (at, OCSP),
+                _ => (&cert_at, CERT),
+            };
+            at.problem(format!("{why} (expected {expected})"));
+            None
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 use super::health::optional;
 use super::yaml::{Tree, list, map, text, word};
-use crate::config::{BackendTls, Certificate, TlsTermination, Trust};
+use crate::config::{BackendTls, Certificate, CertificateFiles, Shown, TlsTermination, Trust};
 
 /// What clients of a listener agree on.
 pub(super) fn termination(terms: &TlsTermination) -> [(&'static str, Tree); 3] {
     [
-        ("certificates", list(&terms.certificates, certificate)),
+        ("certificates", list(&terms.shown, shown)),
         ("min_version", text(terms.min_version.name())),
         ("unknown_names", word(if terms.refuse_unknown_names { "refuse" } else { "first" })),
     ]
@@ -30,7 +30,16 @@ pub(super) fn trust(trust: &Trust) -> impl Iterator<Item = (&'static str, Tree)>
     key.into_iter()
 }
 
+fn shown(shown: &Shown) -> Tree {
+    match shown {
+        Shown::Pair(one) => certificate(one),
+        Shown::Folder { path, .. } => map([("folder", text(path.display()))]),
+    }
+}
+
 fn certificate(certificate: &Certificate) -> Tree {
-    let (cert, key) = (certificate.cert.display(), certificate.key.display());
-    map([("cert", text(cert)), ("key", text(key))])
+    let CertificateFiles { cert, key, ocsp } = &certificate.files;
+    let ocsp = ocsp.as_ref().map(|path| ("ocsp", text(path.display())));
+    let keys = [("cert", text(cert.display())), ("key", text(key.display()))];
+    map(keys.into_iter().chain(ocsp))
 }

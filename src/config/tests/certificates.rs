@@ -12,7 +12,10 @@ fn a_certificate_that_cannot_be_shown_is_told_with_its_cure() {
     std::fs::write(path("other.key"), other.signing_key.serialize_pem()).unwrap();
     std::fs::write(path("empty"), "").unwrap();
     for (tls, told) in [
-        ("certificates: []", "the list is empty (expected at least one `{ cert, key }`)"),
+        (
+            "certificates: []",
+            "the list is empty (expected at least one `{ cert, key }` or `{ folder }`)",
+        ),
         ("min_version: '1.3'", "`certificates` is missing"),
         ("certificates: [ { cert: one.pem } ]", "`key` is missing"),
         (
@@ -21,6 +24,11 @@ fn a_certificate_that_cannot_be_shown_is_told_with_its_cure() {
         ),
         ("certificates: [ { cert: empty, key: other.key } ]", "the file holds no certificate"),
         ("certificates: [ { cert: one.pem, key: one.pem } ]", "the file holds no private key"),
+        ("certificates: [ { folder: empty } ]", "the folder cannot be read"),
+        (
+            "certificates: [ { cert: one.pem, key: other.key, ocsp: one.pem } ]",
+            "the key does not belong",
+        ),
         ("certificates: [ { cert: none.pem, key: other.key } ]", "the file cannot be read"),
         ("certificates: [ { cert: one.pem, key: other.key } ], min_version: 1.1", "`1.2` or `1.3`"),
     ] {

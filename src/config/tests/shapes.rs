@@ -33,19 +33,20 @@ fn all() -> BTreeMap<&'static str, &'static Shape> {
 
 /// The example that shows every key; what needs a file of its own is filled in: secrets and an
 /// authority's certificate.
-fn full() -> (String, [tempfile::NamedTempFile; 3]) {
-    let secret = tempfile::NamedTempFile::new().unwrap();
-    let (ca, key) =
-        (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+fn full() -> (String, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let (secret, ca, key, ocsp) = (path("secret"), path("ca.pem"), path("ca.key"), path("ocsp"));
     let authority = rcgen::generate_simple_self_signed(["ca.test".to_owned()]).unwrap();
-    std::fs::write(ca.path(), authority.cert.pem()).unwrap();
-    std::fs::write(key.path(), authority.signing_key.serialize_pem()).unwrap();
-    std::fs::write(secret.path(), "s3cret\n").unwrap();
+    std::fs::write(&ca, authority.cert.pem()).unwrap();
+    std::fs::write(&key, authority.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&ocsp, [0x30, 0]).unwrap();
+    std::fs::write(&secret, "s3cret\n").unwrap();
     let text = include_str!("../../../conf/full.yaml");
     for gap in ["tokens: []", "values: {}", "database: shop", "redis: PING"] {
         assert!(text.contains(gap), "{gap}");
     }
-    let file = format!("{{ file: {:?} }}", secret.path());
+    let file = format!("{{ file: {:?} }}", secret);
     let text = text
         .replace("values: {}", &format!("values: {{ password: {file} }}"))
         .replace("database: shop", "database: shop, password: { env: CARGO_PKG_NAME }")
@@ -55,35 +56,36 @@ fn full() -> (String, [tempfile::NamedTempFile; 3]) {
             &format!(
                 "token: {file}\n  - {{ url: https://b/, tls: {{ ca: {:?} }} }}\n  - url: http://a/\n    \
                  token: {{ env: CARGO_PKG_NAME }} # {{",
-                ca.path()
+                ca
             ),
         );
     let tokens = format!(
         "tokens: [ {{ role: viewer, env: CARGO_PKG_NAME }}, {{ role: operator, file: {:?} }} ]",
-        secret.path()
+        secret
     );
     let anyone = "tls: { verify: false }         # or {";
     assert!(text.contains(anyone));
     let off = "tls: off                           # or {";
     assert!(text.contains(off));
     let on = format!(
-        "tls: {{ certificates: [ {{ cert: {:?}, key: {:?} }} ], min_version: '1.2', unknown_names: first, \
+        "tls: {{ certificates: [ {{ cert: {:?}, key: {:?}, ocsp: {:?} }}, {{ folder: {:?} }} ], min_version: '1.2', unknown_names: first, \
          passthrough: {{ routes: [ {{ match: {{ sni: a.b }}, pool: site-db }} ], retries: {{ attempts: 3 }}, \
          timeouts: {{ idle: 1h, lifetime: off, connect_total: 5s }} }} }} # {{",
-        ca.path(),
-        key.path()
+        ca,
+        key,
+        ocsp,
+        dir.path()
     );
     let pool = "tls: off                           # or { ca: ";
     assert!(text.contains(pool));
-    let to_pool =
-        format!("tls: {{ client: {{ cert: {:?}, key: {:?} }} }} # {{ ca: ", ca.path(), key.path());
-    let by_ca = format!("tls: {{ ca: {:?} }}  # {{", ca.path());
+    let to_pool = format!("tls: {{ client: {{ cert: {:?}, key: {:?} }} }} # {{ ca: ", ca, key);
+    let by_ca = format!("tls: {{ ca: {:?} }}  # {{", ca);
     (
         text.replace("tokens: []", &tokens)
             .replace(anyone, &by_ca)
             .replace(pool, &to_pool)
             .replace(off, &on),
-        [secret, ca, key],
+        dir,
     )
 }
 

@@ -81,7 +81,7 @@ impl Names {
     /// Of several certificates for one name the first counts.
     fn new(terms: &TlsTermination) -> Self {
         let (mut exact, mut wildcard) = (HashMap::new(), HashMap::new());
-        for certificate in &terms.certificates {
+        for certificate in terms.certificates() {
             for name in &certificate.names {
                 let (map, name) = match name.strip_prefix("*.") {
                     Some(parent) => (&mut wildcard, parent),
@@ -90,7 +90,7 @@ impl Names {
                 map.entry(name.into()).or_insert_with(|| Arc::clone(&certificate.keyed));
             }
         }
-        let first = terms.certificates.first().filter(|_| !terms.refuse_unknown_names);
+        let first = terms.certificates().next().filter(|_| !terms.refuse_unknown_names);
         Self { exact, wildcard, otherwise: first.map(|one| Arc::clone(&one.keyed)) }
     }
 

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use rcgen::{CertifiedKey as Signed, generate_simple_self_signed};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::server::ProducesTickets;
-use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -19,8 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{Context, Scratch};
-use crate::config::{Certificate, TlsTermination, TlsVersion};
-use crate::model::{TlsFailure, UnixMillis};
+use crate::config::{Certificate, CertificateFiles, Shown, TlsTermination, TlsVersion};
+use crate::model::TlsFailure;
 use crate::net::trust::Anyone;
 use crate::net::{Buffer, Stream, WriteHalf};
 
@@ -30,24 +29,20 @@ fn certificate(names: &[&str]) -> Certificate {
         names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(),
     )
     .unwrap();
-    let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
-    let provider = aws_lc_rs::default_provider();
-    let keyed = CertifiedKey::from_der(vec![cert.der().clone()], key, &provider).unwrap();
-    Certificate {
-        cert: "cert.pem".into(),
-        key: "cert.key".into(),
-        keyed: Arc::new(keyed),
-        names: names.iter().map(|name| (*name).into()).collect(),
-        not_after: UnixMillis(0),
-    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("cert.pem"), cert.pem()).unwrap();
+    std::fs::write(path("cert.key"), signing_key.serialize_pem()).unwrap();
+    let files = CertificateFiles { cert: path("cert.pem"), key: path("cert.key"), ocsp: None };
+    Certificate::load(&files).unwrap()
 }
 
 fn terms() -> TlsTermination {
     TlsTermination {
-        certificates: vec![
-            certificate(&["a.test"]),
-            certificate(&["*.wild.test", "wild.test"]),
-            certificate(&["b.test"]),
+        shown: vec![
+            Shown::Pair(certificate(&["a.test"])),
+            Shown::Pair(certificate(&["*.wild.test", "wild.test"])),
+            Shown::Pair(certificate(&["b.test"])),
         ],
         min_version: TlsVersion::V1_2,
         refuse_unknown_names: false,
@@ -175,7 +170,7 @@ async fn each_name_is_shown_its_certificate() {
     ] {
         let (ours, theirs) = agreed(&context, &client(BOTH), name).await.unwrap();
         let shown = &theirs.get_ref().1.peer_certificates().unwrap()[0];
-        assert_eq!(shown, &terms.certificates[expected].keyed.cert[0], "{name}");
+        assert_eq!(shown, &terms.certificates().nth(expected).unwrap().keyed.cert[0], "{name}");
         assert_eq!(theirs.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         let asked = name.to_lowercase();
         ours.with_server_name(|name| assert_eq!(name, Some(&*asked)));

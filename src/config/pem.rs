@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The text of a file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub(in crate::config) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let mut pem = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut pem));
     read.map_err(|error| format!("the file cannot be read: {error}"))?;
@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// The certificates in a file, at least one.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(in crate::config) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = read(path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let certificates = certificates.map_err(|error| format!("the file is not PEM: {error}"))?;
