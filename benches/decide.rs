@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use pulsegate::config::{
-    Algorithm, Backend, Cadence, Config, HealthChecks, NetworkCheck, Pool, Region, Target, Zone,
+    Algorithm, Backend, BackendLimits, Cadence, Config, HealthChecks, NetworkCheck, Pool, Region,
+    Target, Zone,
 };
 use pulsegate::decision::{Input, State};
 use pulsegate::live::Live;
@@ -50,8 +51,9 @@ fn region(region: usize) -> Region {
         let backend = |n: usize| {
             let name = format!("r{region}-z{zone}-{n}").into();
             let target = Target::Inet(([10, region as u8, zone as u8, n as u8], 80).into());
-            let (weight, backup, max_connections, own_health) = (1, false, None, None);
-            Backend { name, target, weight, backup, max_connections, own_health }
+            let (weight, backup, own_health) = (1, false, None);
+            let limits = BackendLimits::default();
+            Backend { name, target, weight, backup, limits, own_health }
         };
         let (name, backends) = (format!("z{zone}").into(), (0..BACKENDS).map(backend).collect());
         Zone { name, weight: None, priority: 0, capacity: None, backends }

@@ -19,7 +19,7 @@ pub const MAX_LINE_BYTES: usize = 12 * 1024;
 ///  "request_id":"5b1f","method":"GET","host":"example.com","path":"/a?b=c","protocol":"HTTP/1.1",
 ///  "route":"api","pool":"api","backend":"a1","status":200,"attempts":1,"retried_after":null,
 ///  "bytes_in":0,"bytes_out":512,"total_us":1830,"connect_us":null,"first_byte_us":1702,
-///  "ended":"done","user_agent":"curl/8.5.0"}
+///  "queued_us":null,"ended":"done","user_agent":"curl/8.5.0"}
 /// ```
 ///
 /// Each text takes at most 1,024 bytes ([`MAX_TEXT_BYTES`](super::MAX_TEXT_BYTES)) of the line and
@@ -66,6 +66,9 @@ pub struct Entry<'a> {
     pub connect_us: Option<u64>,
     /// From the last try sent to its response's first byte, in microseconds.
     pub first_byte_us: Option<u64>,
+    /// How long it waited for a place on its route, in its pool or at a backend, in microseconds;
+    /// `None` = it did not.
+    pub queued_us: Option<u64>,
     /// Why the exchange ended.
     pub ended: Ended,
     /// The `User-Agent` header, if there was one.
@@ -119,6 +122,7 @@ impl Entry<'_> {
         number(out, "total_us", Some(self.total_us));
         number(out, "connect_us", self.connect_us);
         number(out, "first_byte_us", self.first_byte_us);
+        number(out, "queued_us", self.queued_us);
         some_text(out, "ended", Some(self.ended.name().as_bytes()));
         some_text(out, "user_agent", self.user_agent);
     }
@@ -190,6 +194,7 @@ pub(super) mod tests {
             total_us: 1830,
             connect_us: None,
             first_byte_us: Some(1702),
+            queued_us: None,
             ended: Ended::Done,
             user_agent: Some(b"curl/8.5.0"),
         }
@@ -209,7 +214,7 @@ pub(super) mod tests {
             r#""client_port":40312,"request_id":"5b1f","method":"GET","host":"example.com","#,
             r#""path":"/a?b=c","protocol":"HTTP/1.1","route":"api","pool":"api","backend":"a1","#,
             r#""status":200,"attempts":1,"retried_after":null,"bytes_in":0,"#,
-            r#""bytes_out":512,"total_us":1830,"connect_us":null,"first_byte_us":1702,"ended":"done","user_agent":"curl/8.5.0"}"#,
+            r#""bytes_out":512,"total_us":1830,"connect_us":null,"first_byte_us":1702,"queued_us":null,"ended":"done","user_agent":"curl/8.5.0"}"#,
         );
         assert_eq!(line(&sample()), expected);
     }
@@ -223,6 +228,7 @@ pub(super) mod tests {
             backend: None,
             status: 0,
             first_byte_us: None,
+            queued_us: None,
             user_agent: None,
             ..sample()
         };
@@ -258,6 +264,7 @@ pub(super) mod tests {
             total_us: u64::MAX,
             connect_us: Some(u64::MAX),
             first_byte_us: Some(u64::MAX),
+            queued_us: Some(u64::MAX),
             user_agent: Some(&hostile),
             ..sample()
         };

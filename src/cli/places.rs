@@ -11,6 +11,7 @@ pub(super) fn lines(status: &Status) -> Vec<String> {
     for pool in &status.pools {
         lines.extend(headroom(pool));
         lines.extend(budget(pool));
+        lines.extend(queue(pool));
         for region in &pool.regions {
             let share = region.share * 100.0;
             let about = || format!("region {} of pool {}", region.name, pool.name);
@@ -42,6 +43,17 @@ fn budget(pool: &Pool) -> Option<String> {
     })
 }
 
+fn queue(pool: &Pool) -> Option<String> {
+    let queue = &pool.protections.queue;
+    let name = printable(&pool.name);
+    (queue.waiting > 0 || queue.full + queue.late > 0).then(|| {
+        format!(
+            "pool {name}: {} wait for a place; {} found the queue full and {} waited in vain",
+            queue.waiting, queue.full, queue.late
+        )
+    })
+}
+
 fn standing(
     standing: &Standing,
     about: impl Fn() -> String,
@@ -70,7 +82,7 @@ fn standing(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{Protections, Region, Retries, Zone};
+    use crate::admin::view::{Protections, Queue, Region, Retries, Zone};
 
     #[test]
     fn who_does_not_simply_take_part_has_a_line() {
@@ -106,10 +118,13 @@ mod tests {
             name: "api".to_owned(),
             algorithm: "round-robin".to_owned(),
             headroom: Some(0.466),
-            protections: Protections { retries: Retries { sent: 3, refused: 7 } },
+            protections: Protections {
+                retries: Retries { sent: 3, refused: 7 },
+                queue: Queue { admitted: 9, waiting: 2, full: 1, late: 0 },
+            },
             regions: vec![region],
         };
-        let lines = [headroom(&pool), budget(&pool)].into_iter().flatten();
+        let lines = [headroom(&pool), budget(&pool), queue(&pool)].into_iter().flatten();
         let zones = pool.regions[0].zones.iter().filter_map(|zone| {
             let name = || zone.name.clone();
             standing(&zone.standing, name, || format!("{} of {}", zone.share, zone.entitled))
@@ -117,6 +132,7 @@ mod tests {
         insta::assert_snapshot!(lines.chain(zones).collect::<Vec<_>>().join("\n"), @r"
         pool api could carry 47 % without its largest zone
         pool api: 7 requests not sent again, its retry budget was spent
+        pool api: 2 wait for a place; 1 found the queue full and 0 waited in vain
         b: out, 0 of 0, for 1m, because its health is 0 %,�below 50 %, held until 2026-11-21T02:27:04.123Z
         c: restoring (stage 2), 0.033 of 0.333, for 4m, because stage 1 held
         ");

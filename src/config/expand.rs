@@ -133,8 +133,8 @@ mod tests {
 
     use super::*;
     use crate::config::{
-        Algorithm, Drain, Failover, OnDown, PoolTimeouts, Queue, Region, Restoration, RetryBudget,
-        Zone,
+        Algorithm, BackendLimits, Drain, Failover, OnDown, PoolTimeouts, Queue, Region,
+        Restoration, RetryBudget, Zone,
     };
     use crate::model::Resolution;
 
@@ -144,7 +144,7 @@ mod tests {
             target,
             weight: 1,
             backup: false,
-            max_connections: None,
+            limits: BackendLimits::default(),
             own_health: None,
         }
     }
@@ -166,6 +166,7 @@ mod tests {
             idle_connections: 0,
             on_down: OnDown::Keep,
             retries: RetryBudget::DEFAULT,
+            concurrent: None,
             queue: Queue { length: 0, timeout: Duration::ZERO },
             proxy_protocol: None,
             tls: None,

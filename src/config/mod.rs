@@ -56,7 +56,8 @@ pub use listener::{
 pub use load::Loaded;
 pub use own_health::{OwnHealth, ProbePlace};
 pub use pool::{
-    Algorithm, Backend, HashKey, OnDown, Pool, PoolTimeouts, Queue, Region, Target, Zone,
+    Algorithm, Backend, BackendLimits, HashKey, OnDown, Pool, PoolTimeouts, Queue, Region, Target,
+    Zone,
 };
 pub use print::{Setting, print, settings};
 pub use probing::{ProbeLoad, probe_loads};
@@ -65,8 +66,8 @@ pub use proxy_protocol::ProxyHeaders;
 pub use renewal::{CertificateStamps, Renewal};
 pub use retries::{Backoff, Retries, RetryBudget, RetryOn, StatusRange, Statuses};
 pub use route::{
-    Action, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match, PathMatch,
-    Priority, Redirect, RedirectTo, Route, RouteTimeouts,
+    Action, Concurrent, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match,
+    PathMatch, Priority, Redirect, RedirectTo, Route, RouteTimeouts,
 };
 pub use schema::schema;
 pub use state::EventLog;

@@ -42,7 +42,9 @@ pub struct Pool {
     pub on_down: OnDown,
     /// How many requests may be sent again.
     pub retries: RetryBudget,
-    /// Where connections wait while every backend has as many as it may.
+    /// Requests of `http` listeners it has at once at most, all workers together.
+    pub concurrent: Option<u32>,
+    /// Where connections and requests wait while there is no place for them.
     pub queue: Queue,
     /// How TLS is spoken with its backends; `None` = in clear.
     pub tls: Option<BackendTls>,
@@ -71,10 +73,10 @@ impl OnDown {
     }
 }
 
-/// Where connections wait while every backend has as many as it may.
+/// Where connections and requests wait while there is no place for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// Connections that may wait, all workers together; 0 = none.
+    /// How many may wait, all workers together; 0 = none.
     pub length: u32,
     /// How long one may wait.
     pub timeout: Duration,
@@ -150,10 +152,19 @@ pub struct Backend {
     pub weight: u32,
     /// Takes traffic only while no other backend of the pool can.
     pub backup: bool,
-    /// Connections it has at once at most, all workers together.
-    pub max_connections: Option<u32>,
+    /// What it has at once at most, all workers together.
+    pub limits: BackendLimits,
     /// How its health is judged, where that differs from its pool.
     pub own_health: Option<Arc<OwnHealth>>,
+}
+
+/// What a backend has at once at most, all workers together; `None` = no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BackendLimits {
+    /// Connections of `tcp` listeners.
+    pub connections: Option<u32>,
+    /// Requests of `http` listeners.
+    pub requests: Option<u32>,
 }
 
 /// Where a backend listens, as configured.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::Retries;
+use super::{Queue, Retries};
 use crate::model::PriorityClass;
 
 /// One route of a listener.
@@ -29,12 +29,23 @@ pub struct Route {
     pub timeouts: RouteTimeouts,
     /// Bytes of a request body; `None` = no limit.
     pub body_bytes: Option<u64>,
+    /// Requests of the route at once; `None` = no limit of its own.
+    pub concurrent: Option<Concurrent>,
     /// Which tries are followed by another.
     pub retries: Retries,
     /// Who goes first when not all can be served.
     pub priority: Priority,
     /// `Upgrade` protocols passed on, in lower case; the default is `websocket`.
     pub upgrades: Vec<Arc<str>>,
+}
+
+/// Requests of a route at once, all workers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrent {
+    /// So many at most, ≥ 1.
+    pub requests: u32,
+    /// Where others wait.
+    pub queue: Queue,
 }
 
 /// Which priority class requests are of.

@@ -8,9 +8,9 @@ use super::protections::protections;
 use super::view;
 use super::{Known, Question, nearest};
 use crate::balance::ip_hash;
-use crate::config::{Algorithm, HashKey, Retries};
+use crate::config::{Algorithm, HashKey};
 use crate::model::{Admin, BackendPlan, PoolPlan, PriorityClass, ZonePlan};
-use crate::table::{BackendOdds, Picker, Pool, Split, ZoneOdds};
+use crate::table::{BackendOdds, Picker, Pool, Route, Split, ZoneOdds};
 
 /// Where a route leads, and as what.
 pub(super) struct Led<'t> {
@@ -20,8 +20,8 @@ pub(super) struct Led<'t> {
     pub(super) class: PriorityClass,
     /// That in words, and where it comes from.
     pub(super) told_class: String,
-    /// How its requests are tried again, if they are requests.
-    pub(super) retries: Option<&'t Retries>,
+    /// The route, if it is one of requests.
+    pub(super) route: Option<&'t Route>,
 }
 
 /// The pools of the route that matched, if it leads to any.

@@ -6,12 +6,33 @@ use crate::table::Pool;
 
 /// The protections of the way that leads to this pool.
 pub(super) fn protections(led: &Led<'_>, pool: &Pool) -> Vec<String> {
-    retries(led, pool).into_iter().collect()
+    let told = [route_places(led), places(pool), retries(led, pool)];
+    told.into_iter().flatten().collect()
+}
+
+fn route_places(led: &Led<'_>) -> Option<String> {
+    let route = led.route?;
+    let (limit, queue) = (route.policy.concurrent?, route.queue.as_ref()?);
+    let waiting = queue.waiting();
+    Some(format!(
+        "at most {} requests of the route at once: {} now, {waiting} wait",
+        limit.requests,
+        queue.taken()
+    ))
+}
+
+fn places(pool: &Pool) -> Option<String> {
+    let (max, queue) = (pool.concurrent?, &pool.waiting);
+    let waiting = queue.waiting();
+    Some(format!(
+        "at most {max} requests of the pool at once: {} now, {waiting} wait",
+        queue.taken()
+    ))
 }
 
 /// Only HTTP has requests to be sent again.
 fn retries(led: &Led<'_>, pool: &Pool) -> Option<String> {
-    let retries = led.retries?;
+    let retries = &led.route?.policy.retries;
     let causes = retries.on.names();
     if retries.attempts == 1 || causes.is_empty() {
         return Some(String::from("nothing is tried again"));

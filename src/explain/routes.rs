@@ -36,8 +36,7 @@ pub(super) fn follow<'t>(
             return Ok(match &route.action {
                 Action::Pools(split) => {
                     let (class, told_class) = class(&route.policy.priority, listener, asked);
-                    let retries = Some(&route.policy.retries);
-                    Some(Led { split, class, told_class, retries })
+                    Some(Led { split, class, told_class, route: Some(route) })
                 }
                 Action::Redirect(_) | Action::Fixed(_) | Action::Ready => None,
             });

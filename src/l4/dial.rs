@@ -19,9 +19,8 @@ use crate::live::{self, Place, PoolId};
 use crate::model::{ForwardEnded, ProxyVersion};
 use crate::net::proxy_protocol;
 use crate::net::{Stream, Timer, is_local};
-use crate::table::Lease;
+use crate::table::{Guest, Lease, Limited, Seating};
 
-use super::choice::{self, Choice};
 use super::client::Client;
 use super::hello;
 use super::passage::Passage;
@@ -196,10 +195,11 @@ fn choose(
             record.pool = Some(Arc::clone(&pool.name));
         }
         let (within, announced) = (pool.timeouts.connect, pool.proxy_protocol);
-        match choice::choose(pool, picker, terms.key, tried, in_line) {
-            Choice::Taken(lease, place) => Ok(Chosen { lease, place, within, announced }),
-            Choice::Full => Err(Unchosen::Full(Arc::clone(&pool.waiting), pool.queue)),
-            Choice::None => Err(Unchosen::None),
+        let (takes, key) = (Limited::Connections, Some(terms.key));
+        match pool.seat(picker, &Guest { takes, key, tried, in_line }) {
+            Seating::Taken(lease, place) => Ok(Chosen { lease, place, within, announced }),
+            Seating::Full => Err(Unchosen::Full(Arc::clone(&pool.waiting), pool.queue)),
+            Seating::None => Err(Unchosen::None),
         }
     })
 }

@@ -10,7 +10,6 @@
 //! as nothing was sent, which is while connecting, and after that a failure on one side is passed
 //! on to the other as what it was.
 
-mod choice;
 mod client;
 mod dial;
 mod hello;

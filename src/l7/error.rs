@@ -18,6 +18,10 @@ pub(crate) enum Failure {
     NoBackend,
     /// It is one of those that no zone has room for.
     Shed,
+    /// There was no place for it, and as many waited as may.
+    QueueFull,
+    /// No place became free in time.
+    QueueTimeout,
     /// No connection to a backend could be opened.
     Connect,
     /// Opening a connection took too long.
@@ -53,6 +57,8 @@ impl Failure {
             Self::Misdirected => (421, "this connection was opened for another host"),
             Self::NoBackend => (503, "no backend can take this request now"),
             Self::Shed => (503, "more is asked than can be borne now"),
+            Self::QueueFull => (503, "too many wait already"),
+            Self::QueueTimeout => (503, "no place became free in time"),
             Self::Connect => (502, "no connection to a backend could be opened"),
             Self::ConnectTimeout => (504, "connecting to a backend took too long"),
             Self::Tls => (502, "no secure connection with a backend could be agreed on"),
@@ -80,6 +86,8 @@ impl Failure {
             Self::NoRoute | Self::Misdirected => Ended::Local,
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
+            Self::QueueFull => Ended::QueueFull,
+            Self::QueueTimeout => Ended::QueueTimeout,
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,
             Self::Tls => Ended::TlsFailed,
             Self::Reset => Ended::UpstreamReset,

@@ -83,6 +83,8 @@ pub(crate) struct Record {
     pub(crate) bytes_out: u64,
     pub(crate) connect_us: Option<u64>,
     pub(crate) first_byte_us: Option<u64>,
+    /// How long it waited for a place.
+    pub(crate) queued_us: Option<u64>,
 }
 
 impl Record {
@@ -100,6 +102,7 @@ impl Record {
             bytes_out: 0,
             connect_us: None,
             first_byte_us: None,
+            queued_us: None,
         }
     }
 
@@ -145,6 +148,7 @@ impl Record {
             total_us: self.started.elapsed().as_micros() as u64,
             connect_us: self.connect_us,
             first_byte_us: self.first_byte_us,
+            queued_us: self.queued_us,
             ended,
             user_agent: texts.has_agent.then(|| texts.part(4)),
         };

@@ -1,10 +1,11 @@
 //! A backend's counters and its in-flight count.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crossbeam_utils::CachePadded;
 
-use super::{Counter, Histogram};
+use super::{Counter, Histogram, Places};
 use crate::model::BackendKey;
 
 /// What is counted about one backend, by one worker.
@@ -48,15 +49,18 @@ pub struct Backend {
     /// A number no other backend of this process ever had.
     pub id: u64,
     in_flight: CachePadded<AtomicU32>,
-    /// Places taken, where their number is limited.
-    pub(super) places: AtomicU32,
+    /// Connections, where their number is limited.
+    pub connections: Arc<Places>,
+    /// Requests, where their number is limited.
+    pub requests: Arc<Places>,
     workers: Box<[CachePadded<BackendCounters>]>,
 }
 
 impl Backend {
     pub(super) fn new(key: BackendKey, id: u64, workers: usize) -> Self {
         let workers = (0..workers).map(|_| CachePadded::default()).collect();
-        Self { key, id, in_flight: CachePadded::default(), places: AtomicU32::new(0), workers }
+        let (connections, requests) = Default::default();
+        Self { key, id, in_flight: CachePadded::default(), connections, requests, workers }
     }
 
     /// The counters that worker `index` writes.

@@ -1,34 +1,31 @@
-//! Places at a backend, where their number is limited, and the queue for one.
+//! The queue for a place, where their number is limited.
 //!
 //! The limit holds over all workers: a place is taken by one atomic step that fails when all are
-//! taken. Whoever finds every backend of a pool full waits in the pool's one queue, in the order
+//! taken. Whoever finds every backend of a pool full waits in the pool's one queue (or the route's, or for the pool itself), in the order
 //! of arrival whatever worker it is on, and whoever comes while others wait goes behind them. A
 //! place given back calls the first in line, and so does whoever leaves the line: there may be
 //! room for the next one, too. Only who was called looks for a place, so nobody overtakes.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::Backend;
+use super::{Place, Places};
 
-/// A pool's queue.
+/// The queue of a pool or a route.
 #[derive(Debug, Default)]
 pub struct Queue {
+    /// The places of the pool or route as a whole, where their number is limited.
+    places: Arc<Places>,
+    refused: AtomicU64,
+    expired: AtomicU64,
     /// How many are in line, to be read without a lock.
     waiting: AtomicUsize,
     /// Those who wait, in the order of arrival; locked only where somebody waits.
     line: Mutex<VecDeque<Arc<Notify>>>,
-}
-
-/// One place at a backend, given back when dropped.
-#[derive(Debug)]
-pub struct Place {
-    backend: Arc<Backend>,
-    queue: Arc<Queue>,
 }
 
 /// A stand in the queue, given up when dropped.
@@ -39,12 +36,33 @@ pub struct Turn {
 }
 
 impl Queue {
-    /// Takes a place at this backend, which has `max` of them; `None` if all are taken.
+    /// Takes a place of the pool or route as a whole, which has `max`; `None` if all are taken.
     #[must_use]
-    pub fn place(self: &Arc<Self>, backend: &Arc<Backend>, max: u32) -> Option<Place> {
-        let more = |taken: u32| (taken < max).then_some(taken + 1);
-        backend.places.fetch_update(SeqCst, SeqCst, more).ok()?;
-        Some(Place { backend: Arc::clone(backend), queue: Arc::clone(self) })
+    pub fn enter(self: &Arc<Self>, max: u32) -> Option<Place> {
+        Place::take(self, &self.places, max)
+    }
+
+    /// How many places of the pool or route as a whole are taken.
+    #[must_use]
+    pub fn taken(&self) -> u32 {
+        self.places.taken()
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(SeqCst)
+    }
+
+    /// How many were refused so far because as many waited as may, and how many waited in vain.
+    #[must_use]
+    pub fn counted(&self) -> (u64, u64) {
+        (self.refused.load(Relaxed), self.expired.load(Relaxed))
+    }
+
+    /// Counts one that waited in vain.
+    pub fn count_expired(&self) {
+        self.expired.fetch_add(1, Relaxed);
     }
 
     /// Does anyone wait? Then a newcomer goes behind them.
@@ -68,6 +86,7 @@ impl Queue {
     pub fn stand(self: &Arc<Self>, length: u32) -> Option<Turn> {
         let mut line = self.line();
         if line.len() >= length as usize {
+            self.refused.fetch_add(1, Relaxed);
             return None;
         }
         let call = Arc::new(Notify::new());
@@ -105,38 +124,24 @@ impl Drop for Turn {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.backend.places.fetch_sub(1, SeqCst);
-        self.queue.call();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::live::Live;
-    use crate::model::BackendKey;
-
-    fn backend(live: &Live) -> Arc<Backend> {
-        live.backend(&BackendKey { pool: "p".into(), name: "b".into() })
-    }
 
     #[test]
     fn a_limit_holds_over_all_threads() {
-        let live = Live::new(1);
-        let (backend, queue) = (backend(&live), live.queue(&"p".into()));
+        let queue = Arc::new(Queue::default());
         let held = std::thread::scope(|scope| {
-            let take = || (0..100).filter_map(|_| queue.place(&backend, 30)).collect::<Vec<_>>();
+            let take = || (0..100).filter_map(|_| queue.enter(30)).collect::<Vec<_>>();
             let workers: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
             workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
         });
         assert_eq!(held.len(), 30);
         drop(held);
-        assert!(queue.place(&backend, 1).is_some());
+        assert!(queue.enter(1).is_some());
     }
 
     fn is_called(turn: &Turn) -> bool {
@@ -146,9 +151,8 @@ mod tests {
 
     #[test]
     fn only_the_first_in_line_is_called() {
-        let live = Live::new(1);
-        let (backend, queue) = (backend(&live), live.queue(&"p".into()));
-        let held = queue.place(&backend, 1).unwrap();
+        let queue = Arc::new(Queue::default());
+        let held = queue.enter(1).unwrap();
         let first = queue.stand(3).unwrap();
         assert!(is_called(&first), "what became free before it stood there is not missed");
         assert!(!is_called(&first));
@@ -158,10 +162,10 @@ mod tests {
         drop(held);
         assert!(!is_called(&second) && !is_called(&third), "nobody overtakes");
         assert!(is_called(&first));
-        let held = queue.place(&backend, 1).unwrap();
+        let held = queue.enter(1).unwrap();
         drop(first);
         assert!(is_called(&second), "there may be room for one more");
-        assert!(queue.place(&backend, 1).is_none());
+        assert!(queue.enter(1).is_none());
 
         // One that looked in vain stays where it was.
         drop(held);

@@ -41,6 +41,7 @@ struct Entries {
     pools: HashMap<PoolName, PoolId>,
     zones: HashMap<ZoneKey, ZoneId>,
     queues: HashMap<PoolName, Arc<Queue>>,
+    route_queues: HashMap<(Arc<str>, Arc<str>), Weak<Queue>>,
     arrivals: HashMap<PoolName, Arc<Arrivals>>,
     retries: HashMap<PoolName, Arc<Retries>>,
 }
@@ -141,6 +142,19 @@ impl Live {
         Arc::clone(self.lock().queues.entry(Arc::clone(name)).or_default())
     }
 
+    /// Where requests wait for a place on the route of this name of the listener of that one; made
+    /// if no table refers to it yet.
+    pub fn route_queue(&self, listener: &Arc<str>, route: &Arc<str>) -> Arc<Queue> {
+        let mut entries = self.lock();
+        let key = (Arc::clone(listener), Arc::clone(route));
+        let known = entries.route_queues.entry(key).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let queue = Arc::default();
+            *known = Arc::downgrade(&queue);
+            queue
+        })
+    }
+
     /// What arrives at the pool of this name.
     pub fn arrivals(&self, name: &PoolName) -> Arc<Arrivals> {
         let new = || Arc::new(Arrivals::new(self.workers.len()));
@@ -164,6 +178,7 @@ impl Live {
     pub fn prune(&self) {
         let mut entries = self.lock();
         entries.backends.retain(|_, entry| entry.strong_count() > 0);
+        entries.route_queues.retain(|_, entry| entry.strong_count() > 0);
         entries.listeners.retain(|_, entry| entry.strong_count() > 0);
     }
 

@@ -75,6 +75,12 @@ families! {
         "Requests that were sent again, after a backend had been sent them.";
     POOL_RETRIES_REFUSED = Counter "pulsegate_pool_retries_refused_total" ["pool"]
         "Requests that were not sent again because the pool's retry budget was spent.";
+    POOL_PLACES = Gauge "pulsegate_pool_requests_admitted" ["pool"]
+        "Requests that hold one of the pool's places (limits.concurrent).";
+    POOL_WAITING = Gauge "pulsegate_pool_waiting" ["pool"]
+        "Requests and connections that wait for a place in the pool or at its backends.";
+    POOL_NOT_PLACED = Counter "pulsegate_pool_not_placed_total" ["pool", "reason"]
+        "Requests and connections without a place: full = as many waited as may, late = they waited too long.";
     ZONE_PHASE = Gauge "pulsegate_zone_phase" ["pool", "region", "zone", "phase"]
         "1 for the phase the zone is in between taking part and being out, 0 for the others.";
     ZONE_SHARE = Gauge "pulsegate_zone_share" ["pool", "region", "zone"]

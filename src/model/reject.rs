@@ -96,6 +96,10 @@ closed_set! {
         NoBackend = "no_backend",
         /// No zone had room for it.
         Shed = "shed",
+        /// There was no place for it, and as many waited as may.
+        QueueFull = "queue_full",
+        /// No place became free in time.
+        QueueTimeout = "queue_timeout",
         /// Connecting to backends failed.
         ConnectFailed = "connect_failed",
         /// There was no agreement with a backend by TLS.

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::config::BackendLimits;
 use crate::live::{self, Seat};
 use crate::model::Address;
 use crate::net::tls;
@@ -23,7 +24,7 @@ pub struct Backend {
     /// The weight it was configured with.
     pub weight: u32,
     /// Connections it may have at once, all workers together.
-    pub max_connections: Option<u32>,
+    pub limits: BackendLimits,
     /// Who it is by TLS; `None` = it is spoken to in clear.
     pub tls: Option<tls::Server>,
 }

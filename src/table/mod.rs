@@ -24,6 +24,7 @@ mod path;
 mod picker;
 mod pool;
 mod route;
+mod seat;
 mod zone;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use path::{PathError, normalise_path};
 pub use picker::Picker;
 pub use pool::Pool;
 pub use route::{Action, Headers, Mismatch, RequestView, Route, Split};
+pub use seat::{Guest, Limited, Seating};
 pub use zone::{Leaving, Zone};
 
 use std::sync::Arc;

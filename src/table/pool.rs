@@ -39,7 +39,9 @@ pub struct Pool {
     pub on_down: OnDown,
     /// How many requests may be sent again.
     pub budget: Budget,
-    /// How many connections may wait for a free place, and how long.
+    /// How many requests it has at once at most.
+    pub concurrent: Option<u32>,
+    /// How many may wait for a free place, and how long.
     pub queue: config::Queue,
     /// In which form backends are told who the client is.
     pub proxy_protocol: Option<ProxyVersion>,

@@ -1,9 +1,11 @@
 //! Routes: whether a request matches, and where it goes then.
 
+use std::sync::Arc;
+
 use super::Picker;
 use crate::balance::round_robin::Schedule;
 use crate::config::{self, FixedResponse, HeaderCondition, HeaderMatch, HostMatch, PathMatch};
-use crate::live::PoolId;
+use crate::live::{PoolId, Queue};
 
 /// What of a request its route depends on.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub trait Headers {
 pub struct Route {
     /// As configured.
     pub policy: config::Route,
+    /// Where its requests wait if there may be only so many at once.
+    pub queue: Option<Arc<Queue>>,
     /// What is done with a request that matches.
     pub action: Action,
 }

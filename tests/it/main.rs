@@ -14,6 +14,7 @@ mod admin_api;
 mod backend_tls;
 mod bench;
 mod bodies;
+mod bulkheads;
 mod deadlines;
 mod drains;
 mod events;

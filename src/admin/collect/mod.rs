@@ -37,6 +37,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     if let Some(status) = status {
         backends::arrivals(&mut out, status, &state.live);
         protections::retries(&mut out, status, &state.live);
+        protections::queues(&mut out, status, &state.live);
         backends::zones(&mut out, status);
         backends::phases(&mut out, status);
         let backends = backends::Backends::of(status, &state.live);

@@ -17,3 +17,22 @@ pub(super) fn retries(out: &mut Exposition, status: &Status, live: &Live) {
         refused.add(&[pool], *count as f64);
     }
 }
+
+/// Who has a place, who waits for one, and who got none.
+pub(super) fn queues(out: &mut Exposition, status: &Status, live: &Live) {
+    let queues: Vec<_> = status.pools.iter().map(|it| (&it.name, live.queue(&it.name))).collect();
+    let mut taken = out.family(&names::POOL_PLACES);
+    for (pool, queue) in &queues {
+        taken.add(&[pool], f64::from(queue.taken()));
+    }
+    let mut waiting = out.family(&names::POOL_WAITING);
+    for (pool, queue) in &queues {
+        waiting.add(&[pool], queue.waiting() as f64);
+    }
+    let mut unplaced = out.family(&names::POOL_NOT_PLACED);
+    for (pool, queue) in &queues {
+        let (full, late) = queue.counted();
+        unplaced.add(&[pool, "full"], full as f64);
+        unplaced.add(&[pool, "late"], late as f64);
+    }
+}

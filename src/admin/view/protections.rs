@@ -11,6 +11,22 @@ pub struct Protections {
     /// What was sent again.
     #[serde(default)]
     pub retries: Retries,
+    /// Who has a place, and who waits for one.
+    #[serde(default)]
+    pub queue: Queue,
+}
+
+/// Places in a pool and at its backends, where their number is limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Requests that hold a place of the pool's own (`limits.concurrent`).
+    pub admitted: u32,
+    /// Requests and connections that wait.
+    pub waiting: usize,
+    /// Those that were refused so far because as many waited as may.
+    pub full: u64,
+    /// Those that waited in vain so far.
+    pub late: u64,
 }
 
 /// What was sent again, of the requests that a backend had been sent already.
@@ -25,5 +41,11 @@ pub struct Retries {
 /// Those of the pool of this name.
 pub(super) fn protections(live: &Live, pool: &PoolName) -> Protections {
     let (sent, refused) = live.retries(pool).counted();
-    Protections { retries: Retries { sent, refused } }
+    let queue = live.queue(pool);
+    let (full, late) = queue.counted();
+    let (admitted, waiting) = (queue.taken(), queue.waiting());
+    Protections {
+        retries: Retries { sent, refused },
+        queue: Queue { admitted, waiting, full, late },
+    }
 }

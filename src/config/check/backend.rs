@@ -10,7 +10,7 @@ use crate::config::problem::shown;
 use crate::config::read::Cursor;
 use crate::config::shape::{Kind, Shape, key, required};
 use crate::config::{
-    Backend, BackendTls, HealthChecks, NetworkAsk, ProbePlace, ProcessAsk, Target,
+    Backend, BackendLimits, BackendTls, HealthChecks, NetworkAsk, ProbePlace, ProcessAsk, Target,
 };
 use crate::model::Address;
 
@@ -25,14 +25,15 @@ static SHAPE: Shape = Shape {
         key("name", Kind::Text(name::NAME), "Unique in the pool; default its address."),
         key("weight", Kind::Integer { min: 0, max: 65_535 }, "0 = gets nothing; default 1."),
         key("backup", Kind::Boolean, "Takes traffic only while no other backend can."),
-        key("max_connections", MAX_CONNECTIONS, "At once, all workers together; default no limit."),
+        key("max_connections", MAX, "Of `tcp` listeners, at once; default no limit."),
+        key("max_requests", MAX, "Of `http` listeners, at once; default no limit."),
         key("health", own::KIND, "What it is judged by, where the pool's way does not fit."),
     ],
     later: &["priority", "capacity", "tls", "labels"],
 };
 
-/// How many connections a backend may have.
-pub(super) const MAX_CONNECTIONS: Kind = Kind::Integer { min: 1, max: 10_000_000 };
+/// How many connections or requests there may be, all workers together.
+pub(super) const MAX: Kind = Kind::Integer { min: 1, max: 10_000_000 };
 
 const ADDRESS: &str =
     "an address such as 10.0.1.10:8080, [::1]:8080, app.internal:8080 or unix:/run/app.sock";
@@ -44,25 +45,28 @@ pub(super) const PROBED: &str =
 /// Bytes of a unix socket's path (`sun_path`, less its final NUL).
 const SOCKET_PATH_BYTES: usize = 107;
 
-/// Reads one backend of a pool with these checks, whose backends have so many connections at most.
+/// Reads one backend of a pool with these checks, whose backends have these limits.
 pub(super) fn check(
     cursor: &Cursor<'_>,
     pool: &HealthChecks,
     tls: Option<&BackendTls>,
-    max_connections: Option<u32>,
+    limits: BackendLimits,
 ) -> Option<Backend> {
     if !cursor.is_mapping() {
         let text = cursor.text(ADDRESS)?;
         let target = target(cursor, text)?;
         let name = address_name(&target);
         let (backup, own_health) = (false, None);
-        return Some(Backend { name, target, weight: 1, backup, max_connections, own_health });
+        return Some(Backend { name, target, weight: 1, backup, limits, own_health });
     }
     let fields = cursor.fields(&SHAPE)?;
     let typed_name = fields.get("name").and_then(|cursor| name::of_value(&cursor));
     let weight = fields.integer("weight").unwrap_or(1);
     let backup = fields.boolean("backup").unwrap_or(false);
-    let max_connections = fields.integer("max_connections").or(max_connections);
+    let limits = BackendLimits {
+        connections: fields.integer("max_connections").or(limits.connections),
+        requests: fields.integer("max_requests").or(limits.requests),
+    };
     let own_health = fields.get("health").map(|cursor| Arc::new(own::check(&cursor, pool, tls)));
     let (cursor, text) = fields.text("address")?;
     let target = target(&cursor, text)?;
@@ -71,7 +75,7 @@ pub(super) fn check(
         target,
         weight,
         backup,
-        max_connections,
+        limits,
         own_health,
     })
 }

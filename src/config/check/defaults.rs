@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::concurrent;
 use crate::config::read::Fields;
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key};
 use crate::config::{ListenerLimits, ListenerTimeouts, PoolTimeouts, RouteTimeouts, defaults};
@@ -111,15 +112,22 @@ pub(super) static LIMITS: Shape = Shape {
         ),
         key("body_bytes", BODY_SIZE, BODY_BYTES),
     ],
-    later: &["rate", "concurrent", "queue", "streams"],
+    later: &["rate", "streams"],
 };
 
 /// `limits` of a route.
 pub(super) static ROUTE_LIMITS: Shape = Shape {
     name: "route_limits",
     about: "Limits of one exchange.",
-    keys: &[key("body_bytes", BODY_SIZE, BODY_BYTES)],
-    later: &["rate", "concurrent", "queue"],
+    keys: &[
+        key("body_bytes", BODY_SIZE, BODY_BYTES),
+        key(
+            "concurrent",
+            concurrent::OF_ROUTE,
+            "Requests under way at once, all workers together; default `off`.",
+        ),
+    ],
+    later: &["rate"],
 };
 
 /// Every setting that is inherited, as it stands at one level.

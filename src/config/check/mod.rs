@@ -9,6 +9,7 @@ mod admin;
 mod alert;
 mod backend;
 mod backend_tls;
+mod concurrent;
 mod defaults;
 mod failover;
 mod header;
@@ -100,12 +101,16 @@ const PATH: &str = "a path, relative to the current directory or absolute";
 struct Pools<'a> {
     indices: HashMap<&'a str, usize>,
     used: RefCell<Vec<bool>>,
+    /// Requests that each takes at once.
+    concurrent: Vec<Option<u32>>,
 }
 
 impl<'a> Pools<'a> {
-    fn new(named: &[Named<'a>]) -> Self {
+    fn new(named: &[Named<'a>], pools: &[Pool]) -> Self {
         let indices = named.iter().enumerate().map(|(i, pool)| (pool.name, i)).collect();
-        Self { indices, used: RefCell::new(vec![false; named.len()]) }
+        let of = |named: &Named<'_>| pools.iter().find(|pool| *pool.name == *named.name);
+        let concurrent = named.iter().map(|named| of(named)?.concurrent).collect();
+        Self { indices, used: RefCell::new(vec![false; named.len()]), concurrent }
     }
 
     /// The index of the pool of this name; a name that no pool has is reported by `problem`.
@@ -136,9 +141,9 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     let inherited = Inherited::read(fields.fields("defaults").as_ref());
 
     let named_pools = fields.entries("pools").unwrap_or_default();
-    let names = Pools::new(&named_pools);
     let pools: Vec<Pool> =
         named_pools.iter().filter_map(|named| pool::check(named, &inherited)).collect();
+    let names = Pools::new(&named_pools, &pools);
     let listeners = listeners(&fields, &inherited, &names);
     warn_unused(&named_pools, &names);
     forwarding_only(&named_pools, &pools, &listeners);
@@ -195,13 +200,14 @@ fn warn_unused(named: &[Named<'_>], pools: &Pools<'_>) {
     }
 }
 
-/// HTTP keeps connections to backends and shares them among requests: neither is a limit on them
-/// kept there yet, nor could one client's address be told on them, so nothing may be promised.
+/// HTTP keeps connections to backends and shares them among requests: neither is there a limit on
+/// them (on requests there is), nor could one client's address be told on them, so nothing may be promised.
 fn forwarding_only(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>, Listener)]) {
     let forwards = |pool: &Pool| {
         let zones = pool.regions.iter().flat_map(|region| &region.zones);
         let mut backends = zones.flat_map(|zone| &zone.backends);
-        pool.proxy_protocol.is_some() || backends.any(|backend| backend.max_connections.is_some())
+        pool.proxy_protocol.is_some()
+            || backends.any(|backend| backend.limits.connections.is_some())
     };
     let routes = listeners.iter().flat_map(|(_, listener)| &listener.routes);
     let mut told = vec![false; named.len()];
@@ -215,7 +221,8 @@ fn forwarding_only(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>,
                 *told = true;
                 named.problem(
                     "`max_connections` and `proxy_protocol` are for `tcp` listeners only, and a \
-                     route of an `http` listener leads here (give each a pool of its own)",
+                     route of an `http` listener leads here (use `max_requests`, or give each a \
+                     pool of its own)",
                 );
             }
         }

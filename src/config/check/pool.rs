@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::defaults::{Inherited, POOL_TIMEOUTS};
 use super::{
-    backend, backend_tls, failover, header, health, name, proxy_protocol, restoration, retries,
+    backend, backend_tls, concurrent, failover, header, health, name, proxy_protocol, restoration,
+    retries,
 };
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
 use crate::config::{
-    Algorithm, Backend, BackendTls, Capacity, Drain, HashKey, HealthChecks, OnDown, Pool, Queue,
-    Region, Zone, defaults,
+    Algorithm, Backend, BackendLimits, BackendTls, Capacity, Drain, HashKey, HealthChecks, OnDown,
+    Pool, Region, Zone, defaults,
 };
 
 /// An entry of `pools`.
@@ -54,11 +55,17 @@ pub(super) static SHAPE: Shape = Shape {
         backend_tls::POOL,
         key(
             "max_connections",
-            backend::MAX_CONNECTIONS,
+            backend::MAX,
             "Of each of its backends at once; only for `tcp` listeners; default no limit.",
         ),
         key("retries", Kind::Shape(&retries::OF_POOL), "How many requests may be sent again."),
-        key("queue", Kind::Shape(&QUEUE), "Where connections wait for a free place."),
+        key(
+            "max_requests",
+            backend::MAX,
+            "Of each of its backends at once; only for `http` listeners; default no limit.",
+        ),
+        key("limits", Kind::Shape(&concurrent::OF_POOL), "Limits of the pool as a whole."),
+        key("queue", Kind::Shape(&concurrent::QUEUE), "Where who finds no free place waits."),
         key(
             "proxy_protocol",
             proxy_protocol::OUTBOUND,
@@ -66,17 +73,7 @@ pub(super) static SHAPE: Shape = Shape {
              backend itself begin with it too; default `off`.",
         ),
     ],
-    later: &["breaker", "bulkhead", "outliers", "limits", "capacity", "priority", "discovery"],
-};
-
-static QUEUE: Shape = Shape {
-    name: "queue",
-    about: "Where connections wait while every backend has as many as it may.",
-    keys: &[
-        key("length", Kind::Integer { min: 0, max: 1_000_000 }, "How many; default 500."),
-        key("timeout", TIMEOUT, "How long; default `500ms`."),
-    ],
-    later: &[],
+    later: &["breaker", "outliers", "capacity", "priority", "discovery"],
 };
 
 static REGION: Shape = Shape {
@@ -161,7 +158,9 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     fields.word("protocol");
     let tls = backend_tls::read(&fields, None);
     let health = health::check(fields.get("health").as_ref(), tls.as_ref());
-    let mut members = Members::new(&health, tls.as_ref(), fields.integer("max_connections"));
+    let concurrent = concurrent::of_pool(&fields);
+    let mut members =
+        Members::new(&health, tls.as_ref(), concurrent::of_backends(&fields), concurrent);
     let regions = regions(&fields, &mut members);
     members.judge(&fields);
     let restoration = restoration::check(fields.get("restoration").as_ref());
@@ -193,19 +192,11 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
             _ => OnDown::Keep,
         },
         retries: retries::of_pool(&fields),
-        queue: queue(fields.fields("queue").as_ref()),
+        concurrent,
+        queue: concurrent::queue(fields.fields("queue").as_ref()),
         proxy_protocol: proxy_protocol::outbound(&fields),
         tls,
     })
-}
-
-fn queue(fields: Option<&Fields<'_>>) -> Queue {
-    let length = fields.and_then(|fields| fields.integer("length"));
-    let timeout = fields.and_then(|fields| fields.duration("timeout"));
-    Queue {
-        length: length.unwrap_or(defaults::QUEUE_LENGTH),
-        timeout: timeout.unwrap_or(defaults::QUEUE_TIMEOUT),
-    }
 }
 
 fn algorithm(cursor: &Cursor<'_>) -> Option<Algorithm> {
@@ -313,16 +304,19 @@ struct Members<'h> {
     typed: usize,
     weight: u64,
     /// What a backend has that says nothing else.
-    max_connections: Option<u32>,
+    limits: BackendLimits,
+    /// What the pool has.
+    concurrent: Option<u32>,
 }
 
 impl<'h> Members<'h> {
     fn new(
         health: &'h HealthChecks,
         tls: Option<&'h BackendTls>,
-        max_connections: Option<u32>,
+        limits: BackendLimits,
+        concurrent: Option<u32>,
     ) -> Self {
-        Self { health, tls, max_connections, lines: HashMap::new(), typed: 0, weight: 0 }
+        Self { health, tls, limits, concurrent, lines: HashMap::new(), typed: 0, weight: 0 }
     }
 
     fn read(&mut self, fields: &Fields<'_>) -> Vec<Backend> {
@@ -332,7 +326,8 @@ impl<'h> Members<'h> {
     }
 
     fn member(&mut self, cursor: &Cursor<'_>) -> Option<Backend> {
-        let backend = backend::check(cursor, self.health, self.tls, self.max_connections)?;
+        let backend = backend::check(cursor, self.health, self.tls, self.limits)?;
+        concurrent::judge(cursor, &backend, self.concurrent);
         backend::refuse_impossible(cursor, &backend, self.health);
         self.weight += u64::from(backend.weight);
         if let Some(line) = self.lines.insert(Arc::clone(&backend.name), cursor.line()) {

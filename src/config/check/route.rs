@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::defaults::{Inherited, ROUTE_LIMITS, ROUTE_TIMEOUTS};
 use super::header::{self, Side};
-use super::{Pools, action, matches, name, priority, retries};
+use super::{Pools, action, concurrent, matches, name, priority, retries};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
@@ -33,7 +33,7 @@ pub(super) static SHAPE: Shape = Shape {
         key("priority", priority::PRIORITY, "Who goes first when not all can be served."),
         key("upgrades", Kind::List(&Kind::Text(UPGRADE)), "Default `[websocket]`."),
     ],
-    later: &["breaker", "bulkhead", "rate_limit", "allow", "deny", "mirror", "shed"],
+    later: &["breaker", "rate_limit", "allow", "deny", "mirror", "shed"],
 };
 
 static REWRITE: Shape = Shape {
@@ -64,6 +64,8 @@ pub(super) fn check(
         cursor
             .problem("a rewritten path is no longer the client's (remove `raw_path` or `rewrite`)");
     }
+    let concurrent = concurrent::of_route(&fields);
+    concurrent::judge_route(&fields, concurrent.as_ref(), action.as_ref(), pools);
     let priority = priority::check(&fields, action.as_ref(), trusts);
     Some(Route {
         name: typed_name.unwrap_or_else(|| auto_name(index)),
@@ -75,6 +77,7 @@ pub(super) fn check(
         response_headers: header::edits(fields.fields("response_headers"), Side::Response),
         timeouts: inherited.route,
         body_bytes: inherited.body_bytes,
+        concurrent,
         retries: retries::of_route(&fields, &inherited.route),
         priority,
         upgrades: upgrades(&fields),
@@ -93,6 +96,7 @@ pub(super) fn catch_all(pool: usize, index: usize, inherited: &Inherited) -> Rou
         response_headers: HeaderEdits::default(),
         timeouts: RouteTimeouts { ..inherited.route },
         body_bytes: inherited.body_bytes,
+        concurrent: None,
         retries: Retries::DEFAULT,
         priority: Priority::default(),
         upgrades: default_upgrades(),

@@ -5,7 +5,7 @@ use super::health;
 use super::tls::backend_tls;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
-use crate::config::{Algorithm, Backend, HashKey, Pool, Region, Zone};
+use crate::config::{Algorithm, Backend, BackendLimits, HashKey, Pool, Queue, Region, Zone};
 use crate::model::ProxyVersion;
 
 /// A pool with every default, by regions and zones.
@@ -44,16 +44,16 @@ pub(super) fn tree(pool: &Pool) -> Tree {
                 ("min_per_second", word(pool.retries.min_per_second)),
             ]),
         ),
-        (
-            "queue",
-            map([
-                ("length", word(pool.queue.length)),
-                ("timeout", word(value::duration(pool.queue.timeout))),
-            ]),
-        ),
+        ("limits", map([("concurrent", pool.concurrent.map_or(word("off"), word))])),
+        ("queue", queue(&pool.queue)),
         ("tls", backend_tls(&pool.tls)),
         ("proxy_protocol", word(pool.proxy_protocol.map_or("off", ProxyVersion::name))),
     ])
+}
+
+/// A queue.
+pub(super) fn queue(queue: &Queue) -> Tree {
+    map([("length", word(queue.length)), ("timeout", word(value::duration(queue.timeout)))])
 }
 
 fn region_tree(region: &Region) -> Tree {
@@ -75,12 +75,14 @@ fn weight(weight: Option<u32>) -> Option<(&'static str, Tree)> {
 fn backend(backend: &Backend) -> Tree {
     let address = backend.target.to_string();
     let name = (*backend.name != *address).then(|| ("name", text(&backend.name)));
-    let most = backend.max_connections.map(|most| ("max_connections", word(most)));
+    let BackendLimits { connections, requests } = backend.limits;
+    let connections = connections.map(|most| ("max_connections", word(most)));
+    let requests = requests.map(|most| ("max_requests", word(most)));
     let own = backend.own_health.as_deref().map(|own| ("health", health::own_tree(own)));
     let common = [
         ("address", text(address)),
         ("weight", word(backend.weight)),
         ("backup", word(backend.backup)),
     ];
-    map(name.into_iter().chain(common).chain(most).chain(own))
+    map(name.into_iter().chain(common).chain(connections).chain(requests).chain(own))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::pool::queue;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::{auto_name, pattern};
 use crate::config::value;
@@ -35,7 +36,11 @@ pub(super) fn tree(config: &Config, index: usize, route: &Route) -> Tree {
         ]),
     ));
     let body_bytes = route.body_bytes.map_or(word("off"), |bytes| word(value::size(bytes)));
-    keys.push(("limits", map([("body_bytes", body_bytes)])));
+    let concurrent = match &route.concurrent {
+        Some(limit) => map([("requests", word(limit.requests)), ("queue", queue(&limit.queue))]),
+        None => word("off"),
+    };
+    keys.push(("limits", map([("body_bytes", body_bytes), ("concurrent", concurrent)])));
     keys.push(("retries", retries(&route.retries)));
     if matches!(route.action, Action::Pools(_)) {
         keys.push(("priority", priority(&route.priority)));

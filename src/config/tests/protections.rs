@@ -33,3 +33,32 @@ fn retries_that_contradict_themselves_are_told() {
         assert!(warnings.iter().any(|it| it.message.contains(message)), "{warnings:?}");
     }
 }
+
+#[test]
+fn limits_that_contradict_each_other_are_told() {
+    let backends = "backends: [ 1.2.3.4:5, { address: 1.2.3.4:6, max_requests: 7 } ]";
+    let found = problems(&with_pool(&format!("{backends}, limits: {{ concurrent: 5 }}")));
+    assert!(
+        found.contains(
+            "the backend \"1.2.3.4:6\" may have 7 requests at once, and its whole pool only 5"
+        ),
+        "{found}"
+    );
+    let route = "version: 1\nlisteners:\n  web:\n    bind: 127.0.0.1:80\n    routes: [ { ROUTE } ]\npools: { a: { backends: [ 1.2.3.4:5 ], limits: { concurrent: 5 } }, b: { backends: [ 1.2.3.4:5 ] } }\n";
+    let with = |route_keys: &str| route.replace("ROUTE", route_keys);
+    for (keys, message) in [
+        (
+            "pool: a, limits: { concurrent: 6 }",
+            "the route may have 6 requests at once, and where it leads only 5",
+        ),
+        ("respond: ready, limits: { concurrent: 6 }", "only what is forwarded takes time"),
+        ("pool: a, limits: { concurrent: 0 }", "expected a whole number from 1"),
+        ("pool: a, limits: { concurrent: { queue: {} } }", "`requests` is missing"),
+    ] {
+        let found = problems(&with(keys));
+        assert!(found.contains(message), "{found}");
+    }
+    valid(&with("pools: { a: 1, b: 1 }, limits: { concurrent: 6 }"));
+    let tcp = "version: 1\nlisteners: { db: { bind: 127.0.0.1:80, protocol: http, pool: site } }\npools: { site: { backends: [ 1.2.3.4:5 ], max_connections: 3 } }\n";
+    assert!(problems(tcp).contains("use `max_requests`"));
+}

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::config::{
-    AdminApi, Algorithm, Backend, Cadence, Config, Drain, EventLog, Failover, HealthChecks,
-    NetworkCheck, OnDown, Pool, PoolTimeouts, Queue, Region, ResolvedBackend, Restoration, Target,
-    Zone, expand,
+    AdminApi, Algorithm, Backend, BackendLimits, Cadence, Config, Drain, EventLog, Failover,
+    HealthChecks, NetworkCheck, OnDown, Pool, PoolTimeouts, Queue, Region, ResolvedBackend,
+    Restoration, Target, Zone, expand,
 };
 use crate::decision::load::{Amount, Load};
 use crate::decision::pool::{Inputs, PoolCore};
@@ -54,6 +54,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         idle_connections: 1,
         on_down: OnDown::Keep,
         retries: crate::config::RetryBudget::DEFAULT,
+        concurrent: None,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
         tls: None,
@@ -81,7 +82,7 @@ pub(crate) fn backend(name: &str, host: u8) -> Backend {
         target,
         weight: 1,
         backup: false,
-        max_connections: None,
+        limits: BackendLimits::default(),
         own_health: None,
     }
 }
@@ -94,7 +95,7 @@ pub(crate) fn named(name: &str, host: &str) -> Backend {
         target,
         weight: 1,
         backup: false,
-        max_connections: None,
+        limits: BackendLimits::default(),
         own_health: None,
     }
 }

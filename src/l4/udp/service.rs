@@ -18,13 +18,12 @@ use super::flows::{Admission, Ends, Flow, FlowId, Flows, Over};
 use crate::balance::ip_hash;
 use crate::config::Protocol;
 use crate::config::defaults::DRAIN_DEADLINE;
-use crate::l4::choice::{Choice, choose};
 use crate::l4::stays::{Stay, ends_at};
 use crate::l4::worker::Worker;
 use crate::live::Place;
 use crate::model::{Address, DatagramDropped, ForwardEnded};
 use crate::net::{Correspondent, Datagrams, Run};
-use crate::table::{Forward, Lease, Listener, Table};
+use crate::table::{Forward, Guest, Lease, Limited, Listener, Seating, Table};
 use crate::worker::{Acceptor, DrainKey, listener_id};
 
 /// While nothing new is taken, a flow is over when nothing was said for so long.
@@ -218,18 +217,20 @@ impl Service {
                 return Err(DatagramDropped::Shed);
             }
             let key = ip_hash::address_key(ends.client.ip());
-            let mut choice = choose(pool, picker, key, tried, false);
-            if matches!(choice, Choice::None) && !tried.is_empty() {
+            let (takes, key) = (Limited::Connections, Some(key));
+            let guest = Guest { takes, key, tried, in_line: false };
+            let mut seating = pool.seat(picker, &guest);
+            if matches!(seating, Seating::None) && !tried.is_empty() {
                 // There is no other.
-                choice = choose(pool, picker, key, &[], false);
+                seating = pool.seat(picker, &Guest { tried: &[], ..guest });
             }
-            match choice {
-                Choice::Taken(lease, place) => {
+            match seating {
+                Seating::Taken(lease, place) => {
                     let pool = Arc::clone(&pool.name);
                     Ok(Chosen { lease, place, forward, pool })
                 }
-                Choice::Full => Err(DatagramDropped::NoRoom),
-                Choice::None => Err(DatagramDropped::NoBackend),
+                Seating::Full => Err(DatagramDropped::NoRoom),
+                Seating::None => Err(DatagramDropped::NoBackend),
             }
         })
     }

@@ -26,8 +26,8 @@ impl<'t> Deadline<'t> {
         self.of_try.set(within.map(|within| Instant::now() + within));
     }
 
-    /// A try's response has begun.
-    pub(super) fn begin_response(&self) {
+    /// The try has ended, or its response has begun.
+    pub(super) fn end_try(&self) {
         self.of_try.set(None);
     }
 

@@ -65,6 +65,8 @@ pub(crate) struct PoolPolicy {
     pub(crate) idle_connections: usize,
     /// What becomes of the request if its backend goes down and it may not be sent elsewhere.
     pub(crate) on_down: OnDown,
+    /// How many requests it has at once at most.
+    pub(crate) concurrent: Option<u32>,
     /// A client that half-closes has left.
     pub(crate) abort_on_close: bool,
 }
@@ -77,6 +79,7 @@ impl From<&Pool> for PoolPolicy {
             unsafe_reuse_age: pool.unsafe_reuse_age,
             idle_connections: pool.idle_connections,
             on_down: pool.on_down,
+            concurrent: pool.concurrent,
             abort_on_close: pool.abort_on_close,
         }
     }

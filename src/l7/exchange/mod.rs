@@ -22,6 +22,7 @@ mod job;
 mod obtain;
 mod opened;
 mod pause;
+mod places;
 mod relay;
 mod rescue;
 mod tunnel;
@@ -52,6 +53,7 @@ use attempt::{Attempted, attempt};
 use deadline::Deadline;
 use obtain::{Obtained, obtain};
 use pause::{Paused, pause};
+use places::Unplaced;
 use rescue::{Called, Rescue};
 
 pub(crate) use client::{Client, Sink, Source};
@@ -131,7 +133,7 @@ pub(crate) async fn run(
     let next = match absorb(&mut parties, job) {
         Ok(absorbed) => {
             record.bytes_in += absorbed;
-            try_backends(&mut parties, job, &deadline, record).await
+            enter(&mut parties, job, &deadline, record).await
         }
         Err(reason) => Err(Failure::Request(reason)),
     };
@@ -149,6 +151,24 @@ fn absorb(parties: &mut Parties<'_, impl Client>, job: &mut Job) -> Result<u64, 
     let absorbed = job.upload.absorb(&mut source, &mut job.head)?;
     source.rest(&parties.worker.buffers);
     Ok(absorbed)
+}
+
+/// Takes the places it needs, then a backend after the other.
+async fn enter(
+    parties: &mut Parties<'_, impl Client>,
+    job: &mut Job,
+    deadline: &Deadline<'_>,
+    record: &mut Record,
+) -> Result<(After, Ended), Failure> {
+    if job.policy.concurrent.is_none() && job.terms.route.queue.is_none() {
+        return try_backends(parties, job, deadline, record).await;
+    }
+    // What was chosen before it waited may not be the best any more, nor even be up.
+    job.lease = None;
+    match places::enter(parties, job, deadline, record).await {
+        Ok(_held) => try_backends(parties, job, deadline, record).await,
+        Err(why) => why.end(),
+    }
 }
 
 async fn try_backends(
@@ -169,6 +189,16 @@ async fn try_backends(
             choose(worker, job.pool, job.key, tried).or_else(last)
         };
         let Some(lease) = job.lease.take().or_else(newest) else { break };
+        let (lease, place) = match lease.limits.requests {
+            None => (lease, None),
+            Some(_) => {
+                match places::seat(parties, job, lease, tried.ids(), deadline, record).await {
+                    Ok(seat) => seat,
+                    Err(Unplaced::Failed(Failure::NoBackend)) => break,
+                    Err(why) => return why.end(),
+                }
+            }
+        };
         if let Some(failed) = failed.take() {
             failed.live.worker(parties.worker.index).retries.add(1);
             record.retried_after = Some(failure.ended());
@@ -181,6 +211,8 @@ async fn try_backends(
         let rescue = Rescue::new(parties.worker, wait, job, &tried, spare);
         deadline.begin_try(job.terms.route.policy.retries.per_try);
         let next = on_backend(parties, job, &lease, deadline, &rescue, record).await;
+        deadline.end_try();
+        drop(place);
         let retry = rescue.retry(&job.terms.route.policy.retries);
         failure = match again(next, &retry) {
             Next::Over(after, ended) => return Ok((after, ended)),

@@ -44,7 +44,7 @@ pub(super) struct Relay<'r, 'a, 'b, C> {
 impl<C: Sink> Relay<'_, '_, '_, C> {
     /// Delivers head and body.
     pub(super) async fn body(mut self, opened: Opened) -> Result<AnswerEnd, AnswerEnd> {
-        self.shared.deadline.begin_response();
+        self.shared.deadline.end_try();
         self.shared.deadline.set(self.shared.terms.route.policy.timeouts.body_idle);
         let fragile = opened.framing == ClientFraming::Close;
         self.fragile = fragile;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Inputs;
 use crate::balance::ip_hash;
 use crate::config::{self, Protocol};
-use crate::live;
+use crate::live::{self, Live};
 use crate::net::tls;
 use crate::table::{Action, Forward, Listener, Pool, Route, Split};
 
@@ -34,7 +34,8 @@ fn listener(
             Arc::new(Listener::new(settings, before.tls.clone(), sockets, routes, forwards))
         }
         None => {
-            let routes = settings.routes.iter().map(|policy| route(settings, policy, pools));
+            let routes =
+                settings.routes.iter().map(|policy| route(inputs.live, settings, policy, pools));
             let forwards = forwards(settings).iter().map(|policy| forward(settings, policy, pools));
             Arc::new(Listener::new(
                 Arc::new(settings.clone()),
@@ -73,7 +74,13 @@ fn same_sockets(a: &[Arc<live::Listener>], b: &[Arc<live::Listener>]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
 }
 
-fn route(listener: &config::Listener, policy: &config::Route, pools: &[Arc<Pool>]) -> Arc<Route> {
+fn route(
+    live: &Live,
+    listener: &config::Listener,
+    policy: &config::Route,
+    pools: &[Arc<Pool>],
+) -> Arc<Route> {
+    let queue = policy.concurrent.map(|_| live.route_queue(&listener.name, &policy.name));
     let action = match &policy.action {
         config::Action::Pools(split) => {
             Action::Pools(self::split(listener, &policy.name, split, pools))
@@ -82,7 +89,7 @@ fn route(listener: &config::Listener, policy: &config::Route, pools: &[Arc<Pool>
         config::Action::Fixed(fixed) => Action::Fixed(fixed.clone()),
         config::Action::Ready => Action::Ready,
     };
-    Arc::new(Route { policy: policy.clone(), action })
+    Arc::new(Route { policy: policy.clone(), queue, action })
 }
 
 fn forwards(listener: &config::Listener) -> &[config::Forward] {

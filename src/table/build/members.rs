@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use crate::balance::ip_hash::{Member, Ring};
 use crate::balance::round_robin::Schedule;
 use crate::balance::weight_parts;
-use crate::config::{self, Algorithm, Target};
+use crate::config::{self, Algorithm, BackendLimits, Target};
 use crate::live::{Live, LoadSummary};
 use crate::model::{Address, BackendKey, BackendPlan, ZonePlan};
 use crate::net::tls::Server;
@@ -35,7 +35,8 @@ impl<'a> Terms<'a> {
     ) -> Self {
         let zones = settings.regions.iter().flat_map(|region| &region.zones);
         let backends = zones.flat_map(|zone| &zone.backends);
-        let told = backends.filter(|it| it.max_connections.is_some() || tls.is_some());
+        let bare = BackendLimits::default();
+        let told = backends.filter(|it| it.limits != bare || tls.is_some());
         Self { by_name: told.map(|it| (&*it.name, it)).collect(), tls, as_before }
     }
 
@@ -49,8 +50,8 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn max_connections(&self, name: &str) -> Option<u32> {
-        self.get(name)?.max_connections
+    fn limits(&self, name: &str) -> BackendLimits {
+        self.get(name).map(|backend| backend.limits).unwrap_or_default()
     }
 
     /// Who a backend has to prove to be, if TLS is spoken with it.
@@ -131,7 +132,7 @@ fn is_as_in(backend: &Backend, terms: &Terms<'_>, plan: &BackendPlan) -> bool {
     backend.weight == plan.weight
         && backend.address == plan.address
         && backend.name == plan.name
-        && backend.max_connections == terms.max_connections(&plan.name)
+        && backend.limits == terms.limits(&plan.name)
         && same_server(backend.tls.as_ref(), terms.server(plan).as_ref())
 }
 
@@ -174,7 +175,7 @@ fn backend(
         region: Arc::clone(&zone.region),
         zone: Arc::clone(&zone.zone),
         weight: plan.weight,
-        max_connections: terms.max_connections(&plan.name),
+        limits: terms.limits(&plan.name),
         tls: terms.server(plan),
     }
 }

@@ -68,6 +68,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
             inputs.live.retries(name),
             inputs.live.arrivals(name),
         ),
+        concurrent: settings.concurrent,
         queue: settings.queue,
         proxy_protocol: settings.proxy_protocol,
         tls,
@@ -88,6 +89,7 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.idle_connections == settings.idle_connections
         && before.on_down == settings.on_down
         && before.budget.terms == settings.retries
+        && before.concurrent == settings.concurrent
         && before.queue == settings.queue
         && before.proxy_protocol == settings.proxy_protocol
         && before.tls.as_ref().map(|tls| &tls.terms) == settings.tls.as_ref()
