@@ -90,6 +90,12 @@ impl Client {
         Told { ends, authority, alpn: told.alpn }
     }
 
+    /// Ends it unserved. An orderly end would say that this was all there is.
+    pub(super) fn turn_away(mut self, why: ForwardEnded) {
+        self.ended = why;
+        self.stream.reset_on_close();
+    }
+
     fn log(&self, listener: &Listener, time: UnixMillis) {
         let Some(log) = &listener.settings.access_log else { return };
         let record = &self.record;

@@ -1,4 +1,4 @@
-//! From an accepted connection to one with a backend behind it.
+//! From an accepted connection to one with a backend behind it, where that takes waiting.
 //!
 //! While nothing was sent a failure costs nothing but time, so another backend is tried, within a
 //! number of tries and a deadline for all of them. Backends that have as many connections as they
@@ -7,23 +7,19 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::balance::ip_hash;
-use crate::config::Queue;
-use crate::live::{self, Place, PoolId};
+use crate::live::{self, Place};
 use crate::model::{ForwardEnded, ProxyVersion};
 use crate::net::proxy_protocol;
-use crate::net::{Stream, Timer, is_local};
-use crate::table::{Guest, Lease, Limited, Seating};
+use crate::net::{Buffer, Stream, Timer, is_local};
+use crate::table::Lease;
 
+use super::attempt::{Chosen, Terms, Try, Unchosen, begin, choose, terms};
 use super::client::Client;
 use super::hello;
-use super::passage::Passage;
 
 /// A connection to a backend, in use.
 #[derive(Debug)]
@@ -31,111 +27,70 @@ pub(super) struct Upstream {
     pub(super) stream: Stream,
     pub(super) lease: Lease,
     pub(super) place: Option<Place>,
+    /// What was read from the client already.
+    pub(super) early: Option<Buffer>,
 }
 
-/// Where a connection goes, as the table said when it came.
-struct Terms {
-    pool: PoolId,
-    key: u64,
-    attempts: u32,
-    deadline: Instant,
+/// How far a connection has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Its client's hello is to be looked at.
+    Unheard,
+    /// It is known where it goes, and nobody there can take it at once.
+    Led(Terms),
+    /// A try is under way.
+    Trying(Terms, Try),
 }
 
-/// A backend, a place there where places are limited, and how long connecting may take.
-struct Chosen {
-    lease: Lease,
-    place: Option<Place>,
-    within: Duration,
-    /// In which form the backend is told who the client is.
-    announced: Option<ProxyVersion>,
-}
-
-/// Why no backend was chosen.
-enum Unchosen {
-    /// None that was not tried can take it.
-    None,
-    /// Those that could have as many connections as they may.
-    Full(Arc<live::Queue>, Queue),
-}
-
-/// Serves a connection from accept to close.
-pub(super) async fn serve(mut client: Client) {
-    let timer = client.worker.timers.timer();
-    match dial(&mut client, &timer).await {
-        // What dialling needed is not carried along for hours: the passage has a task of its own.
-        Ok(upstream) => drop(tokio::task::spawn_local(Passage::new(client, upstream, timer))),
-        Err(ended) => {
-            client.ended = ended;
-            // An orderly end would say that this was all there is.
-            client.stream.reset_on_close();
+/// Brings it from there to a backend.
+pub(super) async fn dial(
+    client: &mut Client,
+    timer: &Timer,
+    stage: Stage,
+) -> Result<Upstream, ForwardEnded> {
+    let (terms, mut under_way) = match stage {
+        Stage::Unheard => {
+            hello::look(client, timer).await?;
+            (terms(client)?, None)
         }
-    }
-}
-
-async fn dial(client: &mut Client, timer: &Timer) -> Result<Upstream, ForwardEnded> {
-    hello::look(client, timer).await?;
-    let terms = terms(client)?;
-    let mut tried = Vec::new();
+        Stage::Led(terms) => (terms, None),
+        Stage::Trying(terms, attempt) => (terms, Some(attempt)),
+    };
+    let (mut tried, mut early) = (Vec::new(), None);
     loop {
-        let Chosen { lease, place, within, announced } =
-            obtain(client, &terms, timer, &tried).await?;
-        client.record.attempts += 1;
-        if client.is_logged() {
-            client.record.backend = Some(Arc::clone(lease.backend()));
-        }
-        let counters = lease.live.worker(client.worker.index);
-        counters.requests.add(1);
-        let begun = Instant::now();
-        timer.set(within.min(terms.deadline - begun));
-        let speaks = announced.is_some() || client.stream.has_arrivals();
-        match connect(client, &lease, speaks, timer).await {
-            Some(Opened::Connected(Ok(mut stream))) => {
-                counters.connects.add(1);
-                client.record.connect = Some(begun.elapsed());
-                if let Some(version) = announced {
+        let mut attempt = match under_way.take() {
+            Some(attempt) => attempt,
+            None => {
+                let chosen = obtain(client, &terms, timer, &tried).await?;
+                begin(client, chosen, &terms, timer, early.take())?
+            }
+        };
+        match settle(client, &mut attempt, timer).await {
+            Some(Settled::Connected(mut stream)) => {
+                attempt.succeeded(client);
+                if let Some(version) = attempt.announced {
                     announce(client, &mut stream, version).await?;
                 }
-                return Ok(Upstream { stream, lease, place });
+                let Try { lease, place, early, .. } = attempt;
+                return Ok(Upstream { stream, lease, place, early });
             }
-            Some(Opened::Left) => return Err(ForwardEnded::ClientLeft),
+            Some(Settled::Left) => return Err(ForwardEnded::ClientLeft),
             // What this machine lacks says nothing about the backend.
-            Some(Opened::Connected(Err(error))) if is_local(&error) => {
+            Some(Settled::Failed(error)) if is_local(&error) => {
                 return Err(ForwardEnded::ConnectFailed);
             }
-            Some(Opened::Connected(Err(_))) | None => {}
+            Some(Settled::Failed(_)) | None => {}
         }
+        let counters = attempt.lease.live.worker(client.worker.index);
         counters.connect_failures.add(1);
         client.worker.suspects.notify_one();
-        tried.push(lease.live.id);
+        tried.push(attempt.lease.live.id);
+        early = attempt.early;
         if tried.len() >= terms.attempts as usize || Instant::now() >= terms.deadline {
             return Err(ForwardEnded::ConnectFailed);
         }
         counters.retries.add(1);
     }
-}
-
-fn terms(client: &mut Client) -> Result<Terms, ForwardEnded> {
-    let (forward, pool, tcp) = client.worker.with_table(|table, picker| {
-        client.acceptor.with_listener(table, |listener, _| {
-            let tcp = listener.settings.tcp().ok_or(ForwardEnded::NoRoute)?;
-            let forward = listener.forward(client.hello.as_deref()).ok_or(ForwardEnded::NoRoute)?;
-            let pool = forward.split.choose(picker);
-            let (class, worker) = (forward.policy.priority, client.worker.index);
-            if table.pool(pool).is_some_and(|pool| !pool.admits(class, picker, worker)) {
-                return Err(ForwardEnded::Shed);
-            }
-            let logged = client.is_logged().then(|| Arc::clone(forward));
-            Ok((logged, pool, (tcp.attempts, tcp.timeouts)))
-        })
-    })?;
-    let (attempts, timeouts) = tcp;
-    client.record.forward = forward;
-    Ok(Terms {
-        pool,
-        key: ip_hash::address_key(client.peer.ip()),
-        attempts,
-        deadline: client.started + timeouts.connect_total,
-    })
 }
 
 /// Chooses a backend, and waits for a place there if need be.
@@ -180,30 +135,6 @@ async fn called(client: &mut Client, turn: &live::Turn, timer: &Timer) -> Result
     turn.await
 }
 
-/// Chooses a backend in the pool as it is now.
-fn choose(
-    client: &mut Client,
-    terms: &Terms,
-    tried: &[u64],
-    in_line: bool,
-) -> Result<Chosen, Unchosen> {
-    let logged = client.is_logged();
-    let Client { worker, record, .. } = client;
-    worker.with_table(|table, picker| {
-        let pool = table.pool(terms.pool).ok_or(Unchosen::None)?;
-        if logged && record.pool.is_none() {
-            record.pool = Some(Arc::clone(&pool.name));
-        }
-        let (within, announced) = (pool.timeouts.connect, pool.proxy_protocol);
-        let (takes, key) = (Limited::Connections, Some(terms.key));
-        match pool.seat(picker, &Guest { takes, key, tried, in_line }) {
-            Seating::Taken(lease, place) => Ok(Chosen { lease, place, within, announced }),
-            Seating::Full => Err(Unchosen::Full(Arc::clone(&pool.waiting), pool.queue)),
-            Seating::None => Err(Unchosen::None),
-        }
-    })
-}
-
 /// Tells the backend who the client is, before the client's first byte.
 async fn announce(
     client: &mut Client,
@@ -229,29 +160,34 @@ async fn announce(
     sent
 }
 
-enum Opened {
-    Connected(io::Result<Stream>),
+enum Settled {
+    Connected(Stream),
+    Failed(io::Error),
     Left,
 }
 
-/// Connects, unless the client leaves or the deadline passes (`None`) first.
-async fn connect(
-    client: &mut Client,
-    lease: &Lease,
-    speaks: bool,
-    timer: &Timer,
-) -> Option<Opened> {
+/// Waits until the try has succeeded or failed, unless the client leaves or the deadline passes
+/// (`None`) first.
+async fn settle(client: &mut Client, attempt: &mut Try, timer: &Timer) -> Option<Settled> {
+    let taken = Err(io::ErrorKind::NotConnected.into());
+    let stream = match std::mem::replace(&mut attempt.stream, taken) {
+        Ok(stream) if attempt.connected => return Some(Settled::Connected(stream)),
+        Ok(stream) => stream,
+        Err(error) => return Some(Settled::Failed(error)),
+    };
     let (reading, _) = client.stream.split();
-    let mut connecting = pin!(Stream::connect(&lease.address, speaks));
     let mut leaving = pin!(reading.broken());
-    poll_fn(|cx| {
-        if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
-            return Poll::Ready(Some(Opened::Connected(result)));
+    let settled = poll_fn(|cx| {
+        if let Poll::Ready(result) = stream.poll_connected(cx) {
+            return Poll::Ready(Some(result.map_err(Settled::Failed)));
         }
         if leaving.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Opened::Left));
+            return Poll::Ready(Some(Err(Settled::Left)));
         }
         timer.poll_expired(cx).map(|()| None)
-    })
-    .await
+    });
+    match settled.await? {
+        Ok(()) => Some(Settled::Connected(stream)),
+        Err(settled) => Some(settled),
+    }
 }

@@ -9,15 +9,11 @@ use crate::net::client_hello::{ClientHello, peek};
 
 use super::client::Client;
 
-/// Looks at the client's first bytes, if the listener's routes ask for a name or a protocol and nobody
-/// has looked yet.
+/// Looks at the client's first bytes, if that is due.
 ///
 /// A proxy in front that has already read the name, and says so, is believed: what it forwards
 /// need not be TLS any more.
 pub(super) async fn look(client: &mut Client, timer: &Timer) -> Result<(), ForwardEnded> {
-    if client.hello.is_some() {
-        return Ok(());
-    }
     let Some((timeout, otherwise)) = asked(client) else { return Ok(()) };
     if let Some(told) = &client.told
         && let Some(name) = &told.authority
@@ -38,7 +34,15 @@ pub(super) async fn look(client: &mut Client, timer: &Timer) -> Result<(), Forwa
     Ok(())
 }
 
+/// Do the listener's routes ask for a name or a protocol, and nobody has looked yet?
+pub(super) fn is_due(client: &Client) -> bool {
+    asked(client).is_some()
+}
+
 fn asked(client: &Client) -> Option<(Duration, Otherwise)> {
+    if client.hello.is_some() {
+        return None;
+    }
     client.with_listener(|listener| {
         let tcp = listener.settings.tcp().filter(|tcp| tcp.asks_for_hello())?;
         Some((tcp.hello.timeout, tcp.hello.otherwise))

@@ -1,7 +1,8 @@
 //! Forwarding without understanding: bytes between clients and backends.
 //!
 //! ```text
-//! accept -> hello (if routes ask) -> dial (choose, wait for a place, connect, try another) -> passage (bytes both ways)
+//! accept -> first try -------------------------------------------------------------> passage (bytes both ways)
+//!        `-> dial (hello if routes ask, wait for a place, connect, try another) -´
 //! datagram -> flow (known, or chosen for once) -> its backend, and its answers back
 //! ```
 //!
@@ -10,11 +11,13 @@
 //! as nothing was sent, which is while connecting, and after that a failure on one side is passed
 //! on to the other as what it was.
 
+mod attempt;
 mod client;
 mod dial;
 mod hello;
 mod passage;
 mod plane;
+mod serving;
 mod stays;
 mod udp;
 mod worker;

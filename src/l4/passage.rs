@@ -1,7 +1,5 @@
 //! A connection with a backend behind it: bytes both ways until something ends it.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -64,9 +62,9 @@ impl Passage {
             timeouts.map_or((TCP_IDLE_TIMEOUT, None), |it| (it.idle, it.lifetime))
         });
         timer.set(idle);
-        let Upstream { stream, lease, place } = upstream;
+        let Upstream { stream, lease, place, early } = upstream;
         let mut passage = Self {
-            relay: Relay::default(),
+            relay: early.map(Relay::after).unwrap_or_default(),
             backend: stream,
             client,
             lease,
@@ -82,6 +80,24 @@ impl Passage {
             passage.until = Some(until);
         }
         passage
+    }
+
+    /// Moves what there is to move. Ready when it is over.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Client { worker, stream, .. } = &mut self.client;
+        let end = self.relay.poll(cx, stream, &mut self.backend, &worker.buffers);
+        if self.account() {
+            self.timer.set(self.idle);
+        }
+        let ended = match end {
+            Poll::Ready(RelayEnd::Done) => Some(ForwardEnded::Done),
+            Poll::Ready(RelayEnd::Broken(side)) => Some(self.broken(side)),
+            Poll::Pending => self.overdue(cx),
+        };
+        let Some(ended) = ended else { return Poll::Pending };
+        self.client.ended = ended;
+        std::mem::take(&mut self.relay).give_back(&self.client.worker.buffers);
+        Poll::Ready(())
     }
 
     /// Counts what has moved; says whether anything has.
@@ -197,38 +213,5 @@ impl Passage {
 impl Drop for Passage {
     fn drop(&mut self) {
         self.stay_on();
-    }
-}
-
-impl Future for Passage {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        let Client { worker, stream, .. } = &mut this.client;
-        let end = this.relay.poll(cx, stream, &mut this.backend, &worker.buffers);
-        if this.account() {
-            this.timer.set(this.idle);
-        }
-        let ended = match end {
-            Poll::Ready(RelayEnd::Done) => Some(ForwardEnded::Done),
-            Poll::Ready(RelayEnd::Broken(side)) => Some(this.broken(side)),
-            Poll::Pending => this.overdue(cx),
-        };
-        let Some(ended) = ended else { return Poll::Pending };
-        this.client.ended = ended;
-        std::mem::take(&mut this.relay).give_back(&this.client.worker.buffers);
-        Poll::Ready(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_connection_fits_into_little_memory() {
-        let size = size_of::<Passage>();
-        assert!(size <= 640, "a passage has {size} bytes");
     }
 }

@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::worker::{self, Acceptor, Arrival, Plane};
 
 use super::client::Client;
-use super::dial::serve;
+use super::serving::Serving;
 use super::udp::Service;
 use super::worker::Worker;
 
@@ -35,7 +35,9 @@ impl Plane for Forwarder {
     }
 
     fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {
-        tokio::task::spawn_local(serve(Client::new(&self.0, acceptor, arrival)));
+        if let Some(serving) = Serving::start(Client::new(&self.0, acceptor, arrival)) {
+            tokio::task::spawn_local(serving);
+        }
     }
 
     fn receive<'a>(

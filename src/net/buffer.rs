@@ -114,6 +114,11 @@ impl Buffers {
         }
     }
 
+    /// An empty buffer that nobody uses meanwhile; `None` if there is none.
+    pub fn take_spare(&self) -> Option<Buffer> {
+        self.heads.borrow_mut().pop()
+    }
+
     /// An empty buffer for large bodies.
     pub fn take_bulk(&self) -> Buffer {
         self.bulk.borrow_mut().pop().unwrap_or_else(|| Buffer::new(BULK_BYTES))

@@ -53,6 +53,8 @@ struct Way {
     bulk: bool,
     /// The sockets cannot be spliced.
     unspliceable: bool,
+    /// The end is known to have arrived: it is read next, and passed on.
+    ending: bool,
     ended: bool,
     moved: u64,
 }
@@ -156,7 +158,13 @@ impl Way {
                     return Poll::Ready(to.shutdown().map_err(|_| Fault::To));
                 }
                 Ok(_) => {}
-                Err(_) => return Poll::Ready(Err(Fault::From)),
+                Err(_) => {
+                    if self.ending {
+                        // It was no end in order, and what waits for it would be lost.
+                        to.push();
+                    }
+                    return Poll::Ready(Err(Fault::From));
+                }
             }
         }
         cx.waker().wake_by_ref();
@@ -173,7 +181,7 @@ impl Way {
         loop {
             let n = match &mut self.held {
                 Held::Buffer(buffer) if !buffer.is_empty() => {
-                    let n = ready!(to.poll_write(cx, buffer.filled()))?;
+                    let n = ready!(to.poll_write_more(cx, buffer.filled(), self.ending))?;
                     buffer.consume(n);
                     n
                 }
@@ -200,7 +208,10 @@ impl Way {
         from: &mut ReadHalf<'_>,
         stock: &Buffers,
     ) -> Poll<io::Result<usize>> {
-        ready!(from.poll_read_ready(cx))?;
+        if self.bulk && !self.unspliceable {
+            // Without a pipe in stock one would be opened in vain.
+            ready!(from.poll_read_ready(cx))?;
+        }
         if self.bulk
             && !self.unspliceable
             && let Some(pipe) = stock.take_pipe()
@@ -212,13 +223,19 @@ impl Way {
                 filled => return filled,
             }
         }
-        let mut buffer = if self.bulk { stock.take_bulk() } else { stock.take(0) };
-        let filled = from.poll_read(cx, &mut buffer);
-        if buffer.is_empty() {
-            stock.put(buffer);
-        } else {
-            self.bulk = buffer.spare().is_empty() || self.bulk && buffer.filled().len() > BULK_MIN;
-            self.held = Held::Buffer(buffer);
+        let (mut room, bulk) = (None, self.bulk);
+        let take = || if bulk { stock.take_bulk() } else { stock.take(0) };
+        let filled = from.poll_read_ending(cx, &mut room, take).map_ok(|(n, ends)| {
+            self.ending = ends;
+            n
+        });
+        match room {
+            Some(buffer) if buffer.is_empty() => stock.put(buffer),
+            Some(mut buffer) => {
+                self.bulk = buffer.spare().is_empty() || bulk && buffer.filled().len() > BULK_MIN;
+                self.held = Held::Buffer(buffer);
+            }
+            None => {}
         }
         filled
     }

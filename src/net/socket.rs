@@ -37,12 +37,12 @@ impl Socket {
         Self(Descriptor::new(fd))
     }
 
-    /// Connects to a backend. `speaks` = there is something to be sent at once: the packet that it is
-    /// sent in completes the handshake, and one is spared.
+    /// Begins to connect to a backend; true = it is connected already. `speaks` = there is something to
+    /// be sent at once: the packet that it is sent in completes the handshake, and one is spared.
     ///
     /// # Errors
     /// What the system says of the connection or of this machine's resources.
-    pub(super) async fn connect(address: &Address, speaks: bool) -> io::Result<Self> {
+    pub(super) fn begin(address: &Address, speaks: bool) -> io::Result<(Self, bool)> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let open = |family| socket_with(family, SocketType::STREAM, flags, None);
         let (stream, begun) = match address {
@@ -63,17 +63,23 @@ impl Socket {
             }
         };
         match begun {
-            Ok(()) => Ok(stream),
-            Err(Errno::INPROGRESS | Errno::INTR) => {
-                let ready = stream.0.watch()?.writable().await?.ready();
-                // Where connecting failed, nothing more can be written.
-                if ready.is_write_closed() {
-                    sockopt::socket_error(&stream.0)??;
-                }
-                Ok(stream)
-            }
+            Ok(()) => Ok((stream, true)),
+            Err(Errno::INPROGRESS | Errno::INTR) => Ok((stream, false)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Ready once it is connected, or has failed to; not to be asked again then.
+    ///
+    /// # Errors
+    /// What the system says of the connection or of this machine's resources.
+    pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let ready = ready!(self.0.watch()?.poll_write_ready(cx))?.ready();
+        // Where connecting failed, nothing more can be written.
+        if ready.is_write_closed() {
+            sockopt::socket_error(&self.0)??;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Ready when there may be something to read: bytes, the peer's end, or an error. Always ready
@@ -170,18 +176,21 @@ impl Socket {
     }
 
     /// Tries, and waits where there is nothing to be had. `drained` tells from a result that the
-    /// next try would have to wait, which saves that try.
+    /// next try would have to wait, which saves that try. With the result it tells whether the peer's
+    /// end is known to have arrived.
     fn poll_io<T>(
         &self,
         cx: &mut Context<'_>,
         direction: for<'a> fn(&'a AsyncFd<RawFd>, &mut Context<'_>) -> Polled<'a>,
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
         drained: impl Fn(&T) -> bool,
-    ) -> Poll<io::Result<T>> {
+    ) -> Poll<io::Result<(T, bool)>> {
         if self.0.watched().is_none() {
             match uninterrupted(|| call(self.0.as_fd())) {
                 Err(Errno::AGAIN) => {}
-                done => return Poll::Ready(done.map_err(io::Error::from)),
+                done => {
+                    return Poll::Ready(done.map(|done| (done, false)).map_err(io::Error::from));
+                }
             }
         }
         let watch = self.0.watch()?;
@@ -190,10 +199,11 @@ impl Socket {
             match uninterrupted(|| call(self.0.as_fd())) {
                 Err(Errno::AGAIN) => guard.clear_ready(),
                 Ok(done) => {
+                    let ends = guard.ready().is_read_closed();
                     if drained(&done) {
                         guard.clear_ready();
                     }
-                    return Poll::Ready(Ok(done));
+                    return Poll::Ready(Ok((done, ends)));
                 }
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
@@ -201,7 +211,8 @@ impl Socket {
     }
 
     /// Runs a system call once there is something to read; one that would block waits for more.
-    /// `drained` tells from its result that nothing is left.
+    /// `drained` tells from its result that nothing is left. With the result it tells whether the peer's
+    /// end is known to have arrived.
     ///
     /// # Errors
     /// What the call says.
@@ -210,7 +221,7 @@ impl Socket {
         cx: &mut Context<'_>,
         call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
         drained: impl Fn(&T) -> bool,
-    ) -> Poll<io::Result<T>> {
+    ) -> Poll<io::Result<(T, bool)>> {
         self.poll_io(cx, AsyncFd::poll_read_ready, call, drained)
     }
 
@@ -223,7 +234,7 @@ impl Socket {
         cx: &mut Context<'_>,
         call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.poll_io(cx, AsyncFd::poll_write_ready, call, |_| false)
+        self.poll_io(cx, AsyncFd::poll_write_ready, call, |_| false).map_ok(|(done, _)| done)
     }
 
     /// Reads into `room`, which must not be empty; 0 means the peer's end.
@@ -240,17 +251,36 @@ impl Socket {
         let call = |fd: BorrowedFd<'_>| recv(fd, &mut *room, RecvFlags::empty());
         // A read that leaves room has emptied the socket; the end must be found again.
         let drained = |&(n, _): &(usize, usize)| 0 < n && n < size;
-        self.poll_read_call(cx, call, drained).map_ok(|(n, _)| n)
+        self.poll_read_call(cx, call, drained).map_ok(|((n, _), _)| n)
     }
 
-    /// Writes what the socket takes of `bytes`.
+    /// Reads what has arrived, without waiting; 0 = nothing has, or the peer's end.
     ///
     /// # Errors
     /// What the system says of the connection.
-    pub(super) fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let call = |fd: BorrowedFd<'_>| send(fd, bytes, SendFlags::NOSIGNAL);
+    pub(super) fn recv_now(&self, room: &mut [u8]) -> io::Result<usize> {
+        match uninterrupted(|| recv(&self.0, &mut *room, RecvFlags::empty())) {
+            Ok((n, _)) => Ok(n),
+            Err(Errno::AGAIN) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes what the socket takes of `bytes`. `more` = whatever comes next, if only the end, comes at
+    /// once, and the last packet may wait for it.
+    ///
+    /// # Errors
+    /// What the system says of the connection.
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        more: bool,
+    ) -> Poll<io::Result<usize>> {
+        let more = if more { SendFlags::MORE } else { SendFlags::empty() };
+        let call = |fd: BorrowedFd<'_>| send(fd, bytes, SendFlags::NOSIGNAL | more);
         let drained = |n: &usize| 0 < *n && *n < bytes.len();
-        self.poll_io(cx, AsyncFd::poll_write_ready, call, drained)
+        self.poll_io(cx, AsyncFd::poll_write_ready, call, drained).map_ok(|(n, _)| n)
     }
 
     /// Writes what the socket takes of several slices, in one system call.
@@ -267,13 +297,19 @@ impl Socket {
         };
         let size: usize = slices.iter().map(|slice| slice.len()).sum();
         let drained = |n: &usize| 0 < *n && *n < size;
-        self.poll_io(cx, AsyncFd::poll_write_ready, call, drained)
+        self.poll_io(cx, AsyncFd::poll_write_ready, call, drained).map_ok(|(n, _)| n)
     }
 
     /// Writes what the socket takes of `bytes` without waiting. What is wrong with it the next call
     /// that can wait will tell.
     pub(super) fn send_now(&self, bytes: &[u8]) -> usize {
         uninterrupted(|| send(&self.0, bytes, SendFlags::NOSIGNAL)).unwrap_or(0)
+    }
+
+    /// Sends what waits for more.
+    pub(super) fn push(&self) {
+        // A failure means that there is nothing to be sent, as on a unix socket.
+        let _ = sockopt::set_tcp_nodelay(&self.0, true);
     }
 
     /// Waits until the connection is broken by the peer (a reset), beyond a mere half-close.

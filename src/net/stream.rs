@@ -5,6 +5,7 @@
 //! opened and sealed beneath.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -46,7 +47,40 @@ impl Stream {
     /// # Errors
     /// What the system says of the connection or of this machine's resources.
     pub async fn connect(address: &Address, speaks: bool) -> io::Result<Self> {
-        Ok(Self { socket: Socket::connect(address, speaks).await?, tls: None })
+        let (stream, connected) = Self::begin(address, speaks)?;
+        if !connected {
+            poll_fn(|cx| stream.poll_connected(cx)).await?;
+        }
+        Ok(stream)
+    }
+
+    /// Begins to [`connect`](Self::connect); true = it is connected already.
+    ///
+    /// # Errors
+    /// What the system says of the connection or of this machine's resources.
+    pub fn begin(address: &Address, speaks: bool) -> io::Result<(Self, bool)> {
+        let (socket, connected) = Socket::begin(address, speaks)?;
+        Ok((Self { socket, tls: None }, connected))
+    }
+
+    /// Ready once it is connected, or has failed to; not to be asked again then.
+    ///
+    /// # Errors
+    /// What the system says of the connection or of this machine's resources.
+    pub fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_connected(cx)
+    }
+
+    /// Reads what has arrived into the buffer's spare room (which must not be empty), without waiting;
+    /// 0 = nothing has, or the peer's end.
+    ///
+    /// # Errors
+    /// What the system says of the connection; `InvalidInput` if it is encrypted.
+    pub fn read_now(&self, buffer: &mut Buffer) -> io::Result<usize> {
+        self.in_clear()?;
+        let n = self.socket.recv_now(buffer.spare())?;
+        buffer.advance(n);
+        Ok(n)
     }
 
     /// Lets the client begin TLS, and encrypts from then on. Nothing must have been read before.
@@ -220,10 +254,24 @@ impl ReadHalf<'_> {
         buffer: &mut Option<Buffer>,
         take: impl Fn() -> Buffer,
     ) -> Poll<io::Result<usize>> {
+        self.poll_read_ending(cx, buffer, take).map_ok(|(n, _)| n)
+    }
+
+    /// Like [`poll_read_lazily`](Self::poll_read_lazily); tells also whether the peer's end is known to
+    /// have arrived, behind all that it has sent.
+    ///
+    /// # Errors
+    /// What the system says of the connection.
+    pub fn poll_read_ending(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Option<Buffer>,
+        take: impl Fn() -> Buffer,
+    ) -> Poll<io::Result<(usize, bool)>> {
         let Stream { socket, tls } = self.0;
         if let Some(tls) = tls {
             let fill = |bytes: &[u8]| roomy(buffer, &take).fill(bytes);
-            return tls.borrow_mut().poll_read(cx, socket, fill);
+            return tls.borrow_mut().poll_read(cx, socket, fill).map_ok(|n| (n, false));
         }
         let call = |fd: BorrowedFd<'_>| {
             let into = roomy(buffer, &take);
@@ -235,7 +283,7 @@ impl ReadHalf<'_> {
         };
         // A read that leaves room has emptied the socket; the end must be found again.
         let drained = |&(n, size): &(usize, usize)| 0 < n && n < size;
-        socket.poll_read_call(cx, call, drained).map_ok(|(n, _)| n)
+        socket.poll_read_call(cx, call, drained).map_ok(|((n, _), ends)| (n, ends))
     }
 
     /// Runs a system call on the socket once there is something to read; one that would block waits
@@ -249,7 +297,7 @@ impl ReadHalf<'_> {
         call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Poll<io::Result<T>> {
         self.0.in_clear()?;
-        self.0.socket.poll_read_call(cx, call, |_| false)
+        self.0.socket.poll_read_call(cx, call, |_| false).map_ok(|(done, _)| done)
     }
 
     /// Waits until the connection is broken by the peer (a reset), beyond a mere half-close.
@@ -265,9 +313,23 @@ impl WriteHalf<'_> {
     /// # Errors
     /// What the system says of the connection.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_more(cx, bytes, false)
+    }
+
+    /// Like [`poll_write`](Self::poll_write). `more` = whatever comes next, if only the end, comes at once:
+    /// it may share a packet with these bytes.
+    ///
+    /// # Errors
+    /// What the system says of the connection.
+    pub fn poll_write_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        more: bool,
+    ) -> Poll<io::Result<usize>> {
         let Stream { socket, tls } = self.0;
         match tls {
-            None => socket.poll_send(cx, bytes),
+            None => socket.poll_send(cx, bytes, more),
             Some(tls) => tls.borrow_mut().poll_write(cx, socket, &[IoSlice::new(bytes)]),
         }
     }
@@ -301,6 +363,11 @@ impl WriteHalf<'_> {
     ) -> Poll<io::Result<T>> {
         self.0.in_clear()?;
         self.0.socket.poll_write_call(cx, call)
+    }
+
+    /// Sends what [waits](Self::poll_write_more) for more.
+    pub fn push(&self) {
+        self.0.socket.push();
     }
 
     /// Says whether a close is to be a reset, for whatever reason it comes.

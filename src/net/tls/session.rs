@@ -332,7 +332,7 @@ impl Session {
         socket: &Socket,
     ) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
-            match ready!(socket.poll_send(cx, self.unsent.rest()))? {
+            match ready!(socket.poll_send(cx, self.unsent.rest(), false))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => self.unsent.consume(n),
             }

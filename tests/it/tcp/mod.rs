@@ -93,6 +93,24 @@ fn a_backends_reset_is_passed_on_as_a_reset_after_what_it_sent() {
 }
 
 #[test]
+fn what_came_right_before_an_end_or_a_reset_arrives() {
+    let site = Setup::tcp().start();
+    for _ in 0..20 {
+        let (mut client, mut upstream) = pair(&site);
+        upstream.send("part");
+        upstream.reset();
+        assert_eq!(client.rest(), (b"part".to_vec(), End::Reset));
+        let (mut client, mut upstream) = pair(&site);
+        upstream.send("all");
+        upstream.half_close();
+        assert_eq!(client.rest(), (b"all".to_vec(), End::Fin));
+        client.send("this as well");
+        client.half_close();
+        assert_eq!(upstream.rest(), (b"this as well".to_vec(), End::Fin));
+    }
+}
+
+#[test]
 fn a_reset_after_a_half_close_is_still_a_reset() {
     let site = Setup::tcp().start();
     let (mut client, mut upstream) = pair(&site);
