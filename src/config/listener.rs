@@ -37,6 +37,9 @@ pub struct Listener {
     pub limits: ListenerLimits,
     /// How paths are normalised before they are matched and forwarded.
     pub paths: PathOptions,
+    /// Headers that tell backends who a client has proved to be, on any listener of the file: none of
+    /// them is taken from a client here.
+    pub reserved_headers: Arc<[Arc<str>]>,
     /// First match wins; no match = 404. Empty unless the protocol is HTTP.
     pub routes: Vec<Route>,
 }

@@ -72,7 +72,10 @@ pub use route::{
 pub use schema::schema;
 pub use state::EventLog;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
-pub use tls::{BackendTls, Shown, TlsTermination, TlsVersion, Trust, system_roots};
+pub use tls::{
+    BackendTls, CIPHER_SUITES, ClientAuth, GROUPS, IdentityHeaders, Shown, Source, TlsTermination,
+    TlsVersion, Trust, system_roots,
+};
 pub use udp::Udp;
 
 pub use crate::model::Secret;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::certificate::Stamp;
-use super::{BackendTls, Certificate, CertificateFiles, Config, HealthChecks, ProcessAsk, Shown};
+use super::{BackendTls, Certificate, CertificateFiles, Config, HealthChecks, ProcessAsk, Source};
 use super::{BusinessAsk, Unusable};
 use crate::model::UnixMillis;
 
@@ -30,7 +30,7 @@ impl Config {
         let mut lists = Vec::new();
         for listener in self.listeners.iter().filter_map(|it| it.tls.as_ref()) {
             listener.certificates().for_each(&mut add);
-            lists.extend(listener.shown.iter().filter_map(Shown::listed));
+            lists.extend(listener.shown.iter().filter_map(|shown| shown.source.listed()));
         }
         self.backend_tls(&mut |tls| tls.client.iter().for_each(&mut add));
         CertificateStamps { stamps, lists }
@@ -43,7 +43,7 @@ impl Config {
         let mut config = self.clone();
         for tls in config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
             let mut fresh = (**tls).clone();
-            fresh.shown.iter_mut().for_each(|shown| renewing.shown(shown));
+            fresh.shown.iter_mut().for_each(|shown| renewing.source(&mut shown.source));
             if fresh != **tls {
                 *tls = Arc::new(fresh);
             }
@@ -109,12 +109,12 @@ struct Renewing {
 }
 
 impl Renewing {
-    fn shown(&mut self, shown: &mut Shown) {
-        match shown {
-            Shown::Pair(one) => self.one(one),
-            Shown::Folder { path, certificates } => {
+    fn source(&mut self, source: &mut Source) {
+        match source {
+            Source::Pair(one) => self.one(one),
+            Source::Folder { path, certificates } => {
                 // A folder that cannot be looked at is no reason to show nothing any more.
-                let Some(listed) = Shown::list(path) else {
+                let Some(listed) = Source::list(path) else {
                     self.refused.insert(path.clone(), "the folder cannot be read".to_owned());
                     return;
                 };

@@ -17,21 +17,78 @@ pub struct TlsTermination {
     pub min_version: TlsVersion,
     /// A client that asks for no name, or for one that no certificate is for, is refused.
     pub refuse_unknown_names: bool,
+    /// The only cipher suites, best first, by their names in [`CIPHER_SUITES`]; empty = all, by strength.
+    pub cipher_suites: Vec<&'static str>,
+    /// The only key exchange groups, best first, by their names in [`GROUPS`]; empty = all.
+    pub groups: Vec<&'static str>,
+    /// In which headers backends are told who the client has proved to be.
+    pub identity_headers: IdentityHeaders,
+}
+
+/// Cipher suites that can be agreed on (IANA's names).
+pub const CIPHER_SUITES: [&str; 9] = [
+    "TLS13_AES_256_GCM_SHA384",
+    "TLS13_AES_128_GCM_SHA256",
+    "TLS13_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+];
+
+/// Key exchange groups that can be agreed on; the first is safe from quantum computers, too.
+pub const GROUPS: [&str; 4] = ["X25519MLKEM768", "X25519", "secp256r1", "secp384r1"];
+
+/// In which headers backends are told who the client has proved to be; `None` = in none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    /// The subject of its certificate (`CN=…, O=…`).
+    pub subject: Option<Arc<str>>,
+    /// The names its certificate is for (`DNS:…,URI:…`).
+    pub names: Option<Arc<str>>,
+    /// The SHA-256 of its certificate, in hex.
+    pub fingerprint: Option<Arc<str>>,
+}
+
+impl IdentityHeaders {
+    /// Those that are configured.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<str>> {
+        [&self.subject, &self.names, &self.fingerprint].into_iter().flatten()
+    }
+}
+
+/// Whose certificates clients have to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuth {
+    /// The file of the authorities.
+    pub ca: PathBuf,
+    /// Their certificates.
+    pub roots: TrustedRoots,
+    /// Who shows none is refused.
+    pub required: bool,
 }
 
 impl TlsTermination {
     /// All certificates, in order.
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
-        self.shown.iter().flat_map(|shown| match shown {
-            Shown::Pair(one) => std::slice::from_ref(one),
-            Shown::Folder { certificates, .. } => certificates,
-        })
+        self.shown.iter().flat_map(|shown| shown.source.certificates())
     }
+}
+
+/// Certificates, and what is asked of clients that they are shown to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The certificates.
+    pub source: Source,
+    /// What clients have to show; `None` = nothing.
+    pub client_auth: Option<ClientAuth>,
 }
 
 /// Where shown certificates come from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Shown {
+pub enum Source {
     /// One, from its files.
     Pair(Certificate),
     /// All in a folder: `NAME.pem` or `NAME.crt` with `NAME.key`, or with the key in the same file.
@@ -43,7 +100,16 @@ pub enum Shown {
     },
 }
 
-impl Shown {
+impl Source {
+    /// All of them, in order.
+    #[must_use]
+    pub fn certificates(&self) -> &[Certificate] {
+        match self {
+            Self::Pair(one) => std::slice::from_ref(one),
+            Self::Folder { certificates, .. } => certificates,
+        }
+    }
+
     /// What is in a folder, in the order of the names; `None` = it cannot be read.
     pub(super) fn list(path: &Path) -> Option<Vec<CertificateFiles>> {
         let paths = fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.path()));

@@ -21,6 +21,7 @@ use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::version::Version;
 use crate::l7::worker::{Scratch, Worker};
 use crate::model::{BadRequest, PriorityClass};
+use crate::net::tls::Agreement;
 use crate::table::{
     Action, Headers, Listener, Picker, Pool, RequestView, Route, Table, normalise_host,
     normalise_path,
@@ -38,10 +39,8 @@ pub(crate) enum Prepared {
 pub(crate) struct Desk<'a> {
     /// Who asks.
     pub(crate) caller: &'a Caller,
-    /// The request came encrypted.
-    pub(crate) encrypted: bool,
-    /// The name that the client asked for by TLS, if it did.
-    pub(crate) server_name: Option<&'a str>,
+    /// What the handshake has shown, if there was one.
+    pub(crate) agreement: Option<&'a Agreement>,
     /// Where it came in.
     pub(crate) listener: &'a Listener,
     /// What it is routed by.
@@ -152,10 +151,10 @@ impl Desk<'_> {
 
     /// Does what the client agreed on by TLS hold for this host, too?
     fn is_vouched_for(&self, host: &str) -> bool {
-        let (Some(context), Some(asked)) = (&self.listener.tls, self.server_name) else {
+        let (Some(context), Some(agreement)) = (&self.listener.tls, self.agreement) else {
             return true;
         };
-        host.is_empty() || context.vouches(asked, host)
+        host.is_empty() || context.vouches(agreement.server_name.as_deref(), host)
     }
 
     fn route(
@@ -259,11 +258,14 @@ impl Desk<'_> {
         let origin = Origin {
             peer: self.caller.peer,
             trusted,
-            scheme: if self.encrypted { "https" } else { "http" },
+            scheme: if self.agreement.is_some() { "https" } else { "http" },
             authority: &scratch.authority,
             id,
         };
         let edits = &route.policy.request_headers;
+        let settings = &self.listener.settings;
+        let identity = settings.tls.as_ref().map(|tls| &tls.identity_headers);
+        let client = self.agreement.and_then(|agreement| agreement.client.as_deref());
         write_request(
             out,
             &Outgoing {
@@ -274,6 +276,8 @@ impl Desk<'_> {
                 origin,
                 upgrade: upgrade.map(|protocol| &**protocol),
                 edits,
+                reserved: &settings.reserved_headers,
+                proved: identity.zip(client),
             },
         );
         upgrade.cloned()

@@ -204,6 +204,10 @@ closed_set! {
         NoAgreement = "no_agreement",
         /// The client asked for a name that no certificate is for.
         UnknownName = "unknown_name",
+        /// The client had to show a certificate, and has shown none.
+        NoCertificate = "no_certificate",
+        /// Nobody vouches for the client's certificate, or no more.
+        BadCertificate = "bad_certificate",
         /// The client refused, such as for the certificate.
         Refused = "refused",
     }

@@ -117,10 +117,10 @@ impl Stream {
         self.tls.is_some()
     }
 
-    /// Gives `look` the name that the client asked for by TLS, if it did.
-    pub fn with_server_name<T>(&self, look: impl FnOnce(Option<&str>) -> T) -> T {
+    /// Gives `look` what the handshake with a client has shown, if there was one.
+    pub fn with_agreement<T>(&self, look: impl FnOnce(Option<&tls::Agreement>) -> T) -> T {
         match &self.tls {
-            Some(tls) => look(tls.borrow().server_name()),
+            Some(tls) => look(Some(tls.borrow().agreement())),
             None => look(None),
         }
     }

@@ -149,6 +149,7 @@ pub(crate) fn listener(name: &str, routes: Vec<Route>) -> Listener {
             merge_slashes: false,
             reject_backslash: true,
         },
+        reserved_headers: Arc::default(),
         routes,
     }
 }

@@ -15,6 +15,7 @@ mod backend_tls;
 mod bench;
 mod bodies;
 mod bulkheads;
+mod client_certificates;
 mod deadlines;
 mod drains;
 mod events;

@@ -116,7 +116,8 @@ pub(super) fn system(cursor: &Cursor<'_>) -> Trust {
     Trust::System(roots)
 }
 
-fn authorities(cursor: &Cursor<'_>, path: &str) -> Option<Trust> {
+/// Those whose certificates are in a file.
+pub(super) fn authorities(cursor: &Cursor<'_>, path: &str) -> Option<Trust> {
     match roots(Path::new(path)) {
         Ok(roots) => Some(Trust::Authorities { file: PathBuf::from(path), roots }),
         Err(why) => {

@@ -59,6 +59,22 @@ pub(super) fn name(text: &str) -> Option<Arc<str>> {
     fits.then(|| Arc::from(text.to_ascii_lowercase()))
 }
 
+/// Does a header of this name say something that is ours to say, or frame the message?
+pub(super) fn is_ours(name: &str) -> bool {
+    const OURS: [&str; 9] = [
+        "host",
+        "authorization",
+        "cookie",
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-request-id",
+    ];
+    OURS.contains(&name) || FORBIDDEN_EDITS.contains(&name)
+}
+
 /// A header value, if it is one; what is wrong is reported.
 pub(super) fn value(cursor: &Cursor<'_>) -> Option<Arc<str>> {
     let text = cursor.text(VALUE)?;

@@ -138,6 +138,7 @@ pub(super) fn check(
         timeouts: inherited.listener,
         limits: inherited.limits,
         paths: paths(fields.fields("paths").as_ref()),
+        reserved_headers: Arc::default(),
         routes,
     })
 }

@@ -40,10 +40,11 @@ pub(super) use self::regex::pattern;
 pub(super) use self::route::auto_name;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use self::defaults::Inherited;
 use super::problem::{Report, nearest, shown};
@@ -144,7 +145,8 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     let pools: Vec<Pool> =
         named_pools.iter().filter_map(|named| pool::check(named, &inherited)).collect();
     let names = Pools::new(&named_pools, &pools);
-    let listeners = listeners(&fields, &inherited, &names);
+    let mut listeners = listeners(&fields, &inherited, &names);
+    reserve_headers(&mut listeners);
     warn_unused(&named_pools, &names);
     forwarding_only(&named_pools, &pools, &listeners);
     udp::pools_fit(&named_pools, &pools, &listeners);
@@ -190,6 +192,15 @@ fn listeners<'a>(
         .into_iter()
         .filter_map(|named| listener::check(&named, inherited, pools).map(|l| (named, l)))
         .collect()
+}
+
+/// What proves who a client is on one listener must not be claimed on another.
+fn reserve_headers(listeners: &mut [(Named<'_>, Listener)]) {
+    let terms = listeners.iter().filter_map(|(_, listener)| listener.tls.as_ref());
+    let names: BTreeSet<_> =
+        terms.flat_map(|tls| tls.identity_headers.all().cloned().collect::<Vec<_>>()).collect();
+    let names: Arc<[Arc<str>]> = names.into_iter().collect();
+    listeners.iter_mut().for_each(|(_, it)| it.reserved_headers = Arc::clone(&names));
 }
 
 fn warn_unused(named: &[Named<'_>], pools: &Pools<'_>) {

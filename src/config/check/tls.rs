@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::passthrough;
+use super::{backend_tls, header, passthrough};
 use crate::config::read::{Cursor, Fields};
-use crate::config::shape::{Kind, Shape, key, required};
+use crate::config::shape::{Kind, OFF, Shape, key, required};
 use crate::config::{
-    Certificate, CertificateFiles, Part, Shown, TlsTermination, TlsVersion, Unusable,
+    CIPHER_SUITES, Certificate, CertificateFiles, ClientAuth, GROUPS, IdentityHeaders, Part, Shown,
+    Source, TlsTermination, TlsVersion, Trust, Unusable,
 };
 
 /// The key `tls` of a listener.
@@ -25,13 +26,43 @@ pub(super) static SHAPE: Shape = Shape {
             UNKNOWN,
             "Who asks for no name, or one that no certificate is for: default `first`.",
         ),
+        key("client_auth", CLIENT_AUTH, "What clients have to show; default `off`: nothing."),
+        key(
+            "identity_headers",
+            Kind::Shape(&IDENTITY),
+            "In which headers backends are told who the client has proved to be; from clients these \
+             headers are taken by no listener.",
+        ),
+        key("cipher_suites", Kind::List(&SUITE), "The only ones, best first; default all."),
+        key("groups", Kind::List(&GROUP), "The only key exchanges, best first; default all."),
         key(
             "passthrough",
             Kind::Shape(&passthrough::SHAPE),
             "Whose TLS is not ended here, but forwarded as it is; default nobody's.",
         ),
     ],
-    later: &["client_auth", "ciphers", "groups", "alpn"],
+    later: &["alpn"],
+};
+
+static CLIENT_AUTH_SHAPE: Shape = Shape {
+    name: "client_auth",
+    about: "What clients have to show.",
+    keys: &[
+        required("ca", Kind::Text(backend_tls::FILE), "Who may vouch for them."),
+        key("mode", MODE, "`optional` = who shows nothing is served, too; default `require`."),
+    ],
+    later: &["crl"],
+};
+
+static IDENTITY: Shape = Shape {
+    name: "identity_headers",
+    about: "Headers that tell backends who the client has proved to be.",
+    keys: &[
+        key("subject", Kind::Text(header::NAME), "The subject of its certificate."),
+        key("names", Kind::Text(header::NAME), "The names it is for: `DNS:a.test,URI:spiffe://b`."),
+        key("fingerprint", Kind::Text(header::NAME), "Its SHA-256, in hex."),
+    ],
+    later: &["certificate"],
 };
 
 static SHOWN: Shape = Shape {
@@ -41,6 +72,7 @@ static SHOWN: Shape = Shape {
         key("cert", Kind::Text(CERT), "The certificate, then those that vouch for it."),
         key("key", Kind::Text(KEY), "Its private key."),
         key("ocsp", Kind::Text(OCSP), "What its authority says of it today, shown with it."),
+        key("client_auth", CLIENT_AUTH, "What clients it is shown to have to show instead."),
         key("folder", Kind::Text(FOLDER), "All in it: `NAME.pem` or `.crt` with `NAME.key`."),
     ],
     later: &[],
@@ -56,6 +88,10 @@ pub(super) static CERTIFICATE: Shape = Shape {
     later: &[],
 };
 
+const CLIENT_AUTH: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&CLIENT_AUTH_SHAPE)]);
+const MODE: Kind = Kind::Words { now: &["require", "optional"], later: &[] };
+const SUITE: Kind = Kind::Words { now: &CIPHER_SUITES, later: &[] };
+const GROUP: Kind = Kind::Words { now: &GROUPS, later: &[] };
 const VERSION: Kind = Kind::Words { now: &["1.2", "1.3"], later: &[] };
 const UNKNOWN: Kind = Kind::Words { now: &["first", "refuse"], later: &[] };
 const CERT: &str = "the path of a PEM file with a certificate and its chain";
@@ -74,33 +110,47 @@ pub(super) fn check(listener: &Fields<'_>) -> Option<TlsTermination> {
     if let (true, Some(cursor)) = (cursors.is_empty(), fields.get("certificates")) {
         cursor.problem("the list is empty (expected at least one `{ cert, key }` or `{ folder }`)");
     }
-    let shown: Vec<_> = cursors.iter().filter_map(shown).collect();
+    let all = fields.get("client_auth").and_then(|cursor| client_auth(&cursor));
+    let shown: Vec<_> = cursors.iter().filter_map(|cursor| shown(cursor, all.as_ref())).collect();
     let min_version = match fields.word("min_version") {
         Some("1.3") => TlsVersion::V1_3,
         _ => TlsVersion::V1_2,
     };
     let refuse_unknown_names = fields.word("unknown_names") == Some("refuse");
     // Of one that has a problem nothing is told; with none left there is nothing to serve.
-    let terms = TlsTermination { shown, min_version, refuse_unknown_names };
+    let terms = TlsTermination {
+        shown,
+        min_version,
+        refuse_unknown_names,
+        cipher_suites: suites(&fields, min_version),
+        groups: words(&fields, "groups", &GROUPS),
+        identity_headers: identity_headers(&fields),
+    };
     if terms.certificates().next().is_some() { Some(terms) } else { None }
 }
 
 /// What is shown by one item of `certificates`.
-fn shown(cursor: &Cursor<'_>) -> Option<Shown> {
+fn shown(cursor: &Cursor<'_>, all: Option<&ClientAuth>) -> Option<Shown> {
     let fields = cursor.fields(&SHOWN)?;
+    let own = fields.get("client_auth");
+    let client_auth = own.map_or_else(|| all.cloned(), |cursor| client_auth(&cursor));
+    Some(Shown { source: source(&fields)?, client_auth })
+}
+
+fn source(fields: &Fields<'_>) -> Option<Source> {
     let Some((at, path)) = fields.text("folder") else {
         for (key, expected) in [("cert", CERT), ("key", KEY)] {
             if !fields.has(key) && !fields.has("folder") {
                 fields.cursor().problem(format!("`{key}` is missing (expected {expected})"));
             }
         }
-        return pair(&fields, fields.text("ocsp").as_ref()).map(Shown::Pair);
+        return pair(fields, fields.text("ocsp").as_ref()).map(Source::Pair);
     };
     for key in ["cert", "key", "ocsp"].iter().filter_map(|key| fields.get(key)) {
         key.problem("a folder has its own files (remove this, or `folder`)");
     }
     let path = PathBuf::from(path);
-    let Some(listed) = Shown::list(&path) else {
+    let Some(listed) = Source::list(&path) else {
         at.problem(format!("the folder cannot be read (expected {FOLDER})"));
         return None;
     };
@@ -116,7 +166,67 @@ fn shown(cursor: &Cursor<'_>) -> Option<Shown> {
         }
     };
     let certificates = listed.iter().filter_map(load).collect();
-    Some(Shown::Folder { path, certificates })
+    Some(Source::Folder { path, certificates })
+}
+
+/// What clients have to show, unless it is `off`; what is wrong is reported.
+fn client_auth(cursor: &Cursor<'_>) -> Option<ClientAuth> {
+    if cursor.is_word("off") {
+        return None;
+    }
+    if !cursor.is_mapping() {
+        cursor.mismatch(&CLIENT_AUTH.expected());
+        return None;
+    }
+    let fields = cursor.fields(&CLIENT_AUTH_SHAPE)?;
+    let required = fields.word("mode") != Some("optional");
+    let (at, path) = fields.text("ca")?;
+    let Some(Trust::Authorities { file, roots }) = backend_tls::authorities(&at, path) else {
+        return None;
+    };
+    Some(ClientAuth { ca: file, roots, required })
+}
+
+fn identity_headers(fields: &Fields<'_>) -> IdentityHeaders {
+    let Some(fields) = fields.fields("identity_headers") else { return IdentityHeaders::default() };
+    let name = |key| {
+        let (cursor, text) = fields.text(key)?;
+        let name = header::name(text);
+        if name.is_none() {
+            cursor.mismatch(header::NAME);
+        } else if name.as_deref().is_some_and(header::is_ours) {
+            cursor.problem(format!("`{text}` already says something else (expected another name)"));
+        }
+        name
+    };
+    IdentityHeaders {
+        subject: name("subject"),
+        names: name("names"),
+        fingerprint: name("fingerprint"),
+    }
+}
+
+/// The suites that are typed, of which one at least must be of a version that is spoken.
+fn suites(fields: &Fields<'_>, min_version: TlsVersion) -> Vec<&'static str> {
+    let suites = words(fields, "cipher_suites", &CIPHER_SUITES);
+    let spoken = |suite: &&str| min_version == TlsVersion::V1_2 || suite.starts_with("TLS13_");
+    if let (Some(cursor), false, false) =
+        (fields.get("cipher_suites"), suites.is_empty(), suites.iter().any(spoken))
+    {
+        cursor.problem("none of them is of TLS 1.3, and `min_version` is (add one, or lower it)");
+    }
+    suites
+}
+
+/// The words of a list, in its order.
+fn words(fields: &Fields<'_>, key: &str, known: &'static [&'static str]) -> Vec<&'static str> {
+    let Some(cursors) = fields.list(key) else { return Vec::new() };
+    if let (true, Some(cursor)) = (cursors.is_empty(), fields.get(key)) {
+        cursor
+            .problem(format!("the list is empty (expected at least one of {})", known.join(", ")));
+    }
+    let find = |word: &str| known.iter().copied().find(|it| *it == word);
+    cursors.iter().filter_map(|cursor| find(cursor.word(known, &[])?)).collect()
 }
 
 /// Reads a certificate and its key.

@@ -135,7 +135,7 @@ fn http2(options: Http2) -> Tree {
 fn tls(config: &Config, listener: &Listener, terms: &TlsTermination) -> Tree {
     let passthrough = listener.passthrough.as_ref();
     let passthrough = passthrough.map(|options| ("passthrough", passed_through(config, options)));
-    map(tls::termination(terms).into_iter().chain(passthrough))
+    map(tls::termination(terms).chain(passthrough))
 }
 
 fn proxy_protocol(terms: Option<&ProxyHeaders>) -> Tree {

@@ -24,6 +24,32 @@ fn a_certificate_that_cannot_be_shown_is_told_with_its_cure() {
         ),
         ("certificates: [ { cert: empty, key: other.key } ]", "the file holds no certificate"),
         ("certificates: [ { cert: one.pem, key: one.pem } ]", "the file holds no private key"),
+        (
+            "certificates: [ { cert: one.pem, key: other.key, client_auth: on } ]",
+            "client_auth: \"on\" does not fit (expected `off`",
+        ),
+        (
+            "certificates: [ { cert: one.pem, key: other.key } ], client_auth: { ca: other.key }",
+            "client_auth.ca: the file holds no certificate",
+        ),
+        (
+            "certificates: [ { cert: one.pem, key: other.key } ], client_auth: { mode: optional }",
+            "`ca` is missing",
+        ),
+        (
+            "certificates: [ { cert: one.pem, key: other.key } ], \
+             identity_headers: { subject: X-Forwarded-For }",
+            "`X-Forwarded-For` already says something else",
+        ),
+        (
+            "certificates: [ { cert: one.pem, key: other.key } ], groups: [ P-256 ]",
+            "X25519MLKEM768",
+        ),
+        (
+            "certificates: [ { cert: one.pem, key: other.key } ], min_version: '1.3', \
+             cipher_suites: [ TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 ]",
+            "none of them is of TLS 1.3",
+        ),
         ("certificates: [ { folder: empty } ]", "the folder cannot be read"),
         (
             "certificates: [ { cert: one.pem, key: other.key, ocsp: one.pem } ]",

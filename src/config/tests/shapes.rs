@@ -68,13 +68,18 @@ fn full() -> (String, tempfile::TempDir) {
     let off = "tls: off                           # or {";
     assert!(text.contains(off));
     let on = format!(
-        "tls: {{ certificates: [ {{ cert: {:?}, key: {:?}, ocsp: {:?} }}, {{ folder: {:?} }} ], min_version: '1.2', unknown_names: first, \
+        "tls: {{ certificates: [ {{ cert: {:?}, key: {:?}, ocsp: {:?} }}, {{ folder: {:?}, client_auth: {{ ca: {:?}, mode: optional }} }} ], \
+         min_version: '1.2', unknown_names: first, client_auth: {{ ca: {:?}, mode: require }}, \
+         identity_headers: {{ subject: x-subject, names: x-names, fingerprint: x-hash }}, \
+         cipher_suites: [ TLS13_AES_256_GCM_SHA384 ], groups: [ X25519MLKEM768, X25519 ], \
          passthrough: {{ routes: [ {{ match: {{ sni: a.b }}, pool: site-db }} ], retries: {{ attempts: 3 }}, \
          timeouts: {{ idle: 1h, lifetime: off, connect_total: 5s }} }} }} # {{",
         ca,
         key,
         ocsp,
-        dir.path()
+        dir.path(),
+        ca,
+        ca
     );
     let pool = "tls: off                           # or { ca: ";
     assert!(text.contains(pool));

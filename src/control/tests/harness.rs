@@ -190,6 +190,7 @@ pub(super) fn listener(name: &str, bind: &str) -> Listener {
             merge_slashes: false,
             reject_backslash: true,
         },
+        reserved_headers: Arc::default(),
         routes: Vec::new(),
     }
 }

@@ -2,9 +2,12 @@
 
 use httparse::Header;
 
-use crate::config::HeaderEdits;
+use std::sync::Arc;
+
+use crate::config::{HeaderEdits, IdentityHeaders};
 use crate::l7::http1::{Body, Facts, Request};
 use crate::l7::version::Version;
+use crate::net::tls::ClientIdentity;
 
 use super::edits::{append, is_edited, put_edits};
 use super::identity::{Origin, append_identity};
@@ -26,6 +29,10 @@ pub(crate) struct Outgoing<'a, 'h, 'b> {
     pub(crate) upgrade: Option<&'a str>,
     /// The route's edits.
     pub(crate) edits: &'a HeaderEdits,
+    /// Headers that say who a client has proved to be: not taken from it.
+    pub(crate) reserved: &'a [Arc<str>],
+    /// In which of them to say so of this one, and what.
+    pub(crate) proved: Option<(&'a IdentityHeaders, &'a ClientIdentity)>,
 }
 
 /// Appends the whole head, its empty line included.
@@ -48,6 +55,9 @@ pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) 
         append_cookies(request.headers, out);
     }
     append_identity(out, origin, request.headers, edits);
+    if let Some((names, client)) = outgoing.proved {
+        append_proved(out, names, client, edits);
+    }
     append(out, "Via", request.version.via());
     put_edits(edits, |name, value| append(out, name, value));
     match facts.body {
@@ -89,6 +99,34 @@ fn needs_zero_length(method: &str) -> bool {
     matches!(method, "POST" | "PUT" | "PATCH")
 }
 
+/// Says who the client has proved to be.
+fn append_proved(
+    out: &mut Vec<u8>,
+    names: &IdentityHeaders,
+    client: &ClientIdentity,
+    edits: &HeaderEdits,
+) {
+    let told = [
+        (&names.subject, &client.subject),
+        (&names.names, &client.names),
+        (&names.fingerprint, &client.fingerprint),
+    ];
+    for (name, value) in told {
+        if let Some(name) = name.as_ref().filter(|name| !is_edited(edits, name)) {
+            append(out, name, value.as_bytes());
+        }
+    }
+}
+
+/// Is it that name, as some backends read it: with `_` for `-`?
+fn is_twin(reserved: &str, name: &str) -> bool {
+    let same = |(a, b): (u8, u8)| {
+        let read = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+        read(a) == read(b)
+    };
+    reserved.len() == name.len() && reserved.bytes().zip(name.bytes()).all(same)
+}
+
 fn passes(outgoing: &Outgoing<'_, '_, '_>, name: &str) -> bool {
     let allowed = match known(name) {
         Some(Known::Claim) => outgoing.origin.trusted,
@@ -97,8 +135,9 @@ fn passes(outgoing: &Outgoing<'_, '_, '_>, name: &str) -> bool {
         Some(_) => false,
         None => true,
     };
+    let reserved = || outgoing.reserved.iter().any(|reserved| is_twin(reserved, name));
     let listed = || outgoing.facts.lists && is_listed(outgoing.request.headers, name);
-    allowed && !listed() && !is_edited(outgoing.edits, name)
+    allowed && !reserved() && !listed() && !is_edited(outgoing.edits, name)
 }
 
 #[cfg(test)]
@@ -127,6 +166,8 @@ mod tests {
             origin,
             upgrade: None,
             edits,
+            reserved: &[],
+            proved: None,
         };
         let mut out = Vec::new();
         write_request(&mut out, &outgoing);

@@ -20,11 +20,10 @@ const FIELDS: usize = 128;
 /// Prepares a request; fills in `record` as far as it gets.
 pub(super) fn prepare(connection: &Connection, head: &[u8], record: &mut Record) -> Prepared {
     let Connection { caller, stream, .. } = connection;
-    stream.with_server_name(|server_name| {
+    stream.with_agreement(|agreement| {
         caller.worker.with_table(|table, picker| {
             caller.acceptor.with_listener(table, |listener, _| {
-                let encrypted = stream.is_encrypted();
-                let desk = Desk { caller, encrypted, server_name, listener, table };
+                let desk = Desk { caller, agreement, listener, table };
                 prepare_whole(&desk, head, picker, record)
             })
         })

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use h2::server::{self, Builder};
 
 use crate::l7::caller::Caller;
+use crate::net::tls::Agreement;
 use crate::net::{Buffer, Stream, Timer};
 
 use super::stream::exchange;
@@ -28,10 +29,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) struct Session {
     /// Who is connected.
     pub(super) caller: Caller,
-    /// The connection is encrypted.
-    pub(super) encrypted: bool,
-    /// The name that the client asked for by TLS, if it did.
-    pub(super) server_name: Option<Box<str>>,
+    /// What the handshake has shown, if there was one.
+    pub(super) agreement: Option<Agreement>,
     /// Exchanges under way.
     active: Cell<usize>,
     /// The client was told to open no more streams.
@@ -63,8 +62,7 @@ struct Terms {
 /// Serves a client that speaks HTTP/2, on a task of its own; `input` = what was read from it already.
 pub(crate) fn serve(caller: Caller, stream: Stream, input: Option<Buffer>) {
     let session = Rc::new(Session {
-        encrypted: stream.is_encrypted(),
-        server_name: stream.with_server_name(|name| name.map(Into::into)),
+        agreement: stream.with_agreement(|agreement| agreement.cloned()),
         active: Cell::new(0),
         leaving: Cell::new(false),
         timer: caller.worker.timers.timer(),

@@ -18,7 +18,7 @@ pub(super) fn prepare(
     ended: bool,
     record: &mut Record,
 ) -> Prepared {
-    let Session { caller, encrypted, server_name, .. } = session;
+    let Session { caller, agreement, .. } = session;
     let fields = head.headers.iter();
     let fields: Vec<Header<'_>> = fields
         .map(|(name, value)| Header { name: name.as_str(), value: value.as_bytes() })
@@ -32,8 +32,7 @@ pub(super) fn prepare(
     };
     caller.worker.with_table(|table, picker| {
         caller.acceptor.with_listener(table, |listener, _| {
-            let (encrypted, server_name) = (*encrypted, server_name.as_deref());
-            let desk = Desk { caller, encrypted, server_name, listener, table };
+            let desk = Desk { caller, agreement: agreement.as_ref(), listener, table };
             let read = Head { ended, fields_max: listener.settings.limits.headers };
             desk.prepare(&request, |request| facts(request, read), picker, record)
         })

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use rustls::{AlertDescription, Error};
@@ -30,9 +31,7 @@ pub(in crate::net) async fn accept(
     context: &Context,
     scratch: &Rc<Scratch>,
 ) -> Result<Session, TlsFailure> {
-    let config = context.config();
-    let session = Session::with_client(config, Rc::clone(scratch));
-    let mut session = session.map_err(|_| TlsFailure::Protocol)?;
+    let mut session = begin(context, None, scratch)?;
     let mut greeted = false;
     poll_fn(|cx| {
         while session.is_handshaking() {
@@ -44,7 +43,12 @@ pub(in crate::net) async fn accept(
                     (client_hello::read(seen), seen[0])
                 };
                 match hello {
-                    Hello::Whole(hello) => session.server_name = hello.server_name,
+                    Hello::Whole(hello) => {
+                        let asked = hello.server_name;
+                        // What its client has to prove follows from the name it asks for.
+                        session = begin(context, asked.as_deref(), scratch)?;
+                        session.agreement.server_name = asked;
+                    }
                     Hello::Partial => {
                         session.hold(received);
                         continue;
@@ -63,7 +67,18 @@ pub(in crate::net) async fn accept(
         Poll::Ready(Ok(()))
     })
     .await?;
+    session.know_client();
     Ok(session)
+}
+
+fn begin(
+    context: &Context,
+    asked: Option<&str>,
+    scratch: &Rc<Scratch>,
+) -> Result<Session, TlsFailure> {
+    let config = context.config(asked).ok_or(TlsFailure::UnknownName)?;
+    let session = Session::with_client(Arc::clone(config), Rc::clone(scratch));
+    session.map_err(|_| TlsFailure::Protocol)
 }
 
 /// Does TLS with a server that was connected to.
@@ -96,6 +111,8 @@ fn why(broken: &Broken) -> TlsFailure {
     match broken {
         Broken::Io(_) => TlsFailure::Gone,
         Broken::Tls(Error::PeerIncompatible(_)) => TlsFailure::NoAgreement,
+        Broken::Tls(Error::NoCertificatesPresented) => TlsFailure::NoCertificate,
+        Broken::Tls(Error::InvalidCertificate(_)) => TlsFailure::BadCertificate,
         Broken::Tls(Error::AlertReceived(AlertDescription::CloseNotify)) => TlsFailure::Gone,
         Broken::Tls(Error::AlertReceived(_)) => TlsFailure::Refused,
         // What rustls says when nobody's certificate is chosen.

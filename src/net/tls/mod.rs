@@ -10,14 +10,17 @@
 
 mod context;
 mod handshake;
+mod identity;
 mod scratch;
 mod server;
 mod session;
+mod side;
 #[cfg(test)]
 mod tests;
 
 pub use context::Context;
 pub(super) use handshake::{accept, connect};
+pub use identity::{Agreement, ClientIdentity};
 pub use scratch::Scratch;
 pub use server::{ClientContext, Server};
 pub(super) use session::Session;

@@ -9,15 +9,14 @@ use std::task::{Context, Poll, ready};
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls::{ClientConfig, Error, ServerConfig};
 
 use super::context::HTTP2;
 use super::scratch::{SEALED_AT_ONCE, Scratch};
+use super::side::{Sealed, Sealing, Side, Step};
+use super::{Agreement, ClientIdentity};
 use crate::net::socket::Socket;
 
-/// One message of a handshake: rustls splits what is longer.
-const ANSWER_BYTES: usize = 17 * 1024;
 /// Up to so many plain bytes in several pieces are sent as one record.
 const RECORD_BYTES: usize = 16 * 1024;
 
@@ -25,8 +24,8 @@ const RECORD_BYTES: usize = 16 * 1024;
 pub(in crate::net) struct Session {
     side: Side,
     scratch: Rc<Scratch>,
-    /// What a client asked for, in lower case.
-    pub(super) server_name: Option<Box<str>>,
+    /// What the client asked for, and who it is.
+    pub(super) agreement: Agreement,
     /// Encrypted: the beginning of a record whose rest has not come.
     partial: Vec<u8>,
     /// Decrypted and not asked for yet.
@@ -41,55 +40,6 @@ pub(in crate::net) struct Session {
     cut: bool,
     /// What the peer sent was not TLS as agreed: it has been told, and nothing is sealed any more.
     broken: bool,
-}
-
-/// Which half of the protocol is ours.
-enum Side {
-    Client(UnbufferedClientConnection),
-    Server(UnbufferedServerConnection),
-}
-
-impl Side {
-    fn is_handshaking(&self) -> bool {
-        match self {
-            Self::Client(tls) => tls.is_handshaking(),
-            Self::Server(tls) => tls.is_handshaking(),
-        }
-    }
-
-    /// What was agreed on to be spoken.
-    fn protocol(&self) -> Option<&[u8]> {
-        match self {
-            Self::Client(tls) => tls.alpn_protocol(),
-            Self::Server(tls) => tls.alpn_protocol(),
-        }
-    }
-
-    /// Takes the next state; returns how many bytes of `records` are done with.
-    fn step(
-        &mut self,
-        records: &mut [u8],
-        answer: &mut Vec<u8>,
-        give: &mut dyn FnMut(&[u8]),
-    ) -> (usize, Result<Step, Error>) {
-        match self {
-            Self::Client(tls) => step(tls.process_tls_records(records), answer, give),
-            Self::Server(tls) => step(tls.process_tls_records(records), answer, give),
-        }
-    }
-
-    /// Seals, or writes a message that goes first; returns how many bytes of `records` are done with.
-    fn seal(
-        &mut self,
-        records: &mut [u8],
-        out: &mut [u8],
-        what: Sealed<'_>,
-    ) -> (usize, io::Result<Sealing>) {
-        match self {
-            Self::Client(tls) => seal(tls.process_tls_records(records), out, what),
-            Self::Server(tls) => seal(tls.process_tls_records(records), out, what),
-        }
-    }
 }
 
 impl fmt::Debug for Session {
@@ -170,7 +120,7 @@ impl Session {
         Self {
             side,
             scratch,
-            server_name: None,
+            agreement: Agreement::default(),
             partial: Vec::new(),
             plain: Held::default(),
             unsent: Held::default(),
@@ -181,9 +131,16 @@ impl Session {
         }
     }
 
-    /// The name the client asked for.
-    pub(in crate::net) fn server_name(&self) -> Option<&str> {
-        self.server_name.as_deref()
+    /// What the client asked for, and who it is.
+    pub(in crate::net) fn agreement(&self) -> &Agreement {
+        &self.agreement
+    }
+
+    /// Remembers who the client has proved to be.
+    pub(super) fn know_client(&mut self) {
+        let Side::Server(tls) = &self.side else { return };
+        let shown = tls.peer_certificates().and_then(|chain| chain.first());
+        self.agreement.client = shown.and_then(ClientIdentity::of).map(Box::new);
     }
 
     /// Was HTTP/2 agreed on?
@@ -385,50 +342,6 @@ impl Session {
     }
 }
 
-/// What a record is made of.
-#[derive(Clone, Copy)]
-enum Sealed<'a> {
-    Bytes(&'a [u8]),
-    Goodbye,
-}
-
-/// A step on the way to a sealed record.
-enum Sealing {
-    /// A message of so many bytes was written that goes before it.
-    First(usize),
-    /// The peer has said that nothing follows.
-    Ended,
-    /// It was written, and is so long.
-    Done(usize),
-}
-
-fn seal<Data>(
-    UnbufferedStatus { discard, state }: UnbufferedStatus<'_, '_, Data>,
-    out: &mut [u8],
-    what: Sealed<'_>,
-) -> (usize, io::Result<Sealing>) {
-    let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
-    let sealing = match state {
-        Ok(ConnectionState::WriteTraffic(mut writer)) => {
-            let sealed = match what {
-                Sealed::Bytes(plain) => writer.encrypt(plain, out),
-                Sealed::Goodbye => writer.queue_close_notify(out),
-            };
-            sealed.map(Sealing::Done).map_err(|_| broken())
-        }
-        Ok(ConnectionState::EncodeTlsData(mut message)) => {
-            message.encode(out).map(Sealing::First).map_err(|_| broken())
-        }
-        Ok(ConnectionState::TransmitTlsData(sent)) => {
-            sent.done();
-            Ok(Sealing::First(0))
-        }
-        Ok(ConnectionState::PeerClosed) => Ok(Sealing::Ended),
-        Ok(_) | Err(_) => Err(broken()),
-    };
-    (discard, sealing)
-}
-
 /// The first of the slices, or as many of them as fit into one record, copied together: a head and its
 /// short body go as one.
 fn one_piece<'a>(slices: &'a [IoSlice<'_>], gathered: &'a mut Vec<u8>) -> &'a [u8] {
@@ -443,47 +356,4 @@ fn one_piece<'a>(slices: &'a [IoSlice<'_>], gathered: &'a mut Vec<u8>) -> &'a [u
         gathered.extend_from_slice(&slice[..slice.len().min(room)]);
     }
     gathered
-}
-
-/// One state of the connection, gone through.
-enum Step {
-    Go,
-    Ended,
-    /// For more bytes.
-    Wait,
-}
-
-fn step<Data>(
-    UnbufferedStatus { mut discard, state }: UnbufferedStatus<'_, '_, Data>,
-    answer: &mut Vec<u8>,
-    give: &mut dyn FnMut(&[u8]),
-) -> (usize, Result<Step, Error>) {
-    let step = match state {
-        Err(error) => Err(error),
-        Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {
-            match traffic.next_record() {
-                Some(Ok(record)) => {
-                    discard += record.discard;
-                    give(record.payload);
-                }
-                Some(Err(error)) => break Err(error),
-                None => break Ok(Step::Go),
-            }
-        },
-        Ok(ConnectionState::EncodeTlsData(mut message)) => {
-            let at = answer.len();
-            answer.resize(at + ANSWER_BYTES, 0);
-            let written = message.encode(&mut answer[at..]);
-            answer.truncate(at + written.as_ref().copied().unwrap_or_default());
-            written.map(|_| Step::Go).map_err(|error| Error::General(error.to_string()))
-        }
-        Ok(ConnectionState::TransmitTlsData(sent)) => {
-            sent.done();
-            Ok(Step::Go)
-        }
-        Ok(ConnectionState::PeerClosed) => Ok(Step::Ended),
-        // Blocked, or open for bytes to write; early data is not offered.
-        Ok(_) => Ok(Step::Wait),
-    };
-    (discard, step)
 }

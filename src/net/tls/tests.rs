@@ -18,7 +18,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{Context, Scratch};
-use crate::config::{Certificate, CertificateFiles, Shown, TlsTermination, TlsVersion};
+use crate::config::{
+    Certificate, CertificateFiles, IdentityHeaders, Shown, Source, TlsTermination, TlsVersion,
+};
 use crate::model::TlsFailure;
 use crate::net::trust::Anyone;
 use crate::net::{Buffer, Stream, WriteHalf};
@@ -37,15 +39,22 @@ fn certificate(names: &[&str]) -> Certificate {
     Certificate::load(&files).unwrap()
 }
 
+fn shown(names: &[&str]) -> Shown {
+    Shown { source: Source::Pair(certificate(names)), client_auth: None }
+}
+
+fn asked_for(stream: &Stream) -> Option<Box<str>> {
+    stream.with_agreement(|agreement| agreement?.server_name.clone())
+}
+
 fn terms() -> TlsTermination {
     TlsTermination {
-        shown: vec![
-            Shown::Pair(certificate(&["a.test"])),
-            Shown::Pair(certificate(&["*.wild.test", "wild.test"])),
-            Shown::Pair(certificate(&["b.test"])),
-        ],
+        shown: vec![shown(&["a.test"]), shown(&["*.wild.test", "wild.test"]), shown(&["b.test"])],
         min_version: TlsVersion::V1_2,
         refuse_unknown_names: false,
+        cipher_suites: Vec::new(),
+        groups: Vec::new(),
+        identity_headers: IdentityHeaders::default(),
     }
 }
 
@@ -115,7 +124,7 @@ fn bytes(length: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn bytes_arrive_as_they_were_sent_whatever_their_number() {
-    let context = Context::new(&terms(), false, tickets());
+    let context = Context::new(&terms(), false, tickets().as_ref());
     for versions in [&[&TLS12][..], &[&TLS13][..]] {
         for length in [1, 100, 16 * 1024, 16 * 1024 + 1, 3_000_000] {
             let sent = bytes(length);
@@ -145,7 +154,7 @@ async fn bytes_arrive_as_they_were_sent_whatever_their_number() {
 
 #[tokio::test]
 async fn a_head_and_its_body_go_in_one_record() {
-    let context = Context::new(&terms(), false, tickets());
+    let context = Context::new(&terms(), false, tickets().as_ref());
     let (mut ours, mut theirs) = agreed(&context, &client(BOTH), "a.test").await.unwrap();
     let (_, mut writer) = ours.split();
     let slices = [IoSlice::new(b"head, "), IoSlice::new(b"body")];
@@ -158,7 +167,7 @@ async fn a_head_and_its_body_go_in_one_record() {
 #[tokio::test]
 async fn each_name_is_shown_its_certificate() {
     let terms = terms();
-    let context = Context::new(&terms, false, tickets());
+    let context = Context::new(&terms, false, tickets().as_ref());
     for (name, expected) in [
         ("a.test", 0),
         ("A.Test", 0),
@@ -173,10 +182,13 @@ async fn each_name_is_shown_its_certificate() {
         assert_eq!(shown, &terms.certificates().nth(expected).unwrap().keyed.cert[0], "{name}");
         assert_eq!(theirs.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         let asked = name.to_lowercase();
-        ours.with_server_name(|name| assert_eq!(name, Some(&*asked)));
+        assert_eq!(asked_for(&ours), Some(asked.into()));
     }
-    assert!(context.vouches("a.test", "a.test") && context.vouches("x.wild.test", "wild.test"));
-    assert!(!context.vouches("a.test", "b.test"));
+    assert!(
+        context.vouches(Some("a.test"), "a.test")
+            && context.vouches(Some("x.wild.test"), "wild.test")
+    );
+    assert!(!context.vouches(Some("a.test"), "b.test"));
 }
 
 #[tokio::test]
@@ -184,7 +196,7 @@ async fn what_a_client_cannot_agree_on_has_a_reason() {
     let mut strict = terms();
     strict.refuse_unknown_names = true;
     strict.min_version = TlsVersion::V1_3;
-    let context = Context::new(&strict, false, tickets());
+    let context = Context::new(&strict, false, tickets().as_ref());
     let failure = async |name: &str, versions| {
         let (mut ours, theirs) = pair();
         let connector = client(versions);
@@ -208,7 +220,7 @@ async fn what_a_client_cannot_agree_on_has_a_reason() {
 
 /// What becomes of a client that sends `said` and then ends, and what it is sent.
 async fn says(said: &[u8]) -> (TlsFailure, Vec<u8>) {
-    let context = Context::new(&terms(), false, tickets());
+    let context = Context::new(&terms(), false, tickets().as_ref());
     let (mut ours, mut theirs) = pair();
     theirs.write_all(said).await.unwrap();
     theirs.shutdown().await.unwrap();
@@ -258,13 +270,13 @@ async fn crumble(mut from: DuplexStream, mut to: UnixStream) -> Infallible {
 
 #[tokio::test]
 async fn a_client_may_send_a_byte_at_a_time() {
-    let context = Context::new(&terms(), false, tickets());
+    let context = Context::new(&terms(), false, tickets().as_ref());
     let (mut ours, theirs) = pair();
     let (near, far) = duplex(1);
     let scratch = Rc::<Scratch>::default();
     let serve = async {
         ours.accept_tls(&context, &scratch).await.unwrap();
-        ours.with_server_name(|name| assert_eq!(name, Some("b.test")));
+        assert_eq!(asked_for(&ours), Some("b.test".into()));
         read_all(&mut ours, 1000).await
     };
     let ask = async {
@@ -280,7 +292,7 @@ async fn a_client_may_send_a_byte_at_a_time() {
 
 #[tokio::test]
 async fn a_client_can_tell_the_end_from_a_break() {
-    let context = Context::new(&terms(), false, tickets());
+    let context = Context::new(&terms(), false, tickets().as_ref());
     let end = async |goodbye: bool| {
         let (ours, mut theirs) = agreed(&context, &client(BOTH), "a.test").await.unwrap();
         if goodbye {
@@ -301,7 +313,7 @@ async fn a_session_is_resumed_where_the_tickets_are_the_same() {
         let mut kinds = Vec::new();
         for _ in 0..2 {
             // Each on another worker, after another reload.
-            let context = Context::new(&terms(), false, tickets.clone());
+            let context = Context::new(&terms(), false, tickets.as_ref());
             let (mut ours, mut theirs) = agreed(&context, &connector, "a.test").await.unwrap();
             // TLS 1.3 sends tickets after the handshake: with the first bytes they are read.
             let (_, mut writer) = ours.split();

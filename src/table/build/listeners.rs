@@ -59,7 +59,9 @@ fn tls(inputs: &Inputs<'_>, settings: &config::Listener) -> Option<Arc<tls::Cont
     };
     let same = before.find(is_same);
     let same = same.and_then(|before| before.tls.clone());
-    Some(same.unwrap_or_else(|| Arc::new(tls::Context::new(terms, http2, inputs.live.tickets()))))
+    Some(same.unwrap_or_else(|| {
+        Arc::new(tls::Context::new(terms, http2, inputs.live.tickets().as_ref()))
+    }))
 }
 
 /// The listener's open sockets, in the order of its addresses.
