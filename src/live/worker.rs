@@ -2,7 +2,8 @@
 
 use super::{Counter, Gauge};
 use crate::model::{
-    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, TlsFailure,
+    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, Http2Abuse,
+    TlsFailure,
 };
 
 /// A worker's own counters.
@@ -20,6 +21,8 @@ pub struct WorkerCounters {
     pub tls_handshakes: Counter,
     /// Those that did not, indexed by [`TlsFailure`].
     pub tls_failures: Box<[Counter]>,
+    /// HTTP/2 connections closed for what they sent too much of, indexed by [`Http2Abuse`].
+    pub http2_abuses: Box<[Counter]>,
     /// Forwarded connections by how they ended, indexed by [`ForwardEnded`].
     pub forwarded: Box<[Counter]>,
     /// Datagrams dropped, indexed by [`DatagramDropped`].
@@ -46,6 +49,7 @@ impl Default for WorkerCounters {
             bad_proxy_headers: counters(BadProxyHeader::ALL.len()),
             tls_handshakes: Counter::default(),
             tls_failures: counters(TlsFailure::ALL.len()),
+            http2_abuses: counters(Http2Abuse::ALL.len()),
             forwarded: counters(ForwardEnded::ALL.len()),
             dropped_datagrams: counters(DatagramDropped::ALL.len()),
             pooled: Gauge::default(),

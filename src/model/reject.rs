@@ -214,6 +214,25 @@ closed_set! {
 }
 
 closed_set! {
+    /// What a client that speaks HTTP/2 sent too much of, and its connection was closed.
+    Http2Abuse {
+        /// SETTINGS, each of which is to be acknowledged.
+        Settings = "settings",
+        /// PING, each of which is to be answered.
+        Pings = "pings",
+        /// Streams that it gave up.
+        Resets = "resets",
+        /// Frames that mean nothing here.
+        Other = "other",
+        /// A head took longer than it may.
+        SlowHead = "slow_head",
+        /// What the frame layer bounds: pieces of a head, empty or small pieces of bodies, streams given up
+        /// before they were looked at, errors.
+        FrameLayer = "frame_layer",
+    }
+}
+
+closed_set! {
     /// Why a PROXY protocol header was refused, and its connection closed.
     BadProxyHeader {
         /// From a source that may not send one.

@@ -6,7 +6,8 @@ use crate::access_log::Losses;
 use crate::live::{Counter, Listener, Live, WorkerCounters};
 use crate::metrics::{Exposition, Family, names};
 use crate::model::{
-    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, TlsFailure,
+    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, Http2Abuse,
+    TlsFailure,
 };
 
 /// Names of the status classes, as counters are indexed.
@@ -46,6 +47,8 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
     let reasons = BadProxyHeader::ALL.iter().map(|it| it.name());
     by_index(out, &names::BAD_PROXY_HEADERS, live, reasons, |worker| &worker.bad_proxy_headers);
     handshakes(out, live);
+    let reasons = Http2Abuse::ALL.iter().map(|it| it.name());
+    by_index(out, &names::CLIENT_ABUSES, live, reasons, |worker| &worker.http2_abuses);
     let reasons = BadRequest::ALL.iter().map(|it| it.name());
     by_index(out, &names::BAD_REQUESTS, live, reasons, |worker| &worker.bad_requests);
     let reasons = BadResponse::ALL.iter().map(|it| it.name());

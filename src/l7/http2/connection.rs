@@ -3,16 +3,20 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::server::{self, Builder};
+use tokio::time::Instant;
 
 use crate::l7::caller::Caller;
+use crate::model::Http2Abuse;
 use crate::net::tls::Agreement;
 use crate::net::{Buffer, Stream, Timer};
 
+use super::meter::Meter;
 use super::stream::exchange;
 use super::wire::Wire;
 
@@ -35,7 +39,15 @@ pub(super) struct Session {
     active: Cell<usize>,
     /// The client was told to open no more streams.
     leaving: Cell<bool>,
+    /// What its client has sent too much of, if it did.
+    pub(super) meter: Meter,
+    /// It was told to calm down, and that is the end.
+    ended: Cell<bool>,
+    /// Until when it may be idle, or go on after it was told to leave.
     timer: Timer,
+    /// Until when the head that is under way must be whole, and which that is.
+    head: Timer,
+    reading: Cell<Option<u32>>,
 }
 
 /// An exchange under way, until this is dropped.
@@ -52,6 +64,17 @@ impl Drop for Underway {
     }
 }
 
+/// What a client is told that does too much.
+const CALM: Reason = Reason::ENHANCE_YOUR_CALM;
+
+/// What has to be done about a connection.
+enum Due {
+    /// Its client is to calm down.
+    Calm(Http2Abuse),
+    /// It was idle for too long, or told to leave and did not.
+    End,
+}
+
 /// What a listener asks of its clients.
 struct Terms {
     head: Duration,
@@ -65,10 +88,14 @@ pub(crate) fn serve(caller: Caller, stream: Stream, input: Option<Buffer>) {
         agreement: stream.with_agreement(|agreement| agreement.cloned()),
         active: Cell::new(0),
         leaving: Cell::new(false),
+        meter: Meter::new(Instant::now()),
+        ended: Cell::new(false),
         timer: caller.worker.timers.timer(),
+        head: caller.worker.timers.timer(),
+        reading: Cell::new(None),
         caller,
     });
-    let wire = Wire::new(&session.caller.worker, stream, input);
+    let wire = Wire::new(&session, stream, input);
     tokio::task::spawn_local(run(session, wire));
 }
 
@@ -83,7 +110,7 @@ async fn run(session: Rc<Session>, wire: Wire) {
         None => return session.caller.worker.counters().clients_timed_out.add(1),
     };
     session.rest();
-    poll_fn(|cx| session.poll(&mut connection, cx)).await;
+    poll_fn(|cx| session.poll(&mut connection, terms.head, cx)).await;
 }
 
 fn builder(terms: &Terms) -> Builder {
@@ -128,6 +155,7 @@ impl Session {
     fn poll(
         self: &Rc<Self>,
         connection: &mut server::Connection<Wire, Bytes>,
+        head: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         loop {
@@ -142,15 +170,59 @@ impl Session {
                     tokio::task::spawn_local(exchange(underway, request, respond));
                 }
                 // Whatever it was, the client has been told, as far as it listens.
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
-                Poll::Pending if self.timer.poll_expired(cx).is_pending() => return Poll::Pending,
-                Poll::Pending if self.leaving.get() => return Poll::Ready(()),
-                Poll::Pending => {
-                    self.caller.worker.counters().clients_timed_out.add(1);
-                    self.leave(connection);
+                Poll::Ready(end) => {
+                    let error = end.and_then(Result::err);
+                    if error.is_some_and(|it| it.is_library() && it.reason() == Some(CALM)) {
+                        self.count(Http2Abuse::FrameLayer);
+                    }
+                    return Poll::Ready(());
                 }
+                Poll::Pending => match ready!(self.poll_due(head, cx)) {
+                    Due::Calm(abuse) => self.calm(connection, abuse),
+                    Due::End if self.leaving.get() => return Poll::Ready(()),
+                    Due::End => {
+                        self.caller.worker.counters().clients_timed_out.add(1);
+                        self.leave(connection);
+                    }
+                },
             }
         }
+    }
+
+    /// Ready when something has to be done about the connection.
+    fn poll_due(&self, head: Duration, cx: &mut Context<'_>) -> Poll<Due> {
+        if !self.ended.get() {
+            if let Some(abuse) = self.meter.abuse() {
+                return Poll::Ready(Due::Calm(abuse));
+            }
+            if self.poll_slow_head(head, cx).is_ready() {
+                self.caller.worker.counters().clients_timed_out.add(1);
+                return Poll::Ready(Due::Calm(Http2Abuse::SlowHead));
+            }
+        }
+        self.timer.poll_expired(cx).map(|()| Due::End)
+    }
+
+    /// Ready when a head has been under way for too long, whatever else came meanwhile.
+    fn poll_slow_head(&self, within: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let under_way = self.meter.head_under_way();
+        if self.reading.replace(under_way) != under_way {
+            self.head.set(within);
+        }
+        if under_way.is_some() { self.head.poll_expired(cx) } else { Poll::Pending }
+    }
+
+    /// Ends the connection: what it does is too much.
+    fn calm(&self, connection: &mut server::Connection<Wire, Bytes>, abuse: Http2Abuse) {
+        self.count(abuse);
+        self.ended.set(true);
+        self.leaving.set(true);
+        self.timer.set(FAREWELL);
+        connection.abrupt_shutdown(CALM);
+    }
+
+    fn count(&self, abuse: Http2Abuse) {
+        self.caller.worker.counters().http2_abuses[abuse as usize].add(1);
     }
 
     /// Tells the client, once, to open no more streams; those that are open finish.

@@ -10,6 +10,7 @@
 
 mod connection;
 mod facts;
+mod meter;
 mod peer;
 mod prepare;
 mod stream;

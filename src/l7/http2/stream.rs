@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::l7::desk::Prepared;
 use crate::l7::exchange::{self, Client, Parties};
 use crate::l7::record::Record;
+use crate::model::Ended;
 use crate::worker::listener_id;
 
 use super::connection::Underway;
@@ -50,5 +51,8 @@ pub(super) async fn exchange(
         }
     };
     peer.close(after);
+    if ended == Ended::Done {
+        session.meter.earn();
+    }
     caller.finish(&mut record, ended);
 }

@@ -6,22 +6,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use crate::l7::io::give_back;
-use crate::l7::worker::Worker;
 use crate::net::{Buffer, Stream};
+
+use super::connection::Session;
 
 /// A client's connection. It holds a buffer only while there is something in it.
 pub(super) struct Wire {
-    worker: Rc<Worker>,
+    session: Rc<Session>,
     stream: Stream,
     input: Option<Buffer>,
 }
 
 impl Wire {
     /// `input` = what was read already.
-    pub(super) fn new(worker: &Rc<Worker>, stream: Stream, input: Option<Buffer>) -> Self {
-        Self { worker: Rc::clone(worker), stream, input }
+    pub(super) fn new(session: &Rc<Session>, stream: Stream, input: Option<Buffer>) -> Self {
+        Self { session: Rc::clone(session), stream, input }
     }
 }
 
@@ -31,8 +33,12 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { worker, stream, input } = &mut *self;
-        let stock = &worker.buffers;
+        let Self { session, stream, input } = &mut *self;
+        let stock = &session.caller.worker.buffers;
+        if session.meter.abuse().is_some() {
+            // Nothing more is taken; the connection is about to be ended.
+            return Poll::Pending;
+        }
         if input.is_none() {
             let (mut half, _) = stream.split();
             let read = half.poll_read_lazily(cx, input, || stock.take(0));
@@ -43,6 +49,9 @@ impl AsyncRead for Wire {
         }
         if let Some(buffer) = input {
             let n = buffer.filled().len().min(into.remaining());
+            if session.meter.read(&buffer.filled()[..n], Instant::now) {
+                return Poll::Pending;
+            }
             into.put_slice(&buffer.filled()[..n]);
             buffer.consume(n);
         }
@@ -84,7 +93,7 @@ impl AsyncWrite for Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if let Some(input) = self.input.take() {
-            self.worker.buffers.put(input);
+            self.session.caller.worker.buffers.put(input);
         }
     }
 }

@@ -2,5 +2,6 @@
 
 mod clients;
 mod ends;
+mod floods;
 mod rules;
 mod streams;
