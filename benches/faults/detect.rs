@@ -140,6 +140,7 @@ async fn one(case: &Case) -> Result<Vec<Removal>> {
     let load = Load {
         target: proxy.address,
         connections: case.connections,
+        streams: 1,
         page: SMALL,
         protocol: "http",
         close: false,

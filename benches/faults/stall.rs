@@ -130,6 +130,7 @@ async fn one(recipe: &Recipe, round: usize) -> Result<Stall> {
     let running = Running::start(&Load {
         target: proxy.address,
         connections: CONNECTIONS,
+        streams: 1,
         page: SMALL,
         protocol: "http",
         close: false,

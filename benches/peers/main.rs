@@ -12,6 +12,9 @@
 //! With `--tls` clients speak TLS 1.3 with the proxies (ECDSA on P-256, X25519, no session resumed), so that
 //! `close-64` is a full handshake for each request; results go to `peers-tls/`.
 //!
+//! With `--h2` clients speak HTTP/2, in clear by prior knowledge or (`--h2 --tls`) by TLS, one stream on each
+//! connection and, in `streams-64`, many; results go to `peers-h2/` and `peers-h2-tls/`.
+//!
 //! Any failed request makes its measurement void, and the command fails.
 
 mod contender;
@@ -40,7 +43,7 @@ use rig::backend;
 use rig::process;
 use rig::proxy::Recipe;
 use rig::results::{Results, ResultsArgs, say};
-use scenario::{DATAGRAMS, SCENARIOS, WORKERS_ON_ONE_CORE, WORKERS_ON_TWO_CORES};
+use scenario::{DATAGRAMS, SCENARIOS, STREAMS, WORKERS_ON_ONE_CORE, WORKERS_ON_TWO_CORES};
 
 #[derive(Parser)]
 #[command(about = "Compares Pulsegate with nginx, HAProxy and a bare forwarder")]
@@ -68,6 +71,9 @@ struct Args {
     /// Speak TLS with the clients; results go to `peers-tls`
     #[arg(long, conflicts_with = "bytes")]
     tls: bool,
+    /// Speak HTTP/2 with the clients; results go to `peers-h2`, with `--tls` to `peers-h2-tls`
+    #[arg(long, conflicts_with = "bytes")]
+    h2: bool,
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -116,6 +122,8 @@ fn main() -> Result<()> {
 async fn compare(args: &Args) -> Result<()> {
     let (name, protocol) = match args {
         Args { bytes: true, .. } => ("peers-bytes", "tcp"),
+        Args { h2: true, tls: false, .. } => ("peers-h2", "h2c"),
+        Args { h2: true, tls: true, .. } => ("peers-h2-tls", "h2"),
         Args { tls: true, .. } => ("peers-tls", "https"),
         _ => ("peers", "http"),
     };
@@ -130,7 +138,9 @@ async fn compare(args: &Args) -> Result<()> {
     let single = contender::start(&recipes, upstream, &[1], process::PROXY_CORE, protocol).await?;
     let large =
         contender::start(&large_buffers, upstream, &[1], process::PROXY_CORE, protocol).await?;
-    for scenario in SCENARIOS.iter().filter(|scenario| args.wants(scenario.name)) {
+    let more = args.h2.then_some(&STREAMS);
+    let scenarios = SCENARIOS.iter().chain(more).filter(|scenario| args.wants(scenario.name));
+    for scenario in scenarios {
         let large = large.iter().filter(|_| scenario.large_buffers);
         let contenders: Vec<_> = single.iter().chain(large).collect();
         measure::rounds(args, scenario, &contenders, &mut report).await?;
@@ -141,7 +151,8 @@ async fn compare(args: &Args) -> Result<()> {
         let both = contender::start(&recipes, upstream, &[1, 2], cores, protocol).await?;
         measure::rounds(args, scenario, &both.iter().collect::<Vec<_>>(), &mut report).await?;
     }
-    if args.wants("idle") {
+    // Idle connections are opened by HTTP/1.1.
+    if args.wants("idle") && !args.h2 {
         idle::measure(&recipes, upstream, protocol, &mut report).await?;
     }
     if args.bytes {

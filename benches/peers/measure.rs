@@ -40,6 +40,7 @@ async fn once(args: &Args, scenario: &Scenario, contender: &Contender) -> Result
     let running = Running::start(&Load {
         target: proxy.address,
         connections: scenario.connections * contender.workers,
+        streams: scenario.streams,
         page: scenario.page,
         protocol: contender.protocol,
         close: scenario.close,

@@ -135,6 +135,7 @@ impl Report {
         text.push_str(match protocol {
             "tcp" => BYTES,
             "https" => TLS,
+            "h2" | "h2c" => HTTP2,
             _ => HTTP,
         });
         for (name, what) in &self.scenarios {
@@ -310,4 +311,11 @@ const TLS: &str = "
 Clients speak TLS 1.3 with every proxy: the same suite by the client's choice, X25519, a certificate on P-256, no
 session resumed; `close-64` is a full handshake for each request. nginx and HAProxy issue no tickets,
 Pulsegate one for each handshake (its default). Backends are asked in clear. The rest is as in the comparison at HTTP.
+";
+
+/// How those are set up that speak HTTP/2.
+const HTTP2: &str = "
+Clients speak HTTP/2 with every proxy, by prior knowledge in clear or agreed on by TLS 1.3 as in the comparison at TLS,
+with windows of 8 MiB: one stream at a time on each connection, but for `streams-64`. Backends are asked by HTTP/1.1 in
+clear. The rest is as in the comparison at HTTP.
 ";

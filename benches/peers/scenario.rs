@@ -11,8 +11,10 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// One line for the reader.
     pub(crate) what: &'static str,
-    /// Connections of the load for each worker, one request in flight on each.
+    /// Connections of the load for each worker.
     pub(crate) connections: usize,
+    /// Requests in flight on each; more than one only with HTTP/2.
+    pub(crate) streams: usize,
     /// What is asked for.
     pub(crate) page: Page,
     /// A new client connection per request.
@@ -27,6 +29,7 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         name: "small-64",
         what: "128-byte answers, 64 kept-alive connections",
         connections: 64,
+        streams: 1,
         page: SMALL,
         close: false,
         large_buffers: false,
@@ -35,6 +38,7 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         name: "small-1",
         what: "128-byte answers, one kept-alive connection",
         connections: 1,
+        streams: 1,
         page: SMALL,
         close: false,
         large_buffers: false,
@@ -43,6 +47,7 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         name: "small-2000",
         what: "128-byte answers, 2,000 kept-alive connections",
         connections: 2_000,
+        streams: 1,
         page: SMALL,
         close: false,
         large_buffers: false,
@@ -51,6 +56,7 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         name: "10k-64",
         what: "10 KiB bodies, 64 kept-alive connections",
         connections: 64,
+        streams: 1,
         page: MEDIUM,
         close: false,
         large_buffers: true,
@@ -59,6 +65,7 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         name: "1m-16",
         what: "1 MiB bodies, 16 kept-alive connections",
         connections: 16,
+        streams: 1,
         page: LARGE,
         close: false,
         large_buffers: true,
@@ -67,6 +74,7 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         name: "close-64",
         what: "128-byte answers, a new connection per request, 64 at a time",
         connections: 64,
+        streams: 1,
         page: SMALL,
         close: true,
         large_buffers: false,
@@ -78,7 +86,19 @@ pub(crate) const DATAGRAMS: Scenario = Scenario {
     name: "datagrams-64",
     what: "datagrams of 64 bytes, each sent back, 64 flows; a request is two datagrams",
     connections: 64,
+    streams: 1,
     page: DATAGRAM,
+    close: false,
+    large_buffers: false,
+};
+
+/// What HTTP/2 is for.
+pub(crate) const STREAMS: Scenario = Scenario {
+    name: "streams-64",
+    what: "128-byte answers, 64 streams at once on 4 connections",
+    connections: 4,
+    streams: 16,
+    page: SMALL,
     close: false,
     large_buffers: false,
 };
@@ -89,6 +109,7 @@ pub(crate) const WORKERS_ON_ONE_CORE: Scenario = Scenario {
     name: "workers",
     what: "as small-64, one worker (w1) and two (w2) on one core, 64 connections for each worker",
     connections: 64,
+    streams: 1,
     page: SMALL,
     close: false,
     large_buffers: false,
@@ -100,6 +121,7 @@ pub(crate) const WORKERS_ON_TWO_CORES: Scenario = Scenario {
     name: "workers-2core",
     what: "as workers, but on two cores, of which load and backend need one too",
     connections: 64,
+    streams: 1,
     page: SMALL,
     close: false,
     large_buffers: false,

@@ -55,6 +55,7 @@ async fn counted(proxy: &Proxy, protocol: &'static str) -> Result<Calls> {
     let running = Running::start(&Load {
         target: proxy.address,
         connections: CONNECTIONS,
+        streams: 1,
         page: SMALL,
         protocol,
         close: false,

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
+use hyper::Request;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -16,6 +17,7 @@ use super::backend::Page;
 use super::datagrams::Caller;
 use super::exchange::{exchange, request};
 use super::scratch::Scratch;
+use super::streams::{self, Streams};
 use super::tally::{Failure, Tally};
 use super::wire::{Dial, Wire};
 
@@ -29,12 +31,14 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 pub(crate) struct Load {
     /// The proxy.
     pub(crate) target: SocketAddr,
-    /// Connections, each with one request in flight.
+    /// Connections.
     pub(crate) connections: usize,
     /// What is asked for.
     pub(crate) page: Page,
     /// What is spoken, in the word of the proxy's task; with datagrams the page only tells their length.
     pub(crate) protocol: &'static str,
+    /// Requests in flight on each connection; more than one only with HTTP/2.
+    pub(crate) streams: usize,
     /// A new connection per request.
     pub(crate) close: bool,
     /// The longest a request may take before it counts as failed; `None` = until the stop.
@@ -51,6 +55,8 @@ struct Shared {
     load: Load,
     dial: Dial,
     request: Vec<u8>,
+    /// The same for HTTP/2, where that is spoken.
+    stream: Option<Request<()>>,
     scratch: Scratch,
     tally: RefCell<Tally>,
     stop: Cell<bool>,
@@ -59,9 +65,12 @@ struct Shared {
 impl Running {
     /// Starts the connections, in tasks of the current `LocalSet`.
     pub(crate) fn start(load: &Load) -> Result<Self> {
+        let dial = Dial::new(load.protocol)?;
+        let stream = dial.http2().map(|scheme| streams::request(load.page, scheme)).transpose()?;
         let shared = Rc::new(Shared {
             load: *load,
-            dial: Dial::new(load.protocol)?,
+            dial,
+            stream,
             request: request(load.page, load.close),
             scratch: Scratch::new(),
             tally: RefCell::new(Tally::new()?),
@@ -109,6 +118,7 @@ impl Running {
 async fn client(shared: Rc<Shared>) {
     while !shared.stop.get() {
         let outcome = match shared.dial.connect(shared.load.target).await {
+            Ok(stream) if shared.stream.is_some() => many(stream, &shared).await,
             Ok(stream) => requests(stream, &shared).await,
             Err(_) => Err(Failure::Connect),
         };
@@ -135,6 +145,39 @@ async fn caller(shared: Rc<Shared>) {
             }
         }
     }
+}
+
+/// Requests on the streams of one connection until it ends or the stop.
+async fn many(stream: Wire, shared: &Rc<Shared>) -> Result<(), Failure> {
+    let connection = Rc::new(Streams::begin(stream).await?);
+    let mut lanes = JoinSet::new();
+    for _ in 0..shared.load.streams {
+        let (connection, shared) = (Rc::clone(&connection), Rc::clone(shared));
+        lanes.spawn_local(async move { lane(&connection, &shared).await });
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = lanes.join_next().await {
+        outcome = outcome.and(ended.unwrap_or(Err(Failure::Unanswered)));
+    }
+    outcome
+}
+
+/// One stream after the other until the stop, or only one where each has a connection of its own.
+async fn lane(connection: &Streams, shared: &Shared) -> Result<(), Failure> {
+    let Some(request) = &shared.stream else { return Ok(()) };
+    while !shared.stop.get() {
+        let started = Instant::now();
+        let exchange = connection.exchange(request, shared.load.page.length);
+        match shared.load.patience {
+            None => exchange.await,
+            Some(limit) => timeout(limit, exchange).await.unwrap_or(Err(Failure::Timeout)),
+        }?;
+        shared.tally.borrow_mut().answered(started.elapsed().as_nanos() as u64);
+        if shared.load.close {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Requests on one connection until it ends or the stop.

@@ -16,5 +16,6 @@ pub(crate) mod proxy;
 pub(crate) mod response;
 pub(crate) mod results;
 pub(crate) mod scratch;
+pub(crate) mod streams;
 pub(crate) mod tally;
 pub(crate) mod wire;

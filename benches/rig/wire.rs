@@ -36,13 +36,17 @@ pub(crate) fn identity() -> Result<&'static CertifiedKey<KeyPair>> {
 
 /// How connections are opened.
 #[derive(Clone)]
-pub(crate) struct Dial(Option<TlsConnector>);
+pub(crate) struct Dial {
+    tls: Option<TlsConnector>,
+    http2: bool,
+}
 
 impl Dial {
     /// For this protocol, in the word of [`Task::protocol`](super::proxy::Task).
     pub(crate) fn new(protocol: &str) -> Result<Self> {
-        if protocol != "https" {
-            return Ok(Self(None));
+        let http2 = matches!(protocol, "h2" | "h2c");
+        if !matches!(protocol, "https" | "h2") {
+            return Ok(Self { tls: None, http2 });
         }
         let provider =
             Arc::new(CryptoProvider { kx_groups: vec![kx_group::X25519], ..default_provider() });
@@ -53,14 +57,22 @@ impl Dial {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(Self(Some(Arc::new(config).into())))
+        if http2 {
+            config.alpn_protocols = vec![b"h2".to_vec()];
+        }
+        Ok(Self { tls: Some(Arc::new(config).into()), http2 })
+    }
+
+    /// Is HTTP/2 spoken on it? Then its scheme.
+    pub(crate) fn http2(&self) -> Option<&'static str> {
+        self.http2.then_some(if self.tls.is_some() { "https" } else { "http" })
     }
 
     /// A new connection.
     pub(crate) async fn connect(&self, target: SocketAddr) -> io::Result<Wire> {
         let stream = TcpStream::connect(target).await?;
         let _ = stream.set_nodelay(true);
-        let Some(connector) = &self.0 else { return Ok(Wire::Clear(stream)) };
+        let Some(connector) = &self.tls else { return Ok(Wire::Clear(stream)) };
         let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
         Ok(Wire::Secure(Box::new(connector.connect(name, stream).await?)))
     }

@@ -64,6 +64,7 @@ async fn one(recipe: &Recipe) -> Result<Span> {
     let running = Running::start(&Load {
         target: proxy.address,
         connections: CONNECTIONS,
+        streams: 1,
         page: SMALL,
         protocol: "http",
         close: false,

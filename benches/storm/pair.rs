@@ -31,6 +31,7 @@ pub(crate) async fn measure(
     let running = Running::start(&Load {
         target: proxy.address,
         connections: CONNECTIONS,
+        streams: 1,
         page: SMALL,
         protocol: "http",
         close: false,

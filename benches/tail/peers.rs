@@ -86,6 +86,7 @@ pub(crate) async fn saturation(proxy: &Proxy, connections: usize) -> Result<f64>
     let running = Running::start(&load::Load {
         target: proxy.address,
         connections,
+        streams: 1,
         page: SMALL,
         protocol: "http",
         close: false,

@@ -25,10 +25,15 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
     let dir = site.dir.display();
     let Site { listen, task: Task { workers, protocol, .. }, .. } = site;
     let (mode, tls) = match *protocol {
-        "https" => (
+        "https" | "h2" => (
             "http",
-            format!(" ssl crt {dir}/{} ssl-min-ver TLSv1.3 no-tls-tickets", CERTIFICATE[0]),
+            format!(
+                " ssl crt {dir}/{} ssl-min-ver TLSv1.3 no-tls-tickets{}",
+                CERTIFICATE[0],
+                if *protocol == "h2" { " alpn h2" } else { "" },
+            ),
         ),
+        "h2c" => ("http", " proto h2".to_owned()),
         protocol => (protocol, String::new()),
     };
     let reuse = if mode == "http" { "  http-reuse always\n" } else { "" };

@@ -21,6 +21,7 @@ use super::datagrams;
 use super::exchange::{exchange, request};
 use super::process::Process;
 use super::scratch::Scratch;
+use super::streams::{self, Streams};
 use super::wire::{Dial, identity};
 
 /// How long a proxy may take from listening to its first good answer.
@@ -39,7 +40,8 @@ pub(crate) struct Task<'a> {
     /// Health checks as shipped; false = none.
     pub(crate) checks: bool,
     /// What it forwards, in the word of Pulsegate's configuration: `http`, `tcp` or `udp`; or `https`, by
-    /// which it speaks TLS with its clients.
+    /// which it speaks TLS with its clients, or `h2c` or `h2`, by which it speaks HTTP/2 with them, in clear or by
+    /// TLS.
     pub(crate) protocol: &'static str,
 }
 
@@ -78,7 +80,7 @@ impl Proxy {
         let dir = TempDir::with_prefix("pulsegate-bench-")?;
         let address = free_address()?;
         let site = Site { dir: dir.path(), listen: address, task };
-        if task.protocol == "https" {
+        if matches!(task.protocol, "https" | "h2") {
             certificate(dir.path())?;
         }
         let command = (recipe.prepare)(&site)?;
@@ -101,12 +103,20 @@ impl Proxy {
 /// Waits for the first good answer: a proxy may listen before it trusts a backend.
 async fn serving(address: SocketAddr, dial: &Dial) -> Result<()> {
     let (request, scratch) = (request(SMALL, true), Scratch::new());
+    let as_stream = dial.http2().map(|scheme| streams::request(SMALL, scheme)).transpose()?;
     let deadline = Instant::now() + SERVE_LIMIT;
     loop {
         let mut stream = dial.connect(address).await?;
-        let asked = exchange(&mut stream, &scratch, &request, SMALL.length);
+        let asked = async {
+            match &as_stream {
+                Some(request) => {
+                    Streams::begin(stream).await?.exchange(request, SMALL.length).await
+                }
+                None => exchange(&mut stream, &scratch, &request, SMALL.length).await.map(drop),
+            }
+        };
         let failure = match timeout_at(deadline, asked).await {
-            Ok(Ok(_)) => return Ok(()),
+            Ok(Ok(())) => return Ok(()),
             Ok(Err(failure)) => failure,
             Err(_) => bail!("it does not answer"),
         };

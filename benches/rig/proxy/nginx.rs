@@ -37,8 +37,9 @@ fn config(site: &Site<'_>, more: &str) -> Result<String> {
     let [cert, key] = CERTIFICATE;
     let (ssl, tls) = match site.task.protocol {
         "http" => ("", String::new()),
-        "https" => (
-            " ssl",
+        "h2c" => (" http2", String::new()),
+        "https" | "h2" => (
+            if site.task.protocol == "h2" { " ssl http2" } else { " ssl" },
             format!(
                 "ssl_certificate {dir}/{cert}; ssl_certificate_key {dir}/{key}; ssl_protocols TLSv1.3;
     ssl_session_cache off; ssl_session_tickets off;"

@@ -35,10 +35,11 @@ fn config(site: &Site<'_>, health: &str) -> Result<String> {
     let Site { listen, task: Task { workers, protocol, .. }, .. } = site;
     let [cert, key] = CERTIFICATE;
     let (protocol, tls) = match *protocol {
-        "https" => (
+        "https" | "h2" => (
             "http",
             format!("tls: {{ certificates: [ {{ cert: {dir}/{cert}, key: {dir}/{key} }} ] }}"),
         ),
+        "h2c" => ("http", String::new()),
         protocol => (protocol, String::new()),
     };
     Ok(format!(
