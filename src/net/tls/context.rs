@@ -70,6 +70,12 @@ impl Context {
         self.configs.get(way)
     }
 
+    /// Have clients that ask for these names to prove the same?
+    pub(super) fn asks_alike(&self, a: Option<&str>, b: Option<&str>) -> bool {
+        let way = |asked| self.names.shown(asked).map_or(0, |entry| entry.way);
+        self.configs.len() == 1 || way(a) == way(b)
+    }
+
     /// Would a client that asked for `asked` get the same certificate for `host`, and have to prove the
     /// same? Otherwise it reached this listener by a name that does not vouch for the host. Who asked for
     /// no name is only held to the latter.

@@ -46,7 +46,9 @@ pub(in crate::net) async fn accept(
                     Hello::Whole(hello) => {
                         let asked = hello.server_name;
                         // What its client has to prove follows from the name it asks for.
-                        session = begin(context, asked.as_deref(), scratch)?;
+                        if !context.asks_alike(asked.as_deref(), None) {
+                            session = begin(context, asked.as_deref(), scratch)?;
+                        }
                         session.agreement.server_name = asked;
                     }
                     Hello::Partial => {
