@@ -104,10 +104,37 @@ fn tunnels_are_ended_within_the_deadline() {
     let mut tunnels: Vec<_> = (0..5).map(|_| tunnel(&site)).collect();
     drain(&site, &backend(&site, 0));
     for (client, upstream) in &mut tunnels {
-        client.ended();
-        upstream.ended();
+        assert_eq!(client.rest().0, b"\x88\x02\x03\xe9");
+        assert_eq!(upstream.rest().0, b"\x88\x82\0\0\0\0\x03\xe9");
     }
     until("the drain to be empty", || (drains(&site)[0]["open"] == 0).then_some(()));
+}
+
+#[test]
+fn a_websocket_is_told_between_two_frames_that_it_ends() {
+    let site = Setup::default().pool("drain: { deadline: 1s }").start();
+    let (mut client, mut upstream) = tunnel(&site);
+    upstream.send(b"\x81\x04po");
+    assert_eq!(client.exactly(4), b"\x81\x04po");
+    client.send(b"\x81\x84\x01\x02\x03\x04ping");
+    assert_eq!(upstream.exactly(10), b"\x81\x84\x01\x02\x03\x04ping");
+    drain(&site, &backend(&site, 0));
+    upstream.send(b"ng");
+    assert_eq!(client.exactly(2), b"ng");
+    // 1001, going away; towards the backend as its client would say it.
+    assert_eq!(client.rest().0, b"\x88\x02\x03\xe9");
+    assert_eq!(upstream.rest().0, b"\x88\x82\0\0\0\0\x03\xe9");
+}
+
+#[test]
+fn a_websocket_in_the_middle_of_a_frame_is_not_waited_for_for_ever() {
+    let site = Setup::default().pool("drain: { deadline: 1s }").start();
+    let (mut client, mut upstream) = tunnel(&site);
+    upstream.send(b"\x81\x04po");
+    assert_eq!(client.exactly(4), b"\x81\x04po");
+    drain(&site, &backend(&site, 0));
+    assert_eq!(client.rest().0, b"", "what would be taken for the message is not said");
+    assert_eq!(upstream.rest().0, b"\x88\x82\0\0\0\0\x03\xe9");
 }
 
 #[test]
@@ -175,8 +202,8 @@ fn an_emergency_stop_cuts_off_at_once() {
     let (mut client, mut upstream) = tunnel(&site);
     let stopped = say(&site, "emergency stop --region default --confirm default --force");
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
-    client.ended();
-    upstream.ended();
+    assert_eq!(client.rest().0, b"\x88\x02\x03\xe9");
+    upstream.rest();
 }
 
 #[test]

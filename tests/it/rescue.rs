@@ -243,8 +243,9 @@ fn a_tunnel_ends_where_the_pool_says_so() {
     let stage = Stage::start(Setup::default().pool("on_down: close"), 2);
     let (mut client, mut asked) = tunnel(&stage);
     stage.down(asked.upstream.backend);
-    client.ended();
-    asked.upstream.ended();
+    // A WebSocket is told: 1001, going away.
+    assert_eq!(client.rest().0, b"\x88\x02\x03\xe9");
+    asked.upstream.rest();
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod relay;
 mod rescue;
 mod tunnel;
 mod upload;
+mod websocket;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
