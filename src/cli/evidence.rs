@@ -188,6 +188,7 @@ mod tests {
             last_reload: None,
             decisions: Vec::new(),
             listeners: Vec::new(),
+            rate_limits: Vec::new(),
             certificates: Vec::new(),
             pools: Vec::new(),
         }

@@ -252,6 +252,8 @@ mod tests {
             local: "127.0.0.1:8080".to_owned(),
             connections: 1,
             accepted: 2,
+            full: 0,
+            denied: 0,
             responses: Classes::default(),
             unanswered: 0,
         }];
@@ -274,6 +276,7 @@ mod tests {
             }),
             decisions: Vec::new(),
             listeners: vec![Listener { name: "web".to_owned(), addresses }],
+            rate_limits: Vec::new(),
             certificates: [("old", -1), ("due", 12), ("new", 200)].map(certificate).to_vec(),
             pools: vec![Pool {
                 name: "api".to_owned(),

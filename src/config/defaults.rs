@@ -36,6 +36,8 @@ pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 pub const QUEUE_LENGTH: u32 = 500;
 /// How long a connection waits for a place.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Clients or values that a rate limit remembers.
+pub const RATE_LIMIT_KEYS: u32 = 100_000;
 /// Tries of one request, the first included.
 pub const ATTEMPTS: u32 = 3;
 /// The first pause before a request is sent again, at most.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{ProxyHeaders, Route, Tcp, TlsTermination, Udp};
+use super::{Clients, ProxyHeaders, RateLimit, Route, Tcp, TlsTermination, Udp};
 use crate::model::Transport;
 
 /// Where clients connect.
@@ -35,6 +35,10 @@ pub struct Listener {
     pub timeouts: ListenerTimeouts,
     /// Limits of a client connection.
     pub limits: ListenerLimits,
+    /// Which clients may connect; `None` = all.
+    pub clients: Option<Arc<Clients>>,
+    /// How many requests may come; all must hold.
+    pub rate_limits: Vec<RateLimit>,
     /// How paths are normalised before they are matched and forwarded.
     pub paths: PathOptions,
     /// Headers that tell backends who a client has proved to be, on any listener of the file: none of

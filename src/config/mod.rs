@@ -8,6 +8,7 @@
 mod admin;
 mod certificate;
 mod check;
+mod clients;
 pub mod defaults;
 mod expand;
 mod failover;
@@ -21,6 +22,7 @@ mod print;
 mod probing;
 mod problem;
 mod proxy_protocol;
+mod rate_limit;
 mod raw;
 mod read;
 mod renewal;
@@ -40,6 +42,7 @@ mod webhook;
 
 pub use admin::{AdminApi, AlertAction, AlertPlace, AlertRule, Role, SecretSource, Token};
 pub use certificate::{Certificate, CertificateFiles, Part, Unusable};
+pub use clients::{ClientList, Clients, ListSource, Networks};
 pub use expand::{ResolvedBackend, expand};
 pub use failover::{
     Capacity, Drain, Failover, Gate, HeadroomLimit, HoldDown, Restoration, Stage, Thresholds,
@@ -63,6 +66,7 @@ pub use print::{Setting, print, settings};
 pub use probing::{ProbeLoad, probe_loads};
 pub use problem::{Problem, Problems, nearest};
 pub use proxy_protocol::ProxyHeaders;
+pub use rate_limit::{LimitKey, Per, RateLimit};
 pub use renewal::{CertificateStamps, Renewal};
 pub use retries::{Backoff, Retries, RetryBudget, RetryOn, StatusRange, Statuses};
 pub use route::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::{Queue, Retries};
+use super::{Queue, RateLimit, Retries};
 use crate::model::PriorityClass;
 
 /// One route of a listener.
@@ -27,8 +27,13 @@ pub struct Route {
     pub response_headers: HeaderEdits,
     /// Deadlines of the exchange.
     pub timeouts: RouteTimeouts,
+    /// The header (lower-case name) in which clients say how many milliseconds they wait, and
+    /// backends are told what is left of them.
+    pub budget_header: Option<Arc<str>>,
     /// Bytes of a request body; `None` = no limit.
     pub body_bytes: Option<u64>,
+    /// How many of its requests may come; all must hold.
+    pub rate_limits: Vec<RateLimit>,
     /// Requests of the route at once; `None` = no limit of its own.
     pub concurrent: Option<Concurrent>,
     /// Which tries are followed by another.

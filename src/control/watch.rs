@@ -1,9 +1,11 @@
-//! Watches the configuration file, for who asked for it (`reload: { watch: true }`).
+//! Watches the configuration file and the lists of clients that it names, for who asked for it
+//! (`reload: { watch: true }`).
 //!
 //! Files are not changed in one instant: editors truncate and write, deployments copy. So a change
 //! is only looked at once the file has been the same for a whole period, and only its content
 //! counts. A content is tried once: if it is bad it is reported once, and the running table stays.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use twox_hash::XxHash3_64;
 
 use super::command::Command;
 use super::{Actor, ReloadError, Reloaded};
+use crate::config::Config;
 use crate::table::Reader;
 
 /// How often the file is looked at.
@@ -27,13 +30,18 @@ pub(super) async fn watch(path: PathBuf, table: Reader, commands: mpsc::WeakSend
     let path: Arc<Path> = path.into();
     let mut period = interval(PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut watched = Watched::default();
+    let mut watched: HashMap<Arc<Path>, Watched> = HashMap::new();
     loop {
         period.tick().await;
         let Some(commands) = commands.upgrade() else { return };
-        if !table.load().config.watch {
-            watched = Watched::default();
-        } else if watched.changed(look(Arc::clone(&path)).await) {
+        let files = files(&path, &table.load().config);
+        watched.retain(|path, _| files.contains(path));
+        let mut changed = false;
+        for file in files {
+            let look = look(Arc::clone(&file)).await;
+            changed |= watched.entry(file).or_default().changed(look);
+        }
+        if changed {
             let (answer, asked) = oneshot::channel();
             if commands.send(reload(answer)).await.is_err() {
                 return;
@@ -42,6 +50,19 @@ pub(super) async fn watch(path: PathBuf, table: Reader, commands: mpsc::WeakSend
             drop(asked);
         }
     }
+}
+
+/// What is to be watched now: nothing, unless the configuration in force says so.
+fn files(path: &Arc<Path>, config: &Config) -> Vec<Arc<Path>> {
+    if !config.watch {
+        return Vec::new();
+    }
+    let clients = config.listeners.iter().filter_map(|listener| listener.clients.as_ref());
+    let lists = clients.flat_map(|clients| clients.files()).map(|file| Arc::from(file.as_path()));
+    let mut files: Vec<Arc<Path>> = lists.chain([Arc::clone(path)]).collect();
+    files.sort_unstable();
+    files.dedup();
+    files
 }
 
 fn reload(answer: oneshot::Sender<Result<Reloaded, ReloadError>>) -> Command {

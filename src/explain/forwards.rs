@@ -85,7 +85,13 @@ fn follow<'t>(
             explanation.action = String::from("forwarded to a backend");
             let class = forward.policy.priority;
             let told_class = class.name().to_owned();
-            return Some(Led { split: &forward.split, class, told_class, route: None });
+            return Some(Led {
+                split: &forward.split,
+                class,
+                told_class,
+                listener_rates: &[],
+                route: None,
+            });
         }
     }
     None

@@ -10,7 +10,7 @@ use super::{Known, Question, nearest};
 use crate::balance::ip_hash;
 use crate::config::{Algorithm, HashKey};
 use crate::model::{Admin, BackendPlan, PoolPlan, PriorityClass, ZonePlan};
-use crate::table::{BackendOdds, Picker, Pool, Route, Split, ZoneOdds};
+use crate::table::{BackendOdds, Picker, Pool, RateLimit, Route, Split, ZoneOdds};
 
 /// Where a route leads, and as what.
 pub(super) struct Led<'t> {
@@ -20,6 +20,8 @@ pub(super) struct Led<'t> {
     pub(super) class: PriorityClass,
     /// That in words, and where it comes from.
     pub(super) told_class: String,
+    /// The rate limits of the listener.
+    pub(super) listener_rates: &'t [RateLimit],
     /// The route, if it is one of requests.
     pub(super) route: Option<&'t Route>,
 }

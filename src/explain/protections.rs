@@ -2,12 +2,30 @@
 
 use super::listed;
 use super::pools::Led;
-use crate::table::Pool;
+use crate::config::LimitKey;
+use crate::table::{Pool, RateLimit};
 
 /// The protections of the way that leads to this pool.
 pub(super) fn protections(led: &Led<'_>, pool: &Pool) -> Vec<String> {
     let told = [route_places(led), places(pool), retries(led, pool)];
-    told.into_iter().flatten().collect()
+    let rates = led.route.into_iter().flat_map(|route| &route.rate_limits);
+    let rates = led.listener_rates.iter().chain(rates).map(rate);
+    rates.chain(told.into_iter().flatten()).collect()
+}
+
+fn rate(limit: &RateLimit) -> String {
+    let policy = &limit.policy;
+    let by = match &policy.by {
+        LimitKey::All => String::from("of all together"),
+        LimitKey::Client { v4: 32, .. } => String::from("of each client"),
+        LimitKey::Client { v4, v6 } => format!("of each network of clients (/{v4}, /{v6})"),
+        LimitKey::Header(name) => format!("of each value of {name}"),
+    };
+    let refused = match limit.limiter.refused() {
+        0 => String::new(),
+        count => format!("; {count} refused so far"),
+    };
+    format!("{}: at most {} {by}, {} at once{refused}", policy.name, policy.rate(), policy.burst)
 }
 
 fn route_places(led: &Led<'_>) -> Option<String> {

@@ -36,7 +36,9 @@ pub(super) fn follow<'t>(
             return Ok(match &route.action {
                 Action::Pools(split) => {
                     let (class, told_class) = class(&route.policy.priority, listener, asked);
-                    Some(Led { split, class, told_class, route: Some(route) })
+                    let listener_rates = &listener.rate_limits[..];
+                    let route = Some(&**route);
+                    Some(Led { split, class, told_class, listener_rates, route })
                 }
                 Action::Redirect(_) | Action::Fixed(_) | Action::Ready => None,
             });

@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use httparse::Header;
+use tokio::time::Instant;
 
 use crate::balance::ip_hash;
 use crate::config::{Algorithm, HashKey, PathMatch, Priority};
+use crate::l7::budget::{self, Budget};
 use crate::l7::caller::Caller;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Job, Terms, Upload};
@@ -16,6 +18,7 @@ use crate::l7::headers::{
     Origin, Outgoing, client_address, elements, given_id, is_claim, is_trusted, write_request,
 };
 use crate::l7::http1::{Body, Facts, Request};
+use crate::l7::limits::too_many;
 use crate::l7::local::Local;
 use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::version::Version;
@@ -23,7 +26,7 @@ use crate::l7::worker::{Scratch, Worker};
 use crate::model::{BadRequest, PriorityClass};
 use crate::net::tls::Agreement;
 use crate::table::{
-    Action, Headers, Listener, Picker, Pool, RequestView, Route, Table, normalise_host,
+    Action, Headers, Listener, Picker, Pool, RateLimit, RequestView, Route, Table, normalise_host,
     normalise_path,
 };
 
@@ -75,6 +78,10 @@ impl Desk<'_> {
         let id = given.unwrap_or(std::str::from_utf8(&made).unwrap_or_default());
         self.log(request, id, record);
         let facts = read(request).map_err(Failure::Request)?;
+        let now = record.started;
+        if let Some(local) = self.too_many(&self.listener.rate_limits, request, trusted, now) {
+            return Ok(Prepared::Local(self.shape(local, request, &facts)));
+        }
         let mut scratch = self.caller.worker.scratch.borrow_mut();
         self.normalise(&facts, &mut scratch).map_err(Failure::Request)?;
         let vouched = self.is_vouched_for(&scratch.host);
@@ -90,6 +97,9 @@ impl Desk<'_> {
             }
         };
         record.route = record.is_logged().then(|| Arc::clone(&route));
+        if let Some(local) = self.too_many(&route.rate_limits, request, trusted, now) {
+            return Ok(Prepared::Local(self.shape(local, request, &facts)));
+        }
         let sight = Sight { request, facts: &facts, scratch: &scratch, trusted, id };
         let local = match &route.action {
             Action::Pools(split) => {
@@ -104,6 +114,26 @@ impl Desk<'_> {
             Action::Ready => Local::ready(self.caller.worker.is_ready()),
         };
         Ok(Prepared::Local(self.shape(local, request, &facts)))
+    }
+
+    /// The answer if it comes too soon.
+    fn too_many(
+        &self,
+        limits: &[RateLimit],
+        request: &Request<'_, '_>,
+        trusted: bool,
+        now: Instant,
+    ) -> Option<Local> {
+        if limits.is_empty() {
+            return None;
+        }
+        let client = || {
+            let trusted = &self.listener.settings.trusted_proxies;
+            client_address(self.caller.peer.ip(), trusted, request.headers)
+        };
+        let headers = Fields { all: request.headers, trusted };
+        let too_many = too_many(limits, client, &headers, now)?;
+        Some(Local::too_many(&self.caller.worker, too_many))
     }
 
     /// Fits a local response to the request it answers.
@@ -202,7 +232,11 @@ impl Desk<'_> {
             return Ok(Prepared::Local(self.shape(Local::fixed(fixed), request, facts)));
         }
         let mut head = worker.buffers.take_vec();
-        let upgrade = self.write_head(sight, route, &mut head);
+        let name = route.policy.budget_header.as_deref();
+        let waits = name.and_then(|name| budget::said(request.headers, name));
+        let limited = waits.is_some() || route.policy.timeouts.total.is_some();
+        let budget = name.map(|name| (name, limited));
+        let (upgrade, budget_at) = self.write_head(sight, route, budget, &mut head);
         let terms = Terms {
             route: Arc::clone(route),
             version: request.version,
@@ -220,6 +254,7 @@ impl Desk<'_> {
             policy: pool.into(),
             key,
             head,
+            budget: Budget::new(waits, budget_at),
             upload: Upload::new(facts.body, limit),
             terms,
         }))
@@ -240,13 +275,15 @@ impl Desk<'_> {
         Some(ip_hash::address_key(client))
     }
 
-    /// Writes the backend's head; returns the protocol it asks to change to, if any.
+    /// Writes the backend's head; returns the protocol it asks to change to, if any, and where the
+    /// `budget` is told, if it is.
     fn write_head(
         &self,
         sight: &Sight<'_, '_, '_>,
         route: &Route,
+        budget: Option<(&str, bool)>,
         out: &mut Vec<u8>,
-    ) -> Option<Arc<str>> {
+    ) -> (Option<Arc<str>>, Option<usize>) {
         let Sight { request, facts, scratch, trusted, id } = *sight;
         let upgrade = facts.upgrade.and_then(|asked| {
             elements(asked).find_map(|protocol| {
@@ -266,7 +303,7 @@ impl Desk<'_> {
         let settings = &self.listener.settings;
         let identity = settings.tls.as_ref().map(|tls| &tls.identity_headers);
         let client = self.agreement.and_then(|agreement| agreement.client.as_deref());
-        write_request(
+        let budget_at = write_request(
             out,
             &Outgoing {
                 request,
@@ -278,9 +315,10 @@ impl Desk<'_> {
                 edits,
                 reserved: &settings.reserved_headers,
                 proved: identity.zip(client),
+                budget,
             },
         );
-        upgrade.cloned()
+        (upgrade.cloned(), budget_at)
     }
 
     fn log(&self, request: &Request<'_, '_>, id: &str, record: &mut Record) {

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     NoBackend,
     /// It is one of those that no zone has room for.
     Shed,
+    /// It comes too soon.
+    TooMany,
     /// There was no place for it, and as many waited as may.
     QueueFull,
     /// No place became free in time.
@@ -57,6 +59,7 @@ impl Failure {
             Self::Misdirected => (421, "this connection was opened for another host"),
             Self::NoBackend => (503, "no backend can take this request now"),
             Self::Shed => (503, "more is asked than can be borne now"),
+            Self::TooMany => (429, "too many requests: come back later"),
             Self::QueueFull => (503, "too many wait already"),
             Self::QueueTimeout => (503, "no place became free in time"),
             Self::Connect => (502, "no connection to a backend could be opened"),
@@ -86,6 +89,7 @@ impl Failure {
             Self::NoRoute | Self::Misdirected => Ended::Local,
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
+            Self::TooMany => Ended::RateLimited,
             Self::QueueFull => Ended::QueueFull,
             Self::QueueTimeout => Ended::QueueTimeout,
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,

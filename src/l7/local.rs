@@ -8,6 +8,7 @@ use crate::l7::error::Failure;
 use crate::l7::exchange::After;
 use crate::l7::headers::append;
 use crate::l7::io::write_both;
+use crate::l7::limits::TooMany;
 use crate::l7::record::Record;
 use crate::l7::worker::Worker;
 use crate::model::{Ended, UnixMillis};
@@ -23,6 +24,8 @@ pub(crate) struct Local {
     ended: Ended,
     body: Text,
     location: Option<String>,
+    /// It comes too soon.
+    too_many: Option<Box<TooMany>>,
     /// Bytes of the request may still be on their way: close with care.
     pub(crate) unread: bool,
     /// Close after it.
@@ -49,12 +52,20 @@ impl Local {
         let close = failure.spoils_connection();
         let body = Text::Sentence(sentence);
         let ended = failure.ended();
-        Self { status, ended, body, location: None, unread: close, close, to_head: false }
+        let (location, too_many) = (None, None);
+        Self { status, ended, body, location, too_many, unread: close, close, to_head: false }
     }
 
     /// A fixed response.
     pub(crate) fn fixed(fixed: &FixedResponse) -> Self {
         Self::ours(fixed.status, Text::Fixed(Arc::clone(&fixed.body)))
+    }
+
+    /// The answer to a request that comes too soon.
+    pub(crate) fn too_many(worker: &Worker, too_many: TooMany) -> Self {
+        let mut local = Self::failure(worker, Failure::TooMany);
+        local.too_many = Some(Box::new(too_many));
+        local
     }
 
     /// This node's readiness.
@@ -78,7 +89,9 @@ impl Local {
 
     fn ours(status: u16, body: Text) -> Self {
         let ended = Ended::Local;
-        Self { status, ended, body, location: None, unread: false, close: false, to_head: false }
+        let (location, too_many) = (None, None);
+        let (unread, close, to_head) = (false, false, false);
+        Self { status, ended, body, location, too_many, unread, close, to_head }
     }
 
     /// How the exchange ended by it.
@@ -164,6 +177,9 @@ impl Local {
         }
         if let Some(location) = &self.location {
             put("Location", location.as_bytes());
+        }
+        if let Some(too_many) = &self.too_many {
+            too_many.fields(put);
         }
         match self.status {
             503 => put("Retry-After", b"1"),

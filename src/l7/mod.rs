@@ -11,6 +11,7 @@
 //! What every exchange has in common (retries, deadlines, headers, the log) lives in `exchange`
 //! and `headers`; the protocols' halves know nothing of it.
 
+mod budget;
 mod caller;
 pub mod chunked;
 pub mod client;
@@ -22,6 +23,7 @@ pub mod http1;
 mod http2;
 mod io;
 mod leaving;
+mod limits;
 mod local;
 mod record;
 mod request_id;

@@ -15,6 +15,10 @@ use crate::model::Transport;
 pub struct ListenerCounters {
     /// Connections accepted.
     pub accepted: Counter,
+    /// Times accepting paused because as many were open as may.
+    pub full: Counter,
+    /// Connections closed at once because their clients may not connect.
+    pub denied: Counter,
     /// Requests answered, by class of their final status, index 0 = 1xx (`101`) … 4 = 5xx.
     pub responses: [Counter; 5],
     /// Exchanges that ended without any response.

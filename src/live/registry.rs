@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_utils::CachePadded;
 use rustls::server::ProducesTickets;
+use tokio::time::Instant;
 
 use super::tickets::Tickets;
-use super::{Arrivals, Backend, Ledger, Listener, OncePerMinute, Queue, Retries, WorkerCounters};
+use super::{
+    Arrivals, Backend, Ledger, Limiter, Listener, OncePerMinute, Queue, Retries, WorkerCounters,
+};
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
 /// A pool's number: dense, so that workers keep state in plain vectors; never given twice.
@@ -32,6 +35,17 @@ pub struct Live {
     pub tls_refusals: OncePerMinute,
 }
 
+/// A rate limit's place: its listener, its route if it is one's, and its own name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LimiterKey {
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// The route's.
+    pub route: Option<Arc<str>>,
+    /// The limit's.
+    pub limit: Arc<str>,
+}
+
 #[derive(Debug, Default)]
 struct Entries {
     next_backend: u64,
@@ -41,6 +55,7 @@ struct Entries {
     pools: HashMap<PoolName, PoolId>,
     zones: HashMap<ZoneKey, ZoneId>,
     queues: HashMap<PoolName, Arc<Queue>>,
+    limiters: HashMap<LimiterKey, Weak<Limiter>>,
     route_queues: HashMap<(Arc<str>, Arc<str>), Weak<Queue>>,
     arrivals: HashMap<PoolName, Arc<Arrivals>>,
     retries: HashMap<PoolName, Arc<Retries>>,
@@ -155,6 +170,34 @@ impl Live {
         })
     }
 
+    /// What was taken of a rate limit that remembers so many keys (`None` = it is one for all); made
+    /// if no table refers to such a one yet.
+    pub fn limiter(&self, key: LimiterKey, keys_max: Option<usize>) -> Arc<Limiter> {
+        let mut entries = self.lock();
+        let known = entries.limiters.entry(key).or_default();
+        if let Some(limiter) = known.upgrade().filter(|limiter| limiter.remembers(keys_max)) {
+            return limiter;
+        }
+        let now = Instant::now();
+        let new = keys_max.map_or_else(|| Limiter::for_all(now), |max| Limiter::by_key(max, now));
+        let limiter = Arc::new(new);
+        *known = Arc::downgrade(&limiter);
+        limiter
+    }
+
+    /// Every rate limit that a table refers to, by its place.
+    #[must_use]
+    pub fn limiters(&self) -> Vec<(LimiterKey, Arc<Limiter>)> {
+        let entries = self.lock();
+        let known = entries.limiters.iter();
+        let mut all: Vec<_> =
+            known.filter_map(|(key, limiter)| Some((key.clone(), limiter.upgrade()?))).collect();
+        all.sort_by(|(a, _), (b, _)| {
+            (&a.listener, &a.route, &a.limit).cmp(&(&b.listener, &b.route, &b.limit))
+        });
+        all
+    }
+
     /// What arrives at the pool of this name.
     pub fn arrivals(&self, name: &PoolName) -> Arc<Arrivals> {
         let new = || Arc::new(Arrivals::new(self.workers.len()));
@@ -178,6 +221,7 @@ impl Live {
     pub fn prune(&self) {
         let mut entries = self.lock();
         entries.backends.retain(|_, entry| entry.strong_count() > 0);
+        entries.limiters.retain(|_, entry| entry.strong_count() > 0);
         entries.route_queues.retain(|_, entry| entry.strong_count() > 0);
         entries.listeners.retain(|_, entry| entry.strong_count() > 0);
     }

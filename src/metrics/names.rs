@@ -40,6 +40,10 @@ families! {
         "Open client connections.";
     ACCEPTED = Counter "pulsegate_connections_accepted_total" ["listener", "address"]
         "Client connections accepted.";
+    DENIED = Counter "pulsegate_connections_denied_total" ["listener", "address"]
+        "Connections reset at once because their clients may not connect (allow, deny).";
+    LISTENER_FULL = Counter "pulsegate_listener_full_total" ["listener", "address"]
+        "Times accepting paused because as many connections were open as may (limits.connections).";
     REQUESTS = Counter "pulsegate_requests_total" ["listener", "address", "class"]
         "Requests, by the class of the final status; none = ended without any response.";
     ENDED = Counter "pulsegate_exchanges_total" ["ended"]
@@ -64,6 +68,10 @@ families! {
         "Responses of backends refused as malformed, by reason.";
     CLIENT_TIMEOUTS = Counter "pulsegate_client_timeouts_total" []
         "Client connections closed at a deadline before a request.";
+    RATE_LIMITED = Counter "pulsegate_rate_limited_total" ["listener", "route", "limit"]
+        "Requests answered with 429, by the limit that refused them; no route = the listener's.";
+    RATE_LIMIT_FORGOTTEN = Counter "pulsegate_rate_limit_forgotten_keys_total" ["listener", "route", "limit"]
+        "Clients or values forgotten too early for want of places (raise `keys`).";
     ACCEPT_PAUSES = Counter "pulsegate_accept_pauses_total" []
         "Times accepting paused for lack of file descriptors or memory.";
 

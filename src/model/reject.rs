@@ -96,6 +96,8 @@ closed_set! {
         NoBackend = "no_backend",
         /// No zone had room for it.
         Shed = "shed",
+        /// It came too soon.
+        RateLimited = "rate_limited",
         /// There was no place for it, and as many waited as may.
         QueueFull = "queue_full",
         /// No place became free in time.

@@ -144,6 +144,8 @@ pub(crate) fn listener(name: &str, routes: Vec<Route>) -> Listener {
         access_log: None,
         timeouts: ListenerTimeouts { head: second, idle: second },
         limits: ListenerLimits { head_bytes: 16_384, headers: 100, connections: 100 },
+        clients: None,
+        rate_limits: Vec::new(),
         paths: PathOptions {
             escaped_slash: EscapedSlash::Keep,
             merge_slashes: false,
@@ -170,6 +172,8 @@ pub(crate) fn route(name: &str, matches: Match, action: Action) -> Route {
             total: None,
         },
         body_bytes: None,
+        budget_header: None,
+        rate_limits: vec![],
         concurrent: None,
         retries: Retries::DEFAULT,
         priority: Priority::default(),

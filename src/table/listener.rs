@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::hosts::Hosts;
 use super::route::host_matches;
-use super::{Headers, RequestView, Route, Split};
+use super::{Headers, RateLimit, RequestView, Route, Split};
 use crate::config;
 use crate::live;
 use crate::net::client_hello::ClientHello;
@@ -57,6 +57,8 @@ pub struct Listener {
     pub settings: Arc<config::Listener>,
     /// What its clients agree on by TLS, if it speaks that.
     pub tls: Option<Arc<tls::Context>>,
+    /// How many requests may come.
+    pub rate_limits: Arc<[RateLimit]>,
     /// Its bound addresses, in config order.
     pub sockets: Vec<Arc<live::Listener>>,
     /// In config order.
@@ -72,12 +74,13 @@ impl Listener {
     pub(super) fn new(
         settings: Arc<config::Listener>,
         tls: Option<Arc<tls::Context>>,
+        rate_limits: Arc<[RateLimit]>,
         sockets: Vec<Arc<live::Listener>>,
         routes: Vec<Arc<Route>>,
         forwards: Vec<Arc<Forward>>,
     ) -> Self {
         let hosts = Hosts::new(&routes);
-        Self { settings, tls, sockets, routes, forwards, hosts }
+        Self { settings, tls, rate_limits, sockets, routes, forwards, hosts }
     }
 
     /// The first forward that matches what the client's TLS hello asks for, if there was one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Picker;
+use super::{Picker, RateLimit};
 use crate::balance::round_robin::Schedule;
 use crate::config::{self, FixedResponse, HeaderCondition, HeaderMatch, HostMatch, PathMatch};
 use crate::live::{PoolId, Queue};
@@ -31,6 +31,8 @@ pub trait Headers {
 pub struct Route {
     /// As configured.
     pub policy: config::Route,
+    /// How many of its requests may come.
+    pub rate_limits: Vec<RateLimit>,
     /// Where its requests wait if there may be only so many at once.
     pub queue: Option<Arc<Queue>>,
     /// What is done with a request that matches.

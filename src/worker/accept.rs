@@ -213,9 +213,19 @@ impl Acceptor {
                 let of = |sealed| planes.iter().find(|plane| plane.serves(settings, sealed));
                 let through = settings.passthrough.as_ref().and_then(|_| of(true).map(Rc::clone));
                 let (headers, tls) = (settings.proxy_protocol.clone(), listener.tls.clone());
-                (of(false), Terms { headers, tls, through, handshake: settings.timeouts.head })
+                let (clients, handshake) = (settings.clients.clone(), settings.timeouts.head);
+                (of(false), Terms { headers, clients, tls, through, handshake })
             })
         })
+    }
+
+    /// May this client connect? Counts one that may not.
+    pub(super) fn admits(&self, worker: &Worker, terms: &Terms, client: SocketAddr) -> bool {
+        let admits = terms.clients.as_ref().is_none_or(|clients| clients.admit(client.ip()));
+        if !admits {
+            self.live.worker(worker.index).denied.add(1);
+        }
+        admits
     }
 
     /// Has the connection served by what the listener speaks now: a reload may have changed that.
@@ -227,6 +237,10 @@ impl Acceptor {
         peer: SocketAddr,
     ) {
         let (Some(plane), terms) = self.terms(worker, planes) else { return };
+        // Where a proxy in front may say who the client is, that is waited for.
+        if terms.headers.is_none() && !self.admits(worker, &terms, peer) {
+            return stream.reset_on_close();
+        }
         if terms.are_none() {
             return plane.serve(self, Arrival { stream, client: peer, told: None, hello: None });
         }
@@ -239,8 +253,11 @@ impl Acceptor {
         socket: &Listening,
         worker: &Worker,
     ) -> io::Result<(Stream, SocketAddr)> {
-        while self.live.open() >= self.connections_max(worker) {
-            tokio::time::sleep(PAUSE).await;
+        if self.live.open() >= self.connections_max(worker) {
+            self.live.worker(worker.index).full.add(1);
+            while self.live.open() >= self.connections_max(worker) {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
         socket.accept().await
     }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::ProxyHeaders;
+use crate::config::{Clients, ProxyHeaders};
 use crate::model::{BadProxyHeader, TlsFailure};
 use crate::net::client_hello::{self, ClientHello};
 use crate::net::proxy_protocol::{HEADER_BYTES, Read, Told, read};
@@ -38,6 +38,8 @@ pub struct Arrival {
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) headers: Option<ProxyHeaders>,
+    /// Which clients may connect, if not all.
+    pub(super) clients: Option<Arc<Clients>>,
     pub(super) tls: Option<Arc<tls::Context>>,
     /// Who serves those whose TLS is not ended here, if there may be any.
     pub(super) through: Option<Rc<dyn Plane>>,
@@ -83,6 +85,9 @@ pub(super) async fn introduce(
     };
     let ends = told.as_ref().and_then(|told| told.ends);
     let client = ends.map_or(peer, |ends| ends.client);
+    if terms.headers.is_some() && !acceptor.admits(&worker, &terms, client) {
+        return stream.reset_on_close();
+    }
     let told = told.map(Box::new);
     if let Some(context) = &terms.tls {
         let timer = worker.timers.timer();

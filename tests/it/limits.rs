@@ -98,6 +98,9 @@ fn connections_beyond_the_limit_are_not_served_and_leave_the_others_alone() {
     third.offer("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!((first.get("/1").status, second.get("/2").status), (200, 200));
     assert_eq!(server.requests(), 4, "the third must not be served");
+    let text = Client::connect(proxy.admin()).admin("/metrics").text();
+    let full = text.lines().find(|line| line.starts_with("pulsegate_listener_full_total{"));
+    assert!(full.is_some_and(|line| !line.ends_with(" 0")), "{full:?}");
     drop(second);
     drop(third);
     // With one gone there is room for another; when it is noticed is the proxy's affair.

@@ -20,6 +20,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     let mut out = Exposition::default();
     process::collect(&mut out, &state.control, status);
     traffic::listeners(&mut out, &state.live.listeners());
+    protections::rate_limits(&mut out, &state.live);
     traffic::workers(&mut out, &state.live, &state.tallies.access_log);
     out.family(&names::EVENTS_LOST).add(&[], state.tallies.event_log.lines() as f64);
     let mut rotations = out.family(&names::EVENT_LOG_ROTATIONS);

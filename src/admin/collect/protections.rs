@@ -1,8 +1,8 @@
 //! What the pools' protections did.
 
 use crate::control::Status;
-use crate::live::Live;
-use crate::metrics::{Exposition, names};
+use crate::live::{Limiter, Live};
+use crate::metrics::{Exposition, Family, names};
 
 /// What was sent again, and what was not.
 pub(super) fn retries(out: &mut Exposition, status: &Status, live: &Live) {
@@ -34,5 +34,22 @@ pub(super) fn queues(out: &mut Exposition, status: &Status, live: &Live) {
         let (full, late) = queue.counted();
         unplaced.add(&[pool, "full"], full as f64);
         unplaced.add(&[pool, "late"], late as f64);
+    }
+}
+
+/// What came too soon.
+pub(super) fn rate_limits(out: &mut Exposition, live: &Live) {
+    type Counted = fn(&Limiter) -> u64;
+    let limiters = live.limiters();
+    let families: [(&Family, Counted); 2] = [
+        (&names::RATE_LIMITED, Limiter::refused),
+        (&names::RATE_LIMIT_FORGOTTEN, Limiter::forgotten),
+    ];
+    for (family, counted) in families {
+        let mut samples = out.family(family);
+        for (key, limiter) in &limiters {
+            let route = key.route.as_deref().unwrap_or_default();
+            samples.add(&[&key.listener, route, &key.limit], counted(limiter) as f64);
+        }
     }
 }

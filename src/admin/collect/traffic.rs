@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access_log::Losses;
-use crate::live::{Counter, Listener, Live, WorkerCounters};
+use crate::live::{Counter, Listener, ListenerCounters, Live, WorkerCounters};
 use crate::metrics::{Exposition, Family, names};
 use crate::model::{
     BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, Http2Abuse,
@@ -12,6 +12,8 @@ use crate::model::{
 
 /// Names of the status classes, as counters are indexed.
 pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+type Accessor = fn(&ListenerCounters) -> &Counter;
 
 /// Families by listening address.
 pub(super) fn listeners(out: &mut Exposition, open: &[Arc<Listener>]) {
@@ -24,6 +26,15 @@ pub(super) fn listeners(out: &mut Exposition, open: &[Arc<Listener>]) {
     for (listener, address) in &labelled {
         let total: u64 = listener.workers().map(|worker| worker.accepted.get()).sum();
         accepted.add(&[&listener.name, address], total as f64);
+    }
+    let refusals: [(&Family, Accessor); 2] =
+        [(&names::DENIED, |worker| &worker.denied), (&names::LISTENER_FULL, |worker| &worker.full)];
+    for (family, counter) in refusals {
+        let mut samples = out.family(family);
+        for (listener, address) in &labelled {
+            let total: u64 = listener.workers().map(|worker| counter(worker).get()).sum();
+            samples.add(&[&listener.name, address], total as f64);
+        }
     }
     let mut requests = out.family(&names::REQUESTS);
     for (listener, address) in &labelled {

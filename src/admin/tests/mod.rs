@@ -26,7 +26,7 @@ use crate::control::{
 use crate::events::Chain;
 use crate::events::wire::{self, Event, Line};
 use crate::health::Verdict;
-use crate::live::{self, Live};
+use crate::live::{self, LimiterKey, Live};
 use crate::model::{
     Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Phase, Reason, Transport,
     UnixMillis,
@@ -130,7 +130,7 @@ impl Source for Fake {
 pub(super) struct Scene {
     pub(super) fake: Fake,
     pub(super) state: State<Fake>,
-    _kept: (Arc<live::Listener>, Arc<live::Backend>),
+    _kept: (Arc<live::Listener>, Arc<live::Backend>, Arc<live::Limiter>),
 }
 
 impl Scene {
@@ -302,7 +302,7 @@ fn results(last_passed: bool) -> Vec<Seen> {
     (0..).zip(outcomes).map(seen).collect()
 }
 
-fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>) {
+fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>, Arc<live::Limiter>) {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (bind, local) = ("127.0.0.1:0".parse().unwrap(), "127.0.0.1:8080".parse().unwrap());
     let listener = Arc::new(live::Listener::new(
@@ -326,5 +326,6 @@ fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>) {
     counters.timeouts.add(1);
     counters.responses[1].add(7);
     counters.latency.record_us(300);
-    (listener, backend)
+    let limit = LimiterKey { listener: "web".into(), route: None, limit: "calm".into() };
+    (listener, backend, live.limiter(limit, None))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::protections::protections;
+use super::protections::{protections, rate_limits};
 use super::standing::standing;
 use super::{
     Address, Backend, Certificate, Check, Classes, Counters, Ejected, LastReload, Layer, Listener,
@@ -34,6 +34,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
         last_reload: status.last_reload.as_ref().map(last_reload),
         decisions: cleaned(&status.report),
         listeners: listeners(&live.listeners()),
+        rate_limits: rate_limits(live),
         certificates: status.certificates.iter().map(|it| certificate(it, now)).collect(),
         pools: pools.collect(),
     }
@@ -86,6 +87,8 @@ fn address(listener: &live::Listener) -> Address {
         local: listener.local.to_string(),
         connections: listener.open(),
         accepted: sum(|worker| &worker.accepted),
+        full: sum(|worker| &worker.full),
+        denied: sum(|worker| &worker.denied),
         responses: classes(listener.workers().map(|worker| &worker.responses)),
         unanswered: sum(|worker| &worker.unanswered),
     }

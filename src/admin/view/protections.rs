@@ -38,6 +38,33 @@ pub struct Retries {
     pub refused: u64,
 }
 
+/// A rate limit of a listener or of one of its routes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// The listener.
+    pub listener: String,
+    /// The route; `null` = the listener's own.
+    pub route: Option<String>,
+    /// Its name.
+    pub limit: String,
+    /// Requests that it refused.
+    pub refused: u64,
+    /// Clients or values forgotten too early for want of places.
+    pub forgotten: u64,
+}
+
+/// All of them.
+pub(super) fn rate_limits(live: &Live) -> Vec<RateLimit> {
+    let told = live.limiters().into_iter().map(|(key, limiter)| RateLimit {
+        listener: key.listener.to_string(),
+        route: key.route.map(|route| route.to_string()),
+        limit: key.limit.to_string(),
+        refused: limiter.refused(),
+        forgotten: limiter.forgotten(),
+    });
+    told.collect()
+}
+
 /// Those of the pool of this name.
 pub(super) fn protections(live: &Live, pool: &PoolName) -> Protections {
     let (sent, refused) = live.retries(pool).counted();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LastReload, Protections, Standing};
+use super::{LastReload, Protections, RateLimit, Standing};
 
 /// Everything that is known, as of one moment.
 ///
@@ -39,6 +39,9 @@ pub struct Status {
     pub decisions: Vec<String>,
     /// By name.
     pub listeners: Vec<Listener>,
+    /// Rate limits, by listener, route and name.
+    #[serde(default)]
+    pub rate_limits: Vec<RateLimit>,
     /// What listeners show their clients, in config order.
     pub certificates: Vec<Certificate>,
     /// In config order.
@@ -83,6 +86,12 @@ pub struct Address {
     pub connections: u32,
     /// Client connections accepted.
     pub accepted: u64,
+    /// Times accepting paused because as many connections were open as may.
+    #[serde(default)]
+    pub full: u64,
+    /// Those that were reset at once because their clients may not connect.
+    #[serde(default)]
+    pub denied: u64,
     /// Requests answered, by status class.
     pub responses: Classes,
     /// Exchanges that ended without any response.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::concurrent;
+use super::{concurrent, header};
 use crate::config::read::Fields;
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key};
 use crate::config::{ListenerLimits, ListenerTimeouts, PoolTimeouts, RouteTimeouts, defaults};
@@ -78,6 +78,12 @@ pub(super) static ROUTE_TIMEOUTS: Shape = Shape {
         key("first_byte", TIMEOUT, FIRST_BYTE),
         key("body_idle", TIMEOUT, BODY_IDLE),
         key("total", TIMEOUT_OR_OFF, TOTAL),
+        key(
+            "budget_header",
+            Kind::Text(header::NAME),
+            "In which clients say how many milliseconds they wait at most, and backends are told \
+             what is left of that and of `total`.",
+        ),
     ],
     later: &[],
 };

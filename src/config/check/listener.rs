@@ -8,7 +8,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::defaults::{Inherited, LIMITS, LISTENER_TIMEOUTS};
-use super::{PATH, Pools, action, name, passthrough, proxy_protocol, route, tcp, tls, udp};
+use super::{
+    PATH, Pools, action, clients, name, passthrough, proxy_protocol, rate_limit, route, tcp, tls,
+    udp,
+};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
@@ -55,13 +58,16 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("timeouts", Kind::Shape(&LISTENER_TIMEOUTS), "Deadlines, also for its routes."),
         key("limits", Kind::Shape(&LIMITS), "Limits, also for its routes."),
+        key("allow", clients::KIND, "Only these clients may connect; default everybody."),
+        key("deny", clients::KIND, "None of these may, even if they are allowed."),
+        key("rate_limit", rate_limit::KIND, "How many requests may come to an `http` listener."),
         key("paths", Kind::Shape(&PATHS), "How paths are normalised."),
         key("routes", Kind::List(&Kind::Shape(&route::SHAPE)), "The first match wins; none = 404."),
         key("pool", Kind::Text("a pool's name"), "What no route matches goes to this pool."),
         key("retries", Kind::Shape(&tcp::RETRIES), "Of a `tcp` listener's connections."),
         key("client_hello", Kind::Shape(&tcp::HELLO), "Of a `tcp` listener's connections."),
     ],
-    later: &["rate_limit", "allow", "deny"],
+    later: &[],
 };
 
 const PROTOCOL: Kind = Kind::Words { now: &["http", "tcp", "udp"], later: &[] };
@@ -137,6 +143,8 @@ pub(super) fn check(
         access_log: access_log(&fields),
         timeouts: inherited.listener,
         limits: inherited.limits,
+        clients: clients::check(&fields).map(Arc::new),
+        rate_limits: rate_limit::check(&fields),
         paths: paths(fields.fields("paths").as_ref()),
         reserved_headers: Arc::default(),
         routes,

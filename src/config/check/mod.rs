@@ -9,6 +9,7 @@ mod admin;
 mod alert;
 mod backend;
 mod backend_tls;
+mod clients;
 mod concurrent;
 mod defaults;
 mod failover;
@@ -22,6 +23,7 @@ mod pool;
 mod priority;
 mod probing;
 mod proxy_protocol;
+mod rate_limit;
 mod regex;
 mod restoration;
 mod retries;
@@ -36,6 +38,7 @@ mod webhook;
 
 #[cfg(test)]
 pub(super) use self::header::FORBIDDEN_EDITS;
+pub(super) use self::rate_limit::auto_name as limit_auto_name;
 pub(super) use self::regex::pattern;
 pub(super) use self::route::auto_name;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::defaults::{Inherited, ROUTE_LIMITS, ROUTE_TIMEOUTS};
 use super::header::{self, Side};
-use super::{Pools, action, concurrent, matches, name, priority, retries};
+use super::{Pools, action, concurrent, matches, name, priority, rate_limit, retries};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
@@ -29,11 +29,12 @@ pub(super) static SHAPE: Shape = Shape {
         key("response_headers", Kind::Shape(&header::EDITS), "Edits of what the client is sent."),
         key("timeouts", Kind::Shape(&ROUTE_TIMEOUTS), "Deadlines of one exchange."),
         key("limits", Kind::Shape(&ROUTE_LIMITS), "Limits of one exchange."),
+        key("rate_limit", rate_limit::KIND, "How many requests of the route may come."),
         key("retries", Kind::Shape(&retries::OF_ROUTE), "Which tries are followed by another."),
         key("priority", priority::PRIORITY, "Who goes first when not all can be served."),
         key("upgrades", Kind::List(&Kind::Text(UPGRADE)), "Default `[websocket]`."),
     ],
-    later: &["breaker", "rate_limit", "allow", "deny", "mirror", "shed"],
+    later: &["breaker", "allow", "deny", "mirror", "shed"],
 };
 
 static REWRITE: Shape = Shape {
@@ -64,6 +65,7 @@ pub(super) fn check(
         cursor
             .problem("a rewritten path is no longer the client's (remove `raw_path` or `rewrite`)");
     }
+    let budget_header = budget_header(&fields);
     let concurrent = concurrent::of_route(&fields);
     concurrent::judge_route(&fields, concurrent.as_ref(), action.as_ref(), pools);
     let priority = priority::check(&fields, action.as_ref(), trusts);
@@ -76,7 +78,9 @@ pub(super) fn check(
         request_headers: header::edits(fields.fields("request_headers"), Side::Request),
         response_headers: header::edits(fields.fields("response_headers"), Side::Response),
         timeouts: inherited.route,
+        budget_header,
         body_bytes: inherited.body_bytes,
+        rate_limits: rate_limit::check(&fields),
         concurrent,
         retries: retries::of_route(&fields, &inherited.route),
         priority,
@@ -95,7 +99,9 @@ pub(super) fn catch_all(pool: usize, index: usize, inherited: &Inherited) -> Rou
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
         timeouts: RouteTimeouts { ..inherited.route },
+        budget_header: None,
         body_bytes: inherited.body_bytes,
+        rate_limits: Vec::new(),
         concurrent: None,
         retries: Retries::DEFAULT,
         priority: Priority::default(),
@@ -106,6 +112,19 @@ pub(super) fn catch_all(pool: usize, index: usize, inherited: &Inherited) -> Rou
 /// The name of a route that was given none; no typed name can be the same.
 pub(in crate::config) fn auto_name(index: usize) -> Arc<str> {
     Arc::from(format!("routes[{index}]"))
+}
+
+fn budget_header(fields: &Fields<'_>) -> Option<Arc<str>> {
+    let timeouts = fields.fields("timeouts")?;
+    let (cursor, text) = timeouts.text("budget_header")?;
+    let name = header::name(text);
+    match &name {
+        None => cursor.mismatch(header::NAME),
+        Some(name) if &**name == "host" || header::FORBIDDEN_EDITS.contains(&&**name) => cursor
+            .problem(format!("{} has a meaning of its own (name another header)", shown(text))),
+        Some(_) => {}
+    }
+    name
 }
 
 fn rewrite(fields: &Fields<'_>, matches: &Match, action: Option<&Action>) -> Option<Arc<str>> {

@@ -33,9 +33,9 @@ pub(super) static HELLO: Shape = Shape {
 const OTHERWISE: Kind = Kind::Words { now: &["close", "default"], later: &[] };
 
 /// Keys of a listener that only HTTP gives a meaning.
-const HTTP_ONLY: [&str; 4] = ["tls", "http2", "trusted_proxies", "paths"];
+const HTTP_ONLY: [&str; 5] = ["tls", "http2", "trusted_proxies", "paths", "rate_limit"];
 /// Likewise within a route.
-const HTTP_ROUTE: [&str; 10] = [
+const HTTP_ROUTE: [&str; 11] = [
     "redirect",
     "respond",
     "rewrite",
@@ -44,6 +44,7 @@ const HTTP_ROUTE: [&str; 10] = [
     "response_headers",
     "timeouts",
     "limits",
+    "rate_limit",
     "retries",
     "upgrades",
 ];

@@ -6,8 +6,17 @@ use crate::config::read::{Fields, Named};
 use crate::config::{Listener, NetworkAsk, Pool, Protocol, Target, Udp, defaults};
 
 /// Keys of a listener that need a connection.
-const CONNECTION_ONLY: [&str; 7] =
-    ["tls", "http2", "trusted_proxies", "paths", "proxy_protocol", "retries", "client_hello"];
+const CONNECTION_ONLY: [&str; 9] = [
+    "tls",
+    "http2",
+    "trusted_proxies",
+    "paths",
+    "proxy_protocol",
+    "retries",
+    "client_hello",
+    "allow",
+    "deny",
+];
 /// Likewise within `timeouts`.
 const TIMEOUTS: [&str; 6] =
     ["head", "first_byte", "body_idle", "total", "lifetime", "connect_total"];
@@ -19,6 +28,7 @@ const ELSEWHERE: &str = "http` or `tcp";
 pub(super) fn check(fields: &Fields<'_>, pools: &Pools<'_>) -> Udp {
     let timeouts = fields.fields("timeouts");
     refuse(Some(fields), &CONNECTION_ONLY, ELSEWHERE);
+    refuse(Some(fields), &["rate_limit"], "http");
     refuse(timeouts.as_ref(), &TIMEOUTS, ELSEWHERE);
     refuse(fields.fields("limits").as_ref(), &LIMITS, "http");
     let idle = timeouts.and_then(|timeouts| timeouts.duration("idle"));

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::route;
 use super::tls;
 use super::yaml::{Tree, list, map, text, word};
+use super::{clients, rate_limit, route};
 use crate::config::check::{auto_name, passthrough};
 use crate::config::value;
 use crate::config::{
@@ -40,7 +40,8 @@ fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
         ("otherwise", word(otherwise)),
     ]);
     let routes = forwards(config, &options.forwards, auto_name);
-    map(common.into_iter().chain([("client_hello", hello), ("routes", routes)]))
+    let common = common.into_iter().chain(clients::keys(listener.clients.as_deref()));
+    map(common.chain([("client_hello", hello), ("routes", routes)]))
 }
 
 fn tcp_timeouts(options: &Tcp) -> Tree {
@@ -93,7 +94,7 @@ fn forward(config: &Config, forward: &Forward, auto_name: &str) -> Tree {
 fn http(config: &Config, listener: &Listener) -> Tree {
     let (timeouts, limits, paths) = (&listener.timeouts, &listener.limits, &listener.paths);
     let routes = listener.routes.iter().enumerate();
-    map([
+    let common = [
         ("bind", list(&listener.bind, text)),
         ("protocol", word("http")),
         ("tls", listener.tls.as_ref().map_or_else(|| word("off"), |it| tls(config, listener, it))),
@@ -124,8 +125,11 @@ fn http(config: &Config, listener: &Listener) -> Tree {
                 ("reject_backslash", word(paths.reject_backslash)),
             ]),
         ),
-        ("routes", list(routes, |(i, route)| route::tree(config, i, route))),
-    ])
+    ];
+    let routes = ("routes", list(routes, |(i, route)| route::tree(config, i, route)));
+    let clients = clients::keys(listener.clients.as_deref());
+    let common = common.into_iter().chain(clients);
+    map(common.chain(rate_limit::key(&listener.rate_limits)).chain([routes]))
 }
 
 fn http2(options: Http2) -> Tree {

@@ -3,11 +3,13 @@
 //! What is printed here is a config file again and reads back as an equal config, so it can be
 //! compared, kept and run. Secrets appear as the file or variable they come from.
 
+mod clients;
 mod failover;
 mod flat;
 mod health;
 mod listener;
 mod pool;
+mod rate_limit;
 mod route;
 mod tls;
 mod yaml;

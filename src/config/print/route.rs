@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pool::queue;
+use super::rate_limit;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::{auto_name, pattern};
 use crate::config::value;
@@ -27,20 +28,20 @@ pub(super) fn tree(config: &Config, index: usize, route: &Route) -> Tree {
     keys.extend(edits(&route.request_headers).map(|tree| ("request_headers", tree)));
     keys.extend(edits(&route.response_headers).map(|tree| ("response_headers", tree)));
     let timeouts = &route.timeouts;
-    keys.push((
-        "timeouts",
-        map([
-            ("first_byte", word(value::duration(timeouts.first_byte))),
-            ("body_idle", word(value::duration(timeouts.body_idle))),
-            ("total", timeouts.total.map_or(word("off"), |total| word(value::duration(total)))),
-        ]),
-    ));
+    let common = [
+        ("first_byte", word(value::duration(timeouts.first_byte))),
+        ("body_idle", word(value::duration(timeouts.body_idle))),
+        ("total", timeouts.total.map_or(word("off"), |total| word(value::duration(total)))),
+    ];
+    let budget = route.budget_header.as_ref().map(|name| ("budget_header", text(name)));
+    keys.push(("timeouts", map(common.into_iter().chain(budget))));
     let body_bytes = route.body_bytes.map_or(word("off"), |bytes| word(value::size(bytes)));
     let concurrent = match &route.concurrent {
         Some(limit) => map([("requests", word(limit.requests)), ("queue", queue(&limit.queue))]),
         None => word("off"),
     };
     keys.push(("limits", map([("body_bytes", body_bytes), ("concurrent", concurrent)])));
+    keys.extend(rate_limit::key(&route.rate_limits));
     keys.push(("retries", retries(&route.retries)));
     if matches!(route.action, Action::Pools(_)) {
         keys.push(("priority", priority(&route.priority)));

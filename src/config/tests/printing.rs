@@ -70,6 +70,8 @@ fn the_choices_of_a_route_read_back() {
         "respond: ready, match: { host: ['[::1]', '*.B.example.com', A.Example.com., 10.0.0.1] }",
         "pool: site, match: { path: { regex: 'a|b' }, headers: { A: { regex: '\\d+ \"x\"' }, b: { present: true } } }",
         "pool: site, limits: { body_bytes: 0 }, timeouts: { total: 90s }, retries: { attempts: 1, idempotent: true }",
+        "pool: site, rate_limit: { rate: 5/s }",
+        "pool: site, rate_limit: [ { rate: 90/h, by: client, keys: 7 }, { rate: 1/m, name: a, by: { header: X-A } } ]",
         "pool: site, limits: { concurrent: 7 }",
         "pool: site, limits: { concurrent: { requests: 7, queue: { length: 0, timeout: 2s } } }",
         "pool: site, retries: { on: [], backoff: off, per_try: 1s, body_bytes: 0 }",

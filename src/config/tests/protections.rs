@@ -62,3 +62,65 @@ fn limits_that_contradict_each_other_are_told() {
     let tcp = "version: 1\nlisteners: { db: { bind: 127.0.0.1:80, protocol: http, pool: site } }\npools: { site: { backends: [ 1.2.3.4:5 ], max_connections: 3 } }\n";
     assert!(problems(tcp).contains("use `max_requests`"));
 }
+
+#[test]
+fn rate_limits_that_could_not_be_meant_are_told() {
+    for (limit, message) in [
+        ("{ burst: 5 }", "`rate` is missing (expected a rate such as 1000/s"),
+        ("{ rate: 1000 }", "expected a rate such as 1000/s, 30/m or 100/h"),
+        ("{ rate: 10/d }", "expected a rate such as 1000/s, 30/m or 100/h"),
+        ("{ rate: 0/s }", "nothing could ever come"),
+        ("{ rate: 2000000/s }", "\"2000000/s\" is more than can be counted exactly"),
+        ("{ rate: 1/s, by: clients }", "did you mean `client`?"),
+        ("{ rate: 1/s, by: {} }", "nothing is named"),
+        ("{ rate: 1/s, by: { header: a, v4: 8 } }", "a header's value is no network"),
+        ("[ { rate: 1/s, name: a }, { rate: 2/s, name: a } ]", "the name `a` stands twice"),
+    ] {
+        let found = problems(&with_route(&format!("pool: site, rate_limit: {limit}")));
+        assert!(found.contains(message), "{found}");
+    }
+    for protocol in ["tcp", "udp"] {
+        let text = format!(
+            "version: 1\nlisteners: {{ a: {{ bind: 127.0.0.1:80, protocol: {protocol}, pool: p, rate_limit: {{ rate: 1/s }} }} }}\npools: {{ p: {{ backends: [ 1.2.3.4:5 ] }} }}\n"
+        );
+        assert!(problems(&text).contains("`rate_limit` is for listeners of `protocol: http`"));
+    }
+}
+
+#[test]
+fn lists_of_clients_that_contradict_each_other_are_told() {
+    let with = |keys: &str| {
+        format!(
+            "version: 1\nlisteners: {{ a: {{ bind: 127.0.0.1:80, pool: p, {keys} }} }}\npools: {{ p: {{ backends: [ 1.2.3.4:5 ] }} }}\n"
+        )
+    };
+    for (keys, message) in [
+        ("allow: []", "nobody is allowed, so nobody could ever connect"),
+        (
+            "allow: 10.1.0.0/16, deny: 10.0.0.0/8",
+            "10.1.0.0/16 is allowed, and all of it is denied by 10.0.0.0/8",
+        ),
+        ("deny: 10.0.0.1/8", "did you mean `10.0.0.0/8`?"),
+        ("deny: { file: /nowhere/list }", "the file cannot be read"),
+        ("deny: nobody", "expected a network such as 10.0.0.0/8"),
+    ] {
+        let found = problems(&with(keys));
+        assert!(found.contains(message), "{found}");
+    }
+    assert!(problems(&with("protocol: udp, deny: 10.0.0.0/8")).contains("`deny` is for listeners"));
+    valid(&with("protocol: tcp, deny: 10.0.0.0/8"));
+    let printed =
+        crate::config::print(&valid(&with("allow: 10.0.0.0/8, deny: 10.1.0.0/16")).config);
+    assert_eq!(printed, crate::config::print(&valid(&printed).config));
+}
+
+#[test]
+fn a_budget_has_a_header_of_its_own() {
+    for (name, message) in
+        [("host", "has a meaning of its own"), ("'a b'", "expected a header name")]
+    {
+        let route = format!("pool: site, timeouts: {{ budget_header: {name} }}");
+        let found = problems(&with_route(&route));
+        assert!(found.contains(message), "{found}");
+    }
+}

@@ -185,6 +185,8 @@ pub(super) fn listener(name: &str, bind: &str) -> Listener {
         access_log: None,
         timeouts: ListenerTimeouts { head: second, idle: second },
         limits: ListenerLimits { head_bytes: 1024, headers: 10, connections: 10 },
+        clients: None,
+        rate_limits: Vec::new(),
         paths: PathOptions {
             escaped_slash: EscapedSlash::Keep,
             merge_slashes: false,

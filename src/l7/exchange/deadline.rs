@@ -41,9 +41,14 @@ impl<'t> Deadline<'t> {
         self.timer.set(left.map_or(phase, |left| left.min(phase)));
     }
 
+    /// How much time is left in all; `None` = as much as it takes.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.total.map(|total| total.saturating_duration_since(Instant::now()))
+    }
+
     /// Is there as much time left as this?
     pub(super) fn leaves(&self, time: Duration) -> bool {
-        self.total.is_none_or(|total| total.saturating_duration_since(Instant::now()) > time)
+        self.left().is_none_or(|left| left > time)
     }
 
     /// Has the total deadline passed?

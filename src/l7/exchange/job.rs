@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::OnDown;
+use crate::l7::budget::Budget;
 use crate::l7::version::Version;
 use crate::live::PoolId;
 use crate::table::{Lease, Pool, Route};
@@ -23,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) key: Option<u64>,
     /// The bytes for the backend: its head, and as much of the body as came with the request.
     pub(crate) head: Vec<u8>,
+    /// How long an answer is waited for.
+    pub(crate) budget: Budget,
     /// What is still to come of the body.
     pub(crate) upload: Upload,
     /// What does not change on the way.

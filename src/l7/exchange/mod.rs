@@ -129,7 +129,7 @@ pub(crate) async fn run(
     job: &mut Job,
     record: &mut Record,
 ) -> (After, Ended) {
-    let total = job.terms.route.policy.timeouts.total;
+    let total = job.terms.route.policy.timeouts.total.into_iter().chain(job.budget.waits()).min();
     let deadline = Deadline::new(parties.timer, total.map(|total| record.started + total));
     let next = match absorb(&mut parties, job) {
         Ok(absorbed) => {
@@ -315,6 +315,9 @@ async fn on_connection(
 ) -> Used {
     let counters = lease.live.worker(parties.worker.index);
     counters.requests.add(1);
+    if let Some(left) = deadline.left() {
+        job.budget.tell(&mut job.head, left);
+    }
     let attempted = attempt(parties, job, lease, &mut upstream, deadline, rescue, record).await;
     Used::Next(match attempted {
         Attempted::Done { after, keep, at } => {

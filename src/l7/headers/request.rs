@@ -1,10 +1,11 @@
 //! Writes a request head for a backend, straight into the bytes that will be sent.
 
-use httparse::Header;
-
 use std::sync::Arc;
 
+use httparse::Header;
+
 use crate::config::{HeaderEdits, IdentityHeaders};
+use crate::l7::budget;
 use crate::l7::http1::{Body, Facts, Request};
 use crate::l7::version::Version;
 use crate::net::tls::ClientIdentity;
@@ -33,10 +34,13 @@ pub(crate) struct Outgoing<'a, 'h, 'b> {
     pub(crate) reserved: &'a [Arc<str>],
     /// In which of them to say so of this one, and what.
     pub(crate) proved: Option<(&'a IdentityHeaders, &'a ClientIdentity)>,
+    /// The header that tells how long an answer is waited for, where there is such a one, and
+    /// whether that is to be told.
+    pub(crate) budget: Option<(&'a str, bool)>,
 }
 
-/// Appends the whole head, its empty line included.
-pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) {
+/// Appends the whole head, its empty line included; returns where the budget is to be told, if it is.
+pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) -> Option<usize> {
     let Outgoing { request, facts, origin, edits, .. } = outgoing;
     for part in [request.method, " ", outgoing.prefix, outgoing.path, facts.query] {
         out.extend_from_slice(part.as_bytes());
@@ -75,7 +79,9 @@ pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) 
         append(out, "Connection", b"Upgrade");
         append(out, "Upgrade", protocol.as_bytes());
     }
+    let budget_at = outgoing.budget.and_then(|(name, told)| told.then(|| budget::write(out, name)));
     out.extend_from_slice(b"\r\n");
+    budget_at
 }
 
 fn is_cookie(header: &Header<'_>) -> bool {
@@ -135,6 +141,9 @@ fn passes(outgoing: &Outgoing<'_, '_, '_>, name: &str) -> bool {
         Some(_) => false,
         None => true,
     };
+    if outgoing.budget.is_some_and(|(budget, _)| budget.eq_ignore_ascii_case(name)) {
+        return false;
+    }
     let reserved = || outgoing.reserved.iter().any(|reserved| is_twin(reserved, name));
     let listed = || outgoing.facts.lists && is_listed(outgoing.request.headers, name);
     allowed && !reserved() && !listed() && !is_edited(outgoing.edits, name)
@@ -168,6 +177,7 @@ mod tests {
             edits,
             reserved: &[],
             proved: None,
+            budget: None,
         };
         let mut out = Vec::new();
         write_request(&mut out, &outgoing);

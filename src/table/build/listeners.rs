@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::Inputs;
 use crate::balance::ip_hash;
-use crate::config::{self, Protocol};
-use crate::live::{self, Live};
+use crate::config::{self, LimitKey, Protocol};
+use crate::live::{self, LimiterKey, Live};
 use crate::net::tls;
-use crate::table::{Action, Forward, Listener, Pool, Route, Split};
+use crate::table::{Action, Forward, Listener, Pool, RateLimit, Route, Split};
 
 pub(super) fn build(inputs: &Inputs<'_>, pools: &[Arc<Pool>]) -> Vec<Arc<Listener>> {
     let settings = inputs.config.listeners.iter();
@@ -31,7 +31,9 @@ fn listener(
         Some(before) => {
             let settings = Arc::clone(&before.settings);
             let (routes, forwards) = (before.routes.clone(), before.forwards.clone());
-            Arc::new(Listener::new(settings, before.tls.clone(), sockets, routes, forwards))
+            let limits = Arc::clone(&before.rate_limits);
+            let tls = before.tls.clone();
+            Arc::new(Listener::new(settings, tls, limits, sockets, routes, forwards))
         }
         None => {
             let routes =
@@ -40,6 +42,7 @@ fn listener(
             Arc::new(Listener::new(
                 Arc::new(settings.clone()),
                 tls(inputs, settings),
+                rate_limits(inputs.live, settings, None, &settings.rate_limits).into(),
                 sockets,
                 routes.collect(),
                 forwards.collect(),
@@ -91,7 +94,23 @@ fn route(
         config::Action::Fixed(fixed) => Action::Fixed(fixed.clone()),
         config::Action::Ready => Action::Ready,
     };
-    Arc::new(Route { policy: policy.clone(), queue, action })
+    let rate_limits = rate_limits(live, listener, Some(&policy.name), &policy.rate_limits);
+    Arc::new(Route { policy: policy.clone(), rate_limits, queue, action })
+}
+
+fn rate_limits(
+    live: &Live,
+    listener: &config::Listener,
+    route: Option<&Arc<str>>,
+    limits: &[config::RateLimit],
+) -> Vec<RateLimit> {
+    let one = |limit: &config::RateLimit| {
+        let (listener, limit_name) = (Arc::clone(&listener.name), Arc::clone(&limit.name));
+        let key = LimiterKey { listener, route: route.cloned(), limit: limit_name };
+        let keys_max = (limit.by != LimitKey::All).then_some(limit.keys as usize);
+        RateLimit::new(limit, live.limiter(key, keys_max))
+    };
+    limits.iter().map(one).collect()
 }
 
 fn forwards(listener: &config::Listener) -> &[config::Forward] {
