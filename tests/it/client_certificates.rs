@@ -8,11 +8,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType,
     date_time_ymd,
 };
+use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 
 use crate::harness::{Client, Head, Pulsegate, Server, Setup, certificate, folder};
-use crate::tls::{ask, client_config, connect};
+use crate::tls::{ask, believing, client_config, connect};
 
 /// An authority that vouches for clients; its certificate is in a file.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -50,14 +50,7 @@ fn showing(
     roots: &[CertificateDer<'static>],
     (cert, key): (CertificateDer<'static>, PrivateKeyDer<'static>),
 ) -> Arc<ClientConfig> {
-    let mut store = RootCertStore::empty();
-    roots.iter().for_each(|root| store.add(root.clone()).expect("a certificate"));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the default versions")
-        .with_root_certificates(store)
-        .with_client_auth_cert(vec![cert], key);
+    let config = believing(roots).with_client_auth_cert(vec![cert], key);
     Arc::new(config.expect("they belong together"))
 }
 

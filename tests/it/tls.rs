@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    StreamOwned,
+    ClientConfig, ClientConnection, ConfigBuilder, DigitallySignedStruct, RootCertStore,
+    SignatureScheme, StreamOwned,
 };
 
 use crate::harness::{
@@ -21,15 +22,19 @@ use crate::harness::{
 };
 
 pub(crate) fn client_config(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+    Arc::new(believing(roots).with_no_client_auth())
+}
+
+/// A client that believes these.
+pub(crate) fn believing(
+    roots: &[CertificateDer<'static>],
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut store = RootCertStore::empty();
     roots.iter().for_each(|root| store.add(root.clone()).expect("a certificate"));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the default versions")
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    Arc::new(config)
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().expect("the default versions");
+    builder.with_root_certificates(store)
 }
 
 pub(crate) type Secure = StreamOwned<ClientConnection, TcpStream>;

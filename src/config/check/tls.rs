@@ -1,5 +1,6 @@
 //! `tls` of a listener: certificates that are whole, belong to their keys and are for somebody.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{backend_tls, header, passthrough};
@@ -199,11 +200,16 @@ fn identity_headers(fields: &Fields<'_>) -> IdentityHeaders {
         }
         name
     };
-    IdentityHeaders {
+    let headers = IdentityHeaders {
         subject: name("subject"),
         names: name("names"),
         fingerprint: name("fingerprint"),
+    };
+    let typed = headers.all().count();
+    if headers.all().collect::<BTreeSet<_>>().len() < typed {
+        fields.cursor().problem("one header would say two things (give each a name of its own)");
     }
+    headers
 }
 
 /// The suites that are typed, of which one at least must be of a version that is spoken.

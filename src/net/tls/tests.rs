@@ -19,7 +19,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::{Context, Scratch};
 use crate::config::{
-    Certificate, CertificateFiles, IdentityHeaders, Shown, Source, TlsTermination, TlsVersion,
+    CIPHER_SUITES, Certificate, CertificateFiles, GROUPS, IdentityHeaders, Shown, Source,
+    TlsTermination, TlsVersion,
 };
 use crate::model::TlsFailure;
 use crate::net::trust::Anyone;
@@ -322,5 +323,24 @@ async fn a_session_is_resumed_where_the_tickets_are_the_same() {
             kinds.push(theirs.get_ref().1.handshake_kind().unwrap());
         }
         assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed]);
+    }
+}
+
+#[test]
+fn any_suite_and_any_group_can_be_the_only_one() {
+    let alone = |suites: &[&'static str], groups: &[&'static str]| {
+        let (cipher_suites, groups) = (suites.to_vec(), groups.to_vec());
+        let terms = TlsTermination { cipher_suites, groups, ..terms() };
+        let provider =
+            Arc::clone(Context::new(&terms, true, None).config(None).unwrap().crypto_provider());
+        (provider.cipher_suites.len(), provider.kx_groups.len())
+    };
+    let all = alone(&[], &[]);
+    assert!(all.0 >= CIPHER_SUITES.len() && all.1 >= GROUPS.len(), "{all:?}");
+    for suite in CIPHER_SUITES {
+        assert_eq!(alone(&[suite], &[]), (1, all.1), "{suite}");
+    }
+    for group in GROUPS {
+        assert_eq!(alone(&[], &[group]), (all.0, 1), "{group}");
     }
 }
