@@ -8,8 +8,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
+
+use crate::live::Drain;
 
 use super::accept::{Acceptor, find};
 use super::{Plane, Shutdown, Worker};
@@ -28,18 +30,26 @@ pub(super) async fn run(
         follow(&worker, planes, &mut acceptors);
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { break },
-            Some(ask) = questions.recv() => {
-                let mut drains = Vec::new();
-                for plane in planes.iter() {
-                    drains.extend(plane.ledger().await);
-                }
-                // Whoever asked may have left.
-                drop(ask.send(drains));
-            }
+            Some(ask) = questions.recv() => tell(planes, ask).await,
             _ = shutdown.wait_for(|phase| *phase != Shutdown::Running) => break,
         }
     }
-    drain(&worker, &acceptors, &mut shutdown).await;
+    stop(&worker, planes, &acceptors);
+    tokio::select! {
+        () = emptied(&worker) => {}
+        () = async { while let Some(ask) = questions.recv().await { tell(planes, ask).await } } => {}
+        _ = shutdown.wait_for(|phase| *phase == Shutdown::Now) => {}
+    }
+}
+
+/// Says what holds the drains open.
+async fn tell(planes: &Rc<[Rc<dyn Plane>]>, ask: oneshot::Sender<Vec<Drain>>) {
+    let mut drains = Vec::new();
+    for plane in planes.iter() {
+        drains.extend(plane.ledger().await);
+    }
+    // Whoever asked may have left.
+    drop(ask.send(drains));
 }
 
 fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec<Rc<Acceptor>>) {
@@ -75,25 +85,25 @@ fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec
     });
 }
 
-/// Lets every connection finish what it is at, as long as the shutdown allows.
-async fn drain(
-    worker: &Rc<Worker>,
-    acceptors: &[Rc<Acceptor>],
-    shutdown: &mut watch::Receiver<Shutdown>,
-) {
-    for acceptor in acceptors {
-        acceptor.stop();
-    }
+/// Takes nothing new, and drains every listener: what is under way finishes, what would not by itself
+/// is told that it ends.
+fn stop(worker: &Worker, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &[Rc<Acceptor>]) {
+    let now = Instant::now();
     worker.closing.set(true);
-    worker.timers.wake_all();
-    let emptied = async {
-        // The acceptors take in what the kernel has queued before the count is believed.
-        while worker.open.get() > 0 || worker.accepting.get() > 0 {
-            worker.closed.notified().await;
+    worker.with_table(|table, _| {
+        for acceptor in acceptors {
+            acceptor.stop();
+            worker.drains.closed(&acceptor.live, table, now);
         }
-    };
-    tokio::select! {
-        () = emptied => {}
-        _ = shutdown.wait_for(|phase| *phase == Shutdown::Now) => {}
+        planes.iter().for_each(|plane| plane.follow(table));
+    });
+    worker.timers.wake_all();
+}
+
+/// Waits until the last connection is closed.
+async fn emptied(worker: &Worker) {
+    // The acceptors take in what the kernel has queued before the count is believed.
+    while worker.open.get() > 0 || worker.accepting.get() > 0 {
+        worker.closed.notified().await;
     }
 }

@@ -1,5 +1,6 @@
 //! Draining on real connections: what is told, what may finish, what is cut off, and who is listed.
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::{Client, End, Finished, Pulsegate, Setup, Site, Upstream, pulsegate, until};
@@ -124,6 +125,25 @@ fn a_websocket_is_told_between_two_frames_that_it_ends() {
     // 1001, going away; towards the backend as its client would say it.
     assert_eq!(client.rest().0, b"\x88\x02\x03\xe9");
     assert_eq!(upstream.rest().0, b"\x88\x82\0\0\0\0\x03\xe9");
+}
+
+#[test]
+fn a_websocket_is_told_that_the_process_stops() {
+    let site = Site::plain();
+    let (mut client, mut upstream) = tunnel(&site);
+    let (mut slow, mut working) = site.send(REQUEST);
+    working.head();
+    site.proxy.signal(Signal::TERM);
+    assert_eq!(client.rest().0, b"\x88\x02\x03\xe9");
+    assert_eq!(upstream.rest().0, b"\x88\x82\0\0\0\0\x03\xe9");
+    until("the request to be listed as what is waited for", || {
+        let listed = drains(&site);
+        let web = listed.iter().find(|it| it["of"] == "listener" && it["name"] == "web")?;
+        (web["open"] == 1 && web["connections"].as_array()?.len() == 1).then_some(())
+    });
+    working.ok("whole");
+    assert_eq!(slow.response().text(), "whole");
+    assert_eq!(site.proxy.finish().code, Some(0));
 }
 
 #[test]
