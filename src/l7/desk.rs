@@ -15,7 +15,8 @@ use crate::l7::caller::Caller;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Job, Terms, Upload};
 use crate::l7::headers::{
-    Origin, Outgoing, client_address, elements, given_id, is_claim, is_trusted, write_request,
+    Origin, Outgoing, WebSocketKey, client_address, elements, given_id, is_claim, is_trusted,
+    write_request,
 };
 use crate::l7::http1::{Body, Facts, Request};
 use crate::l7::limits::too_many;
@@ -29,6 +30,9 @@ use crate::table::{
     Action, Headers, Listener, Picker, Pool, RateLimit, RequestView, Route, Table, normalise_host,
     normalise_path,
 };
+
+/// The only protocol for which an extended CONNECT can be told to a backend that speaks HTTP/1.1.
+const WEBSOCKET: &str = "websocket";
 
 /// What becomes of a request.
 pub(crate) enum Prepared {
@@ -226,6 +230,11 @@ impl Desk<'_> {
         if !pool.admits(class, picker, worker.index) {
             return Ok(Prepared::Local(self.local_failure(Failure::Shed, request, facts)));
         }
+        let upgrade = upgrade(route, facts);
+        if facts.is_connect && upgrade.as_deref() != Some(WEBSOCKET) {
+            return Ok(Prepared::Local(self.local_failure(Failure::Protocol, request, facts)));
+        }
+        let websocket = facts.is_connect.then(|| Box::new(WebSocketKey::new(fastrand::u128(..))));
         let key = self.key(pool, sight);
         let lease = pool.choose(picker, key, &[]);
         if let (None, Some(fixed)) = (&lease, &pool.when_down) {
@@ -236,7 +245,8 @@ impl Desk<'_> {
         let waits = name.and_then(|name| budget::said(request.headers, name));
         let limited = waits.is_some() || route.policy.timeouts.total.is_some();
         let budget = name.map(|name| (name, limited));
-        let (upgrade, budget_at) = self.write_head(sight, route, budget, &mut head);
+        let switch = (upgrade.as_deref(), websocket.as_deref());
+        let budget_at = self.write_head(sight, route, switch, budget, &mut head);
         let terms = Terms {
             route: Arc::clone(route),
             version: request.version,
@@ -245,6 +255,7 @@ impl Desk<'_> {
             idempotent: route.policy.retries.idempotent || is_idempotent(request.method),
             expects: facts.expect_continue,
             upgrade,
+            key: websocket,
             head_bytes: self.listener.settings.limits.head_bytes,
             headers: self.listener.settings.limits.headers,
         };
@@ -275,21 +286,17 @@ impl Desk<'_> {
         Some(ip_hash::address_key(client))
     }
 
-    /// Writes the backend's head; returns the protocol it asks to change to, if any, and where the
-    /// `budget` is told, if it is.
+    /// Writes the backend's head, which asks for that protocol if for any; returns where the `budget`
+    /// is told, if it is.
     fn write_head(
         &self,
         sight: &Sight<'_, '_, '_>,
         route: &Route,
+        (upgrade, key): (Option<&str>, Option<&WebSocketKey>),
         budget: Option<(&str, bool)>,
         out: &mut Vec<u8>,
-    ) -> (Option<Arc<str>>, Option<usize>) {
+    ) -> Option<usize> {
         let Sight { request, facts, scratch, trusted, id } = *sight;
-        let upgrade = facts.upgrade.and_then(|asked| {
-            elements(asked).find_map(|protocol| {
-                route.policy.upgrades.iter().find(|passes| passes.eq_ignore_ascii_case(protocol))
-            })
-        });
         let path = if route.policy.raw_path { facts.path } else { &scratch.path };
         let (prefix, path) = rewrite(route, path);
         let origin = Origin {
@@ -303,7 +310,7 @@ impl Desk<'_> {
         let settings = &self.listener.settings;
         let identity = settings.tls.as_ref().map(|tls| &tls.identity_headers);
         let client = self.agreement.and_then(|agreement| agreement.client.as_deref());
-        let budget_at = write_request(
+        write_request(
             out,
             &Outgoing {
                 request,
@@ -311,14 +318,14 @@ impl Desk<'_> {
                 path,
                 prefix,
                 origin,
-                upgrade: upgrade.map(|protocol| &**protocol),
+                upgrade,
+                key,
                 edits,
                 reserved: &settings.reserved_headers,
                 proved: identity.zip(client),
                 budget,
             },
-        );
-        (upgrade.cloned(), budget_at)
+        )
     }
 
     fn log(&self, request: &Request<'_, '_>, id: &str, record: &mut Record) {
@@ -395,6 +402,13 @@ fn class(priority: &Priority, sight: &Sight<'_, '_, '_>) -> PriorityClass {
     let named = fields.find(|field| field.name.eq_ignore_ascii_case(header));
     let named = named.and_then(|field| PriorityClass::named(field.value.trim_ascii()));
     named.unwrap_or(priority.class)
+}
+
+/// The protocol a request asks to change to, if the route lets it pass.
+fn upgrade(route: &Route, facts: &Facts<'_>) -> Option<Arc<str>> {
+    let passes = &route.policy.upgrades;
+    let passing = |asked: &str| passes.iter().find(|it| it.eq_ignore_ascii_case(asked));
+    elements(facts.upgrade?).find_map(passing).cloned()
 }
 
 /// RFC 9110 §9.2.2.

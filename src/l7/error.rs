@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     NoBackend,
     /// It is one of those that no zone has room for.
     Shed,
+    /// It asks for a protocol that is not passed on here.
+    Protocol,
     /// It comes too soon.
     TooMany,
     /// There was no place for it, and as many waited as may.
@@ -57,6 +59,7 @@ impl Failure {
             Self::Request(reason) => refusal(reason),
             Self::NoRoute => (404, "no route matches this request"),
             Self::Misdirected => (421, "this connection was opened for another host"),
+            Self::Protocol => (501, "this protocol is not passed on here"),
             Self::NoBackend => (503, "no backend can take this request now"),
             Self::Shed => (503, "more is asked than can be borne now"),
             Self::TooMany => (429, "too many requests: come back later"),
@@ -86,7 +89,7 @@ impl Failure {
     pub(crate) fn ended(self) -> Ended {
         match self {
             Self::Request(_) => Ended::BadRequest,
-            Self::NoRoute | Self::Misdirected => Ended::Local,
+            Self::NoRoute | Self::Misdirected | Self::Protocol => Ended::Local,
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
             Self::TooMany => Ended::RateLimited,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::OnDown;
 use crate::l7::budget::Budget;
+use crate::l7::headers::WebSocketKey;
 use crate::l7::version::Version;
 use crate::live::PoolId;
 use crate::table::{Lease, Pool, Route};
@@ -49,6 +50,8 @@ pub(crate) struct Terms {
     pub(crate) expects: bool,
     /// The protocol the request asks to change to, if the route lets it pass.
     pub(crate) upgrade: Option<Arc<str>>,
+    /// The key of its handshake, where the proxy made it: the client takes any success for the switch.
+    pub(crate) key: Option<Box<WebSocketKey>>,
     /// Bytes of a response head.
     pub(crate) head_bytes: usize,
     /// Header fields of a response.

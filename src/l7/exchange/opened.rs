@@ -66,6 +66,8 @@ pub(super) fn open(
             Ok(Kind::Final(switch(shared, &response, client, out)))
         }
         101 => Err(BadResponse::Upgrade),
+        // It would be taken for the switch.
+        200..=299 if shared.terms.key.is_some() => Err(BadResponse::Upgrade),
         100..=199 => Ok(interim(shared, &response, client, out)),
         _ => Ok(Kind::Final(last(shared, idle, &response, client, out))),
     }
@@ -77,11 +79,19 @@ fn switches_as_asked(shared: &Shared<'_>, response: &Response<'_, '_>) -> bool {
         return false;
     };
     let named = |header: &Header<'_>| known(header.name) == Some(Known::Upgrade);
-    response
-        .headers
-        .iter()
-        .filter(|header| named(header))
-        .any(|header| elements(header.value).any(|protocol| protocol.eq_ignore_ascii_case(asked)))
+    let accepts = |header: &Header<'_>, accept: &str| {
+        header.name.eq_ignore_ascii_case("sec-websocket-accept")
+            && header.value == accept.as_bytes()
+    };
+    let accepted = shared
+        .terms
+        .key
+        .as_ref()
+        .is_none_or(|key| response.headers.iter().any(|header| accepts(header, &key.accept)));
+    accepted
+        && response.headers.iter().filter(|header| named(header)).any(|header| {
+            elements(header.value).any(|protocol| protocol.eq_ignore_ascii_case(asked))
+        })
 }
 
 fn switch(

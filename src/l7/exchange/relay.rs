@@ -49,7 +49,7 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
         let fragile = opened.framing == ClientFraming::Close;
         self.fragile = fragile;
         match opened.body {
-            ResponseBody::None => self.write(0, true).await?,
+            ResponseBody::None => self.write(0, opened.framing != ClientFraming::Upgrade).await?,
             ResponseBody::Length(length) => self.counted(length).await?,
             ResponseBody::Chunked => self.chunked(opened.framing).await?,
             ResponseBody::Close => self.until_the_end(opened.framing).await?,

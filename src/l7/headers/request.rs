@@ -13,6 +13,7 @@ use crate::net::tls::ClientIdentity;
 use super::edits::{append, is_edited, put_edits};
 use super::identity::{Origin, append_identity};
 use super::name::{Known, is_listed, known};
+use super::websocket_key::WebSocketKey;
 
 /// Everything a backend is told.
 pub(crate) struct Outgoing<'a, 'h, 'b> {
@@ -28,6 +29,8 @@ pub(crate) struct Outgoing<'a, 'h, 'b> {
     pub(crate) origin: Origin<'a>,
     /// The protocol to upgrade to, when the route lets it pass.
     pub(crate) upgrade: Option<&'a str>,
+    /// The key of its handshake, where the client has none to give.
+    pub(crate) key: Option<&'a WebSocketKey>,
     /// The route's edits.
     pub(crate) edits: &'a HeaderEdits,
     /// Headers that say who a client has proved to be: not taken from it.
@@ -78,6 +81,9 @@ pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) 
     if let Some(protocol) = outgoing.upgrade {
         append(out, "Connection", b"Upgrade");
         append(out, "Upgrade", protocol.as_bytes());
+        if let Some(key) = outgoing.key {
+            append(out, "Sec-WebSocket-Key", key.key.as_bytes());
+        }
     }
     let budget_at = outgoing.budget.and_then(|(name, told)| told.then(|| budget::write(out, name)));
     out.extend_from_slice(b"\r\n");
@@ -141,6 +147,9 @@ fn passes(outgoing: &Outgoing<'_, '_, '_>, name: &str) -> bool {
         Some(_) => false,
         None => true,
     };
+    if outgoing.key.is_some() && name.eq_ignore_ascii_case("sec-websocket-key") {
+        return false;
+    }
     if outgoing.budget.is_some_and(|(budget, _)| budget.eq_ignore_ascii_case(name)) {
         return false;
     }
@@ -174,6 +183,7 @@ mod tests {
             prefix: "",
             origin,
             upgrade: None,
+            key: None,
             edits,
             reserved: &[],
             proved: None,

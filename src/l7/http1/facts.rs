@@ -38,6 +38,8 @@ pub struct Facts<'b> {
     pub expect_continue: bool,
     /// The protocols of `Upgrade`, if the connection asks for one.
     pub upgrade: Option<&'b [u8]>,
+    /// It is an extended CONNECT: another protocol, or nothing.
+    pub is_connect: bool,
     /// `Connection` names headers, which are not passed on.
     pub(crate) lists: bool,
 }
@@ -83,6 +85,7 @@ pub fn facts<'b>(request: &Request<'_, 'b>) -> Result<Facts<'b>, BadRequest> {
         keep_alive: persistent && !found.close,
         expect_continue: found.expect_continue && modern && body != Body::None,
         upgrade: found.upgrade.filter(|_| found.upgrade_listed && body == Body::None && modern),
+        is_connect: false,
         lists: found.lists,
     })
 }

@@ -120,7 +120,9 @@ fn builder(terms: &Terms) -> Builder {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(terms.streams)
         .max_header_list_size(terms.head_bytes)
-        .max_send_buffer_size(SEND_BUFFER);
+        .max_send_buffer_size(SEND_BUFFER)
+        // RFC 8441: WebSockets.
+        .enable_connect_protocol();
     builder
 }
 

@@ -11,19 +11,24 @@ use crate::table::normalise_host;
 
 /// What is known of a head beside its fields.
 #[derive(Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct Head<'b> {
     /// The stream ends with it: there is no body.
     pub(super) ended: bool,
     /// Fields it may have.
     pub(super) fields_max: usize,
+    /// What an extended CONNECT asks for (RFC 8441 §4), if it is one.
+    pub(super) protocol: Option<&'b str>,
 }
 
 /// Reads the meaning of a head.
-pub(super) fn facts<'b>(request: &Request<'_, 'b>, head: Head) -> Result<Facts<'b>, BadRequest> {
+pub(super) fn facts<'b>(
+    request: &Request<'_, 'b>,
+    head: Head<'b>,
+) -> Result<Facts<'b>, BadRequest> {
     if request.headers.len() > head.fields_max {
         return Err(BadRequest::TooManyHeaders);
     }
-    if request.method == "CONNECT" {
+    if request.method == "CONNECT" || (head.protocol.is_some() && head.ended) {
         return Err(BadRequest::Method);
     }
     let (path, query) = split(request.method, request.target)?;
@@ -41,6 +46,9 @@ pub(super) fn facts<'b>(request: &Request<'_, 'b>, head: Head) -> Result<Facts<'
     };
     normalise_host(authority.as_bytes(), &mut String::new()).map_err(|_| BadRequest::Host)?;
     let body = match (head.ended, found.lengths.content_length) {
+        // What follows belongs to the other protocol.
+        (_, None) if head.protocol.is_some() => Body::None,
+        _ if head.protocol.is_some() => return Err(BadRequest::ContentLength),
         (true, Some(1..)) => return Err(BadRequest::ContentLength),
         (true, _) | (false, Some(0)) => Body::None,
         (false, Some(length)) => Body::Length(length),
@@ -53,7 +61,8 @@ pub(super) fn facts<'b>(request: &Request<'_, 'b>, head: Head) -> Result<Facts<'
         body,
         keep_alive: true,
         expect_continue: found.expect_continue && body != Body::None,
-        upgrade: None,
+        upgrade: head.protocol.map(str::as_bytes),
+        is_connect: head.protocol.is_some(),
         lists: false,
     })
 }
@@ -121,7 +130,7 @@ mod tests {
             fields.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
         let (method, version) = ("POST", Version::Http2);
         let request = Request { method, authority, target, version, headers: &fields };
-        let facts = facts(&request, Head { ended, fields_max: 4 })?;
+        let facts = facts(&request, Head { ended, fields_max: 4, protocol: None })?;
         let authority = facts.authority.unwrap_or_default();
         Ok(format!("{authority} {} {} {:?}", facts.path, facts.query, facts.body))
     }

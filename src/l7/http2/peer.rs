@@ -19,7 +19,7 @@ use hyper::{HeaderMap, Response as Head, StatusCode};
 use crate::l7::chunked::trailers;
 use crate::l7::client::Response;
 use crate::l7::exchange::{After, Client, Sink, Source};
-use crate::l7::headers::{ClientSide, response_fields};
+use crate::l7::headers::{ClientFraming, ClientSide, response_fields};
 use crate::l7::local::Local;
 use crate::l7::record::Record;
 use crate::l7::worker::Worker;
@@ -191,7 +191,19 @@ impl Source for Coming<'_> {
 
 impl Sink for Going<'_> {
     fn head(&mut self, _: &mut Vec<u8>, response: &Response<'_, '_>, side: &ClientSide<'_>) {
-        self.head = head(response.status, |put| response_fields(response, side, put));
+        if side.framing != ClientFraming::Upgrade {
+            self.head = head(response.status, |put| response_fields(response, side, put));
+            return;
+        }
+        // The stream is the tunnel, and that is said by a success (RFC 8441 §5).
+        let of_http1 = ["upgrade", "connection", "sec-websocket-accept"];
+        self.head = head(200, |put| {
+            response_fields(response, side, |name, value| {
+                if !of_http1.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                    put(name, value);
+                }
+            });
+        });
     }
 
     fn end(&mut self, _: &mut Vec<u8>, section: &[u8]) {

@@ -5,3 +5,4 @@ mod ends;
 mod floods;
 mod rules;
 mod streams;
+mod websockets;

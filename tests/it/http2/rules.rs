@@ -139,8 +139,8 @@ ends_the_stream! {
     a_status_in_a_request: PROTOCOL_ERROR, |c| c.request(1, "GET", &[(":status", "200")], true);
     a_pseudo_header_after_a_field: PROTOCOL_ERROR,
         |c| c.head(1, &[METHOD, SCHEME, PATH, ("x-a", "b"), HOST], true);
-    a_protocol_that_was_not_offered: PROTOCOL_ERROR,
-        |c| c.request(1, "CONNECT", &[(":protocol", "websocket")], false);
+    a_protocol_without_connect: PROTOCOL_ERROR,
+        |c| c.request(1, "GET", &[(":protocol", "websocket")], false);
     a_newline_in_the_path: PROTOCOL_ERROR, |c| {
         c.head(1, &[METHOD, SCHEME, (":path", "/ HTTP/1.1\r\nhost: b\r\n\r\n"), HOST], true);
     };
