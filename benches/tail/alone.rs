@@ -4,19 +4,18 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ::pulsegate::bench::load::{Measured, Plan};
 use ::pulsegate::bench::view::Mark;
 use anyhow::Result;
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
-use crate::Args;
-use crate::measure::{Load, draw, line, row};
+use crate::Bench;
+use crate::measure::{Calm, Load, Taken, calmly, draw, line, row};
 use crate::peers::saturation;
 use crate::rig::backend;
 use crate::rig::process::PROXY_CORE;
 use crate::rig::proxy::{Proxy, Recipe, Site, Task, pulsegate};
-use crate::rig::results::{Results, say};
+use crate::rig::results::say;
 use crate::rows::csv;
 use crate::{crowd, swap};
 
@@ -43,7 +42,8 @@ trait Storm {
 }
 
 /// Every part.
-pub(crate) async fn run(args: &Args, results: &Results) -> Result<()> {
+pub(crate) async fn run(bench: &Bench<'_>) -> Result<()> {
+    let args = bench.args;
     let parts = ["reload", "swap", "probes"];
     if parts.iter().any(|part| args.wants(part)) {
         let backends = crowd::serve_addresses(SWAPPED)?;
@@ -51,17 +51,17 @@ pub(crate) async fn run(args: &Args, results: &Results) -> Result<()> {
         if args.wants("reload") {
             let storm =
                 Reloads { files: [&backends[..THOUSAND], &backends[CHANGED..][..THOUSAND]] };
-            pairs(args, results, "reload", &pulsegate::RECIPE, task(THOUSAND), storm).await?;
+            pairs(bench, "reload", &pulsegate::RECIPE, task(THOUSAND), storm).await?;
         }
         if args.wants("swap") {
-            pairs(args, results, "swap", &swap::RECIPE, task(SWAPPED), Swaps).await?;
+            pairs(bench, "swap", &swap::RECIPE, task(SWAPPED), Swaps).await?;
         }
         if args.wants("probes") {
-            probes(args, results, task(THOUSAND)).await?;
+            probes(bench, task(THOUSAND)).await?;
         }
     }
     if args.wants("kill") {
-        kill(args, results).await?;
+        kill(bench).await?;
     }
     Ok(())
 }
@@ -72,8 +72,7 @@ fn task(backends: &[SocketAddr]) -> Task<'_> {
 
 /// One proxy, with the storm and without it in turn.
 async fn pairs(
-    args: &Args,
-    results: &Results,
+    bench: &Bench<'_>,
     part: &str,
     recipe: &Recipe,
     task: Task<'_>,
@@ -83,44 +82,50 @@ async fn pairs(
     let rate = half(&proxy, part).await?;
     let load = Load { target: proxy.address, rate, connections: CONNECTIONS, alone: true };
     let mut rows = Vec::new();
-    for round in 0..args.rounds {
+    for round in 0..bench.args.rounds {
         for turn in 0..2 {
             let with = (round + turn) % 2 == 1;
-            let (plan, measured, marks) = if with {
-                stormy(args, &load, &proxy, &mut storm).await?
+            let calm = if with {
+                stormy(bench, &load, &proxy, &mut storm).await?
             } else {
-                let (plan, measured) = load.measure(args).await?;
-                (plan, measured, Vec::new())
+                load.measure(bench).await?
             };
             let side = if with { "with" } else { "without" };
-            let row = row(part, side, round, rate, &measured);
+            let row = row(part, side, round, rate, &calm);
             say(&line(&row))?;
             rows.push(row);
-            if round + 1 == args.rounds {
-                draw(results, &format!("{part}-{side}"), &plan, &measured, marks)?;
+            if round + 1 == bench.args.rounds {
+                draw(bench.results, &format!("{part}-{side}"), calm.taken)?;
             }
         }
     }
-    results.write(&format!("{part}.csv"), &csv(&rows))
+    bench.results.write(&format!("{part}.csv"), &csv(&rows))
 }
 
 async fn stormy(
-    args: &Args,
+    bench: &Bench<'_>,
     load: &Load,
     proxy: &Proxy,
     storm: &mut impl Storm,
-) -> Result<(Plan, Measured, Vec<Mark>)> {
-    load.ask(args.warm_up).await?;
-    let (start, marks) = (Instant::now(), RefCell::new(Vec::new()));
-    let mark = |text: &str| {
-        let at_ms = start.elapsed().as_secs_f64() * 1e3;
-        marks.borrow_mut().push(Mark { at_ms, text: text.to_owned() });
-    };
-    let length = Duration::from_secs_f64(args.seconds);
-    let (asked, raged) = tokio::join!(load.ask(args.seconds), storm.rage(proxy, length, &mark));
-    raged?;
-    let (plan, measured) = asked?;
-    Ok((plan, measured, marks.into_inner()))
+) -> Result<Calm<Taken>> {
+    let (warm_up, length) = (bench.args.warm_up, bench.args.seconds);
+    let (warm_up, length) = (Duration::from_secs_f64(warm_up), Duration::from_secs_f64(length));
+    calmly(bench, async || {
+        let (start, marks) = (Instant::now() + warm_up, RefCell::new(Vec::new()));
+        let mark = |text: &str| {
+            let at_ms = start.elapsed().as_secs_f64() * 1e3;
+            marks.borrow_mut().push(Mark { at_ms, text: text.to_owned() });
+        };
+        let rage = async {
+            sleep(warm_up).await;
+            storm.rage(proxy, length, &mark).await
+        };
+        let (asked, raged) = tokio::join!(load.ask(bench.args), rage);
+        raged?;
+        let (plan, measured) = asked?;
+        Ok(Taken { plan, measured, marks: marks.into_inner() })
+    })
+    .await
 }
 
 /// Half of what the proxy can do.
@@ -164,26 +169,26 @@ impl Storm for Swaps {
 
 /// A thousand backends with the checks of a pool that says nothing about them, and with none; each
 /// side is a process of its own, as idle checks would be felt by the other.
-async fn probes(args: &Args, results: &Results, task: Task<'_>) -> Result<()> {
+async fn probes(bench: &Bench<'_>, task: Task<'_>) -> Result<()> {
     let recipe = &pulsegate::RECIPE;
     let rate = half(&Proxy::start(recipe, task).await?, "probes").await?;
     let mut rows = Vec::new();
-    for round in 0..args.rounds {
+    for round in 0..bench.args.rounds {
         for turn in 0..2 {
             let checks = (round + turn) % 2 == 1;
             let side = if checks { "with" } else { "without" };
             let proxy = Proxy::start(recipe, Task { checks, ..task }).await?;
             let load = Load { target: proxy.address, rate, connections: CONNECTIONS, alone: true };
-            let (plan, measured) = load.measure(args).await?;
-            let row = row("probes", side, round, rate, &measured);
+            let calm = load.measure(bench).await?;
+            let row = row("probes", side, round, rate, &calm);
             say(&line(&row))?;
             rows.push(row);
-            if round + 1 == args.rounds {
-                draw(results, &format!("probes-{side}"), &plan, &measured, Vec::new())?;
+            if round + 1 == bench.args.rounds {
+                draw(bench.results, &format!("probes-{side}"), calm.taken)?;
             }
         }
     }
-    results.write("probes.csv", &csv(&rows))
+    bench.results.write("probes.csv", &csv(&rows))
 }
 
 /// Backends that die with all their connections, and come back.
@@ -215,12 +220,12 @@ impl Storm for Kills {
     }
 }
 
-async fn kill(args: &Args, results: &Results) -> Result<()> {
+async fn kill(bench: &Bench<'_>) -> Result<()> {
     let bound = || backend::bind(SocketAddr::from(([127, 0, 0, 1], 0)));
     let listeners = (0..KILLABLE).map(|_| bound()).collect::<std::io::Result<Vec<_>>>();
     let listeners = listeners?;
     let addresses: Vec<_> = listeners.iter().map(|it| it.local_addr()).collect::<Result<_, _>>()?;
     let storm = Kills { addresses: addresses.clone(), serving: backend::serve(listeners), next: 0 };
     let task = Task { checks: true, ..task(&addresses) };
-    pairs(args, results, "kill", &pulsegate::RECIPE, task, storm).await
+    pairs(bench, "kill", &pulsegate::RECIPE, task, storm).await
 }

@@ -10,12 +10,13 @@ use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
+use crate::measure::Calm;
 use crate::rig::backend::SMALL;
 use crate::rig::exchange::request;
 use crate::rows::Row;
 
 /// Asks at this rate; a request that is due during another one waits for it.
-pub(crate) fn ask(target: SocketAddr, rate: f64, seconds: f64, round: usize) -> Result<Row> {
+pub(crate) fn ask(target: SocketAddr, rate: f64, seconds: f64) -> Result<Histogram<u64>> {
     let mut stream = TcpStream::connect(target)?;
     stream.set_nodelay(true)?;
     let request = request(SMALL, false);
@@ -32,8 +33,13 @@ pub(crate) fn ask(target: SocketAddr, rate: f64, seconds: f64, round: usize) -> 
         ensure!(stream.read(&mut bytes)? > SMALL.length, "no whole answer");
         latency.saturating_record(due.elapsed().as_nanos() as u64);
     }
-    let latency_us = |quantile| latency.value_at_quantile(quantile) as f64 / 1e3;
-    Ok(Row {
+    Ok(latency)
+}
+
+/// The measurement as a line of raw data.
+pub(crate) fn row(rate: f64, round: usize, calm: &Calm<Histogram<u64>>) -> Row {
+    let latency_us = |quantile| calm.taken.value_at_quantile(quantile) as f64 / 1e3;
+    Row {
         part: "generator".to_owned(),
         side: "bare".to_owned(),
         round,
@@ -42,8 +48,11 @@ pub(crate) fn ask(target: SocketAddr, rate: f64, seconds: f64, round: usize) -> 
         p99_us: latency_us(0.99),
         p99_9_us: latency_us(0.999),
         late_p99_us: 0.0,
-        answered: latency.len(),
+        answered: calm.taken.len(),
         failed: 0,
         waited: 0,
-    })
+        still_us: calm.still.as_secs_f64() * 1e6,
+        calm: calm.calm,
+        again: calm.again,
+    }
 }

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::measure::{Load, draw, line, row};
+use crate::measure::{Load, calmly, draw, line, row};
 use crate::rig::backend::{self, SMALL};
 use crate::rig::load::{self, Running};
 use crate::rig::process::{PROXY_CORE, Process};
 use crate::rig::proxy::{Proxy, Recipe, Task, free_address, haproxy, nginx, pulsegate};
-use crate::rig::results::{Results, say};
+use crate::rig::results::say;
 use crate::rows::csv;
-use crate::{Args, bare};
+use crate::{Bench, bare};
 
 const CONTENDERS: [Recipe; 3] = [pulsegate::RECIPE, nginx::RECIPE, haproxy::RECIPE];
 /// Of what the slowest contender can do.
@@ -22,7 +22,8 @@ const LOADS: [f64; 2] = [0.5, 0.8];
 const SATURATED: Duration = Duration::from_millis(700);
 
 /// Every part with peers.
-pub(crate) async fn run(args: &Args, results: &Results) -> Result<()> {
+pub(crate) async fn run(bench: &Bench<'_>) -> Result<()> {
+    let args = bench.args;
     let parts = [(1, 64), (1, 1000), (2, 64), (2, 1000)];
     let name = |(workers, connections)| format!("w{workers}-{connections}");
     if !parts.iter().any(|part| args.wants(&name(*part))) {
@@ -40,14 +41,13 @@ pub(crate) async fn run(args: &Args, results: &Results) -> Result<()> {
         for recipe in &CONTENDERS {
             proxies.push((recipe.name, Proxy::start(recipe, task).await?));
         }
-        rounds(args, results, &name(part), workers == 1, connections, &proxies).await?;
+        rounds(bench, &name(part), workers == 1, connections, &proxies).await?;
     }
     Ok(())
 }
 
 async fn rounds(
-    args: &Args,
-    results: &Results,
+    bench: &Bench<'_>,
     part: &str,
     alone: bool,
     connections: usize,
@@ -63,22 +63,22 @@ async fn rounds(
     for share in LOADS {
         let part = format!("{part}-{:.0}", share * 100.0);
         let rate = (slowest * share).round();
-        for round in 0..args.rounds {
+        for round in 0..bench.args.rounds {
             // Each round starts with another, so that nobody always follows the same.
             for turn in 0..proxies.len() {
                 let (name, proxy) = &proxies[(round + turn) % proxies.len()];
                 let load = Load { target: proxy.address, rate, connections, alone };
-                let (plan, measured) = load.measure(args).await?;
-                let row = row(&part, name, round, rate, &measured);
+                let calm = load.measure(bench).await?;
+                let row = row(&part, name, round, rate, &calm);
                 say(&line(&row))?;
                 rows.push(row);
-                if round + 1 == args.rounds && part == "w1-64-80" {
-                    draw(results, &format!("{part}-{name}"), &plan, &measured, Vec::new())?;
+                if round + 1 == bench.args.rounds && part == "w1-64-80" {
+                    draw(bench.results, &format!("{part}-{name}"), calm.taken)?;
                 }
             }
         }
     }
-    results.write(&format!("{part}.csv"), &csv(&rows))
+    bench.results.write(&format!("{part}.csv"), &csv(&rows))
 }
 
 /// Requests per second in a closed loop: the most the proxy does on this machine with this load.
@@ -104,7 +104,8 @@ pub(crate) async fn saturation(proxy: &Proxy, connections: usize) -> Result<f64>
 
 /// The generator itself: at 10,000/s against an echo on another core, next to a client that does
 /// nothing but write and read there; and as fast as it can.
-pub(crate) async fn generator(args: &Args, results: &Results) -> Result<()> {
+pub(crate) async fn generator(bench: &Bench<'_>) -> Result<()> {
+    let args = bench.args;
     if !args.wants("generator") {
         return Ok(());
     }
@@ -117,13 +118,15 @@ pub(crate) async fn generator(args: &Args, results: &Results) -> Result<()> {
     echo.listening(listen).await.context("the echo does not start")?;
     let mut rows = Vec::new();
     for round in 0..args.rounds {
-        rows.push(bare::ask(listen, 10_000.0, args.seconds, round)?);
+        let (rate, seconds) = (10_000.0, args.seconds);
+        let calm = calmly(bench, async || bare::ask(listen, rate, seconds)).await?;
+        rows.push(bare::row(rate, round, &calm));
         for (part, rate) in [("generator", 10_000.0), ("generator-fast", 60_000.0)] {
             let load = Load { target: listen, rate, connections: 64, alone: true };
-            let (_, measured) = load.measure(args).await?;
-            rows.push(row(part, "pulsegate", round, rate, &measured));
+            let calm = load.measure(bench).await?;
+            rows.push(row(part, "pulsegate", round, rate, &calm));
         }
         rows.iter().rev().take(3).try_for_each(|row| say(&line(row)))?;
     }
-    results.write("generator.csv", &csv(&rows))
+    bench.results.write("generator.csv", &csv(&rows))
 }

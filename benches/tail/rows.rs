@@ -7,8 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 /// The columns, in the order of [`Row`]'s fields.
-const HEADER: &str =
-    "part,side,round,rate,p50_us,p99_us,p99_9_us,late_p99_us,answered,failed,waited";
+const HEADER: &str = "part,side,round,rate,p50_us,p99_us,p99_9_us,late_p99_us,answered,failed,waited,still_us,calm,again";
 
 /// One measurement.
 #[derive(Clone, Debug)]
@@ -29,6 +28,12 @@ pub(crate) struct Row {
     pub(crate) failed: u64,
     /// Due while every connection was busy.
     pub(crate) waited: u64,
+    /// How long the machine stood still meanwhile.
+    pub(crate) still_us: f64,
+    /// That was not for too long.
+    pub(crate) calm: bool,
+    /// Measurements before this one during which it did so for too long.
+    pub(crate) again: usize,
 }
 
 /// The file's text.
@@ -39,8 +44,8 @@ pub(crate) fn csv(rows: &[Row]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{part},{side},{round},{rate:.0},{p50_us:.1},{p99_us:.1},{p99_9_us:.1},{late_p99_us:.1},{},{},{}",
-            row.answered, row.failed, row.waited
+            "{part},{side},{round},{rate:.0},{p50_us:.1},{p99_us:.1},{p99_9_us:.1},{late_p99_us:.1},{},{},{},{:.0},{},{}",
+            row.answered, row.failed, row.waited, row.still_us, row.calm, row.again
         );
     }
     text
@@ -76,5 +81,8 @@ fn row(line: &str) -> Result<Row> {
         answered: next()?.parse()?,
         failed: next()?.parse()?,
         waited: next()?.parse()?,
+        still_us: next()?.parse()?,
+        calm: next()?.parse()?,
+        again: next()?.parse()?,
     })
 }

@@ -79,6 +79,7 @@ fn plan(args: &BenchArgs) -> Result<Plan, Failure> {
         connections: args.connections as usize,
         protocol,
         insecure: args.insecure,
+        warm_up: args.warm_up.unwrap_or_default(),
         timeout: args.timeout,
     })
 }

@@ -22,6 +22,9 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "RATE:DURATION", value_delimiter = ',', value_parser = step,
         conflicts_with_all = ["rate", "duration"])]
     pub(super) ramp: Vec<Step>,
+    /// How long requests are sent before that do not count, at the first rate
+    #[arg(long, value_name = "DURATION", value_parser = fine_duration)]
+    pub(super) warm_up: Option<Duration>,
     /// How requests are spread over time
     #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant)]
     pub(super) arrivals: ArrivalsArg,

@@ -40,6 +40,20 @@ fn every_request_of_the_schedule_is_sent_and_targets_that_are_met_exit_with_0() 
 }
 
 #[test]
+fn what_warms_a_server_up_is_sent_and_not_counted() {
+    let server = Server::named("ok");
+    let options = "--rate 100 --duration 200ms --warm-up 300ms --connections 3 --json";
+    let finished = bench(&url(&server), options);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let report = json(&finished);
+    assert_eq!(
+        (&report["requests"]["due"], &report["requests"]["answered"]),
+        (&20.into(), &20.into())
+    );
+    assert_eq!(server.requests(), 50);
+}
+
+#[test]
 fn a_target_out_of_reach_exits_with_1_and_is_named() {
     let server = Server::named("ok");
     let finished = bench(&url(&server), "--rate 100 --duration 100ms --target max=1us,p50=1m");

@@ -31,6 +31,8 @@ pub struct Plan {
     pub request: Request,
     /// When.
     pub schedule: Schedule,
+    /// For so long requests are sent before, at the schedule's first rate, that do not count.
+    pub warm_up: Duration,
     /// Connections, all open before the first request is due.
     pub connections: usize,
     /// How it is spoken.
@@ -58,7 +60,7 @@ pub enum Protocol {
 pub struct Measured {
     /// Everything counted.
     pub tally: Tally,
-    /// When the first request was due.
+    /// When the first request that counts was due.
     pub began: Instant,
     /// From then to the last answer, or to the interruption.
     pub elapsed: Duration,
@@ -157,7 +159,7 @@ pub(super) async fn drive<L: Lane + 'static>(
         tasks.spawn_local(carry(lane, place, Rc::clone(&shared)));
     }
     let work = async {
-        shared.hand_out(&plan.schedule, pace).await;
+        shared.hand_out(plan, pace).await;
         poll_fn(|cx| shared.desk.borrow_mut().poll_drained(cx)).await;
     };
     let interrupted = tokio::select! {
@@ -166,11 +168,12 @@ pub(super) async fn drive<L: Lane + 'static>(
         () = shared.tell(progress) => false,
         () = work => false,
     };
-    let elapsed = shared.start.elapsed();
+    let began = shared.start + plan.warm_up;
+    let elapsed = began.elapsed();
     drop(tasks);
     Ok(Measured {
         tally: shared.tally.borrow().clone(),
-        began: shared.start,
+        began,
         elapsed,
         interrupted,
         unfinished: shared.desk.borrow().open(),
@@ -180,7 +183,10 @@ pub(super) async fn drive<L: Lane + 'static>(
 
 /// What the driver and the lanes of a run share; all of them are on one thread.
 struct Shared {
+    /// The first request is due; all times are counted from here.
     start: Instant,
+    /// What was due before does not count.
+    warm_ns: u64,
     timeout: Duration,
     timers: Rc<Timers>,
     desk: RefCell<Desk>,
@@ -200,6 +206,7 @@ impl Shared {
         let latency = Histogram::new_with_bounds(1_000, 3_600_000_000_000, 2).map_err(failed)?;
         Ok(Self {
             start: Instant::now(),
+            warm_ns: plan.warm_up.as_nanos() as u64,
             timeout: plan.timeout,
             timers: Timers::new(),
             desk: RefCell::default(),
@@ -212,9 +219,11 @@ impl Shared {
         self.start.elapsed().as_nanos() as u64
     }
 
-    async fn hand_out(&self, schedule: &Schedule, mut pace: impl Pace) {
+    async fn hand_out(&self, plan: &Plan, mut pace: impl Pace) {
         let mut in_a_row = 0;
-        for due in schedule.times() {
+        let warm_up = plan.schedule.before(plan.warm_up);
+        let counting = plan.schedule.times().map(|due| plan.warm_up + due);
+        for due in warm_up.iter().flat_map(Schedule::times).chain(counting) {
             let due_ns = due.as_nanos() as u64;
             if due_ns > self.now_ns() {
                 pace.until(self.start + due).await;
@@ -226,14 +235,23 @@ impl Shared {
                 in_a_row = 0;
             }
             let waits = self.desk.borrow_mut().put(due_ns);
-            self.tally.borrow_mut().due(due_ns, self.now_ns(), waits);
             self.second.borrow_mut().progress.due += 1;
+            if let Some(counted_ns) = due_ns.checked_sub(self.warm_ns) {
+                let now_ns = self.now_ns().saturating_sub(self.warm_ns);
+                self.tally.borrow_mut().due(counted_ns, now_ns, waits);
+            }
         }
     }
 
     /// Notes how a request ended.
     fn ended(&self, due_ns: u64, sent_ns: u64, outcome: Result<u16, Fault>) {
         let done_ns = self.now_ns();
+        let counted = due_ns.checked_sub(self.warm_ns).map(|due_ns| Exchange {
+            due_ns,
+            sent_ns: sent_ns.saturating_sub(self.warm_ns),
+            done_ns: done_ns.saturating_sub(self.warm_ns),
+        });
+        let mut tally = self.tally.borrow_mut();
         let fault = match outcome {
             Ok(status) => Fault::of_status(status),
             Err(fault) => Some(fault),
@@ -243,11 +261,11 @@ impl Shared {
             None => {
                 second.progress.answered += 1;
                 second.latency.saturating_record(done_ns.saturating_sub(due_ns));
-                self.tally.borrow_mut().answered(Exchange { due_ns, sent_ns, done_ns });
+                counted.into_iter().for_each(|exchange| tally.answered(exchange));
             }
             Some(fault) => {
                 second.progress.failed += 1;
-                self.tally.borrow_mut().failed(due_ns, fault);
+                counted.into_iter().for_each(|exchange| tally.failed(exchange.due_ns, fault));
             }
         }
         self.desk.borrow_mut().ended();
@@ -261,7 +279,7 @@ impl Shared {
             let mut second = self.second.borrow_mut();
             let Second { progress: counts, latency } = &mut *second;
             progress(&Progress {
-                elapsed: self.start.elapsed(),
+                elapsed: self.start.elapsed().saturating_sub(Duration::from_nanos(self.warm_ns)),
                 open: self.desk.borrow().open(),
                 p50_ns: latency.value_at_quantile(0.5),
                 p99_ns: latency.value_at_quantile(0.99),

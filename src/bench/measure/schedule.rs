@@ -60,6 +60,13 @@ impl Schedule {
         Ok(Self { steps, arrivals })
     }
 
+    /// What comes before it for so long, at its first rate; `None` for no time at all.
+    #[must_use]
+    pub fn before(&self, length: Duration) -> Option<Self> {
+        let rate = self.steps.first()?.rate;
+        Self::new(vec![Step { rate, length }], self.arrivals).ok()
+    }
+
     /// From the first moment to the end of the last step.
     #[must_use]
     pub fn length(&self) -> Duration {

@@ -35,6 +35,7 @@ pub(super) fn recorded(arrivals: Arrivals, late_us: u64, targets: &str) -> Repor
         connections: 64,
         protocol: Protocol::Http1,
         insecure: false,
+        warm_up: Duration::ZERO,
         timeout: length,
     };
     let measured = Measured {

@@ -129,6 +129,7 @@ impl Play {
             connections: self.connections,
             protocol: Protocol::Http1,
             insecure: false,
+            warm_up: Duration::ZERO,
             timeout: self.timeout,
         };
         let start = Instant::now();

@@ -130,6 +130,7 @@ fn measure(case: &Case) -> Result<Measured, Refusal> {
             connections: 2,
             protocol: if case.http2 { Protocol::Http2 { streams: 3 } } else { Protocol::Http1 },
             insecure: case.insecure,
+            warm_up: Duration::ZERO,
             timeout: Duration::from_secs(20),
         };
         let server = Server::find(&plan).await?;
