@@ -4,6 +4,7 @@
 //! one on a shared connection, so it is refused and its connection closed.
 
 mod head;
+pub(crate) mod http1;
 mod pool;
 
 pub use head::{Response, ResponseBody, parse_response};

@@ -5,13 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::l7::client::ResponseBody;
-use crate::l7::http1::HeadScan;
-use crate::l7::io::read_lazily;
 use crate::l7::retry::Cause;
 use crate::live::BackendCounters;
 use crate::model::BadResponse;
-use crate::net::{Buffer, ReadHalf};
 
+use super::backend::{Answering, HeadMax, NoHead};
 use super::client::Sink;
 use super::inbound::Shared;
 use super::opened::{Kind, Opened, open};
@@ -48,30 +46,25 @@ pub(super) enum AnswerEnd {
 pub(super) async fn answer(
     shared: &Shared<'_>,
     counters: &BackendCounters,
-    idle: Duration,
-    backend: &mut ReadHalf<'_>,
+    backend: &mut impl Answering,
     client: &mut impl Sink,
 ) -> AnswerEnd {
     let stock = &shared.worker.buffers;
-    let mut input = None;
     let mut out = stock.take_vec();
-    let end = match final_head(shared, idle, backend, client, &mut input, &mut out).await {
+    let end = match final_head(shared, backend, client, &mut out).await {
         Ok(opened) => {
             count(shared, counters, &opened);
             if is_to_be_retried(shared, &opened) {
-                Ok(unwanted(&opened, shared.uploaded.get(), input.as_ref()))
+                Ok(unwanted(&opened, shared.uploaded.get(), backend.bytes()))
             } else {
-                let (input, out) = (&mut input, &mut out);
+                let out = &mut out;
                 let (bulk, waited, fragile) = (false, false, false);
-                let relay = Relay { shared, backend, client, input, out, bulk, waited, fragile };
+                let relay = Relay { shared, backend, client, out, bulk, waited, fragile };
                 relay.body(opened).await
             }
         }
         Err(end) => Err(end),
     };
-    if let Some(input) = input {
-        stock.put(input);
-    }
     stock.put_vec(out);
     end.unwrap_or_else(|end| end)
 }
@@ -84,8 +77,8 @@ fn is_to_be_retried(shared: &Shared<'_>, opened: &Opened) -> bool {
 }
 
 /// The connection is good for another request if nothing more is to come on it.
-fn unwanted(opened: &Opened, uploaded: bool, input: Option<&Buffer>) -> AnswerEnd {
-    let there = input.map_or(0, |input| input.filled().len()) as u64;
+fn unwanted(opened: &Opened, uploaded: bool, input: &[u8]) -> AnswerEnd {
+    let there = input.len() as u64;
     let whole = match opened.body {
         ResponseBody::None => there == 0,
         ResponseBody::Length(length) => there == length,
@@ -108,37 +101,26 @@ fn count(shared: &Shared<'_>, counters: &BackendCounters, opened: &Opened) {
 /// Reads heads until the final one, passing interim ones on; leaves the final one in `out`.
 async fn final_head(
     shared: &Shared<'_>,
-    idle: Duration,
-    backend: &mut ReadHalf<'_>,
+    backend: &mut impl Answering,
     client: &mut impl Sink,
-    input: &mut Option<Buffer>,
     out: &mut Vec<u8>,
 ) -> Result<Opened, AnswerEnd> {
-    let bytes_max = shared.terms.head_bytes;
-    let mut scan = HeadScan::default();
     loop {
-        match read_lazily(backend, input, &shared.worker.buffers, |stock| stock.take(bytes_max))
-            .await
-        {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => return Err(AnswerEnd::Closed),
+        let max = HeadMax { bytes: shared.terms.head_bytes, fields: shared.terms.headers };
+        let kind = backend.head(max, |response| open(shared, response, client, out)).await;
+        match kind.and_then(|kind| kind.map_err(NoHead::Refused))? {
+            Kind::Final(opened) => return Ok(opened),
+            Kind::Interim => pass_interim(shared, client, out).await?,
+            Kind::Dropped => {}
         }
-        while let Some(buffer) = input.as_mut() {
-            let end = scan.find_end(buffer.filled());
-            match end.map_err(|_| AnswerEnd::Refused(BadResponse::Header))? {
-                Some(end) if end <= bytes_max => {
-                    let kind = open(shared, idle, &buffer.filled()[..end], client, out);
-                    buffer.consume(end);
-                    scan = HeadScan::default();
-                    match kind.map_err(AnswerEnd::Refused)? {
-                        Kind::Final(opened) => return Ok(opened),
-                        Kind::Interim => pass_interim(shared, client, out).await?,
-                        Kind::Dropped => {}
-                    }
-                }
-                None if buffer.filled().len() < bytes_max => break,
-                _ => return Err(AnswerEnd::Refused(BadResponse::TooLarge)),
-            }
+    }
+}
+
+impl From<NoHead> for AnswerEnd {
+    fn from(why: NoHead) -> Self {
+        match why {
+            NoHead::Closed => Self::Closed,
+            NoHead::Refused(reason) => Self::Refused(reason),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::l7::client::Upstream;
+use crate::l7::client::{Upstream, http1};
 use crate::l7::error::Failure;
 use crate::l7::record::Record;
 use crate::l7::waits::Stay;
@@ -66,20 +66,19 @@ pub(super) async fn attempt(
 ) -> Attempted {
     let counters = lease.live.worker(parties.worker.index);
     let (started, peer) = (record.started, parties.peer);
-    let shared = Shared::new(parties, &job.terms, rescue, deadline, upstream.at);
+    let shared = Shared::new(parties, &job.terms, rescue, deadline, (job.policy.idle, upstream.at));
     let (mut source, mut sink) = parties.client.split();
-    let (mut backend_read, mut backend_write) = upstream.stream.split();
+    let (mut asking, mut answering) = http1::split(&mut upstream.stream, &parties.worker.buffers);
     let first = {
         let mut inbound = pin!(inbound(
             &shared,
             &mut source,
-            &mut backend_write,
+            &mut asking,
             &mut job.head,
             &mut job.upload,
             job.policy.abort_on_close,
         ));
-        let mut answer =
-            pin!(answer(&shared, counters, job.policy.idle, &mut backend_read, &mut sink));
+        let mut answer = pin!(answer(&shared, counters, &mut answering, &mut sink));
         poll_fn(|cx| {
             if let Poll::Ready(end) = inbound.as_mut().poll(cx) {
                 return Poll::Ready(First::Inbound(end));

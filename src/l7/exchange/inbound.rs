@@ -4,16 +4,15 @@
 //! nobody. A client that merely ended its direction may well wait for its answer.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::io;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::l7::io::write_all;
 use crate::l7::worker::Worker;
 use crate::model::BadRequest;
-use crate::net::WriteHalf;
 
+use super::backend::Asking;
 use super::client::Client;
 use super::deadline::Deadline;
 use super::rescue::Rescue;
@@ -27,6 +26,8 @@ pub(super) struct Shared<'a> {
     /// The client's listener was removed.
     pub(super) removed: &'a Cell<bool>,
     pub(super) deadline: &'a Deadline<'a>,
+    /// How long the backend's connection may be kept idle.
+    pub(super) idle: Duration,
     /// A byte of the request was handed to the kernel.
     pub(super) sent: Cell<bool>,
     /// Body bytes were sent that did not come with the head.
@@ -61,7 +62,7 @@ impl<'a> Shared<'a> {
         terms: &'a Terms,
         rescue: &'a Rescue<'a>,
         deadline: &'a Deadline<'a>,
-        at: Instant,
+        (idle, at): (Duration, Instant),
     ) -> Self {
         let no = || Cell::new(false);
         Self {
@@ -70,6 +71,7 @@ impl<'a> Shared<'a> {
             rescue,
             removed: parties.removed,
             deadline,
+            idle,
             sent: no(),
             streamed: no(),
             lost: no(),
@@ -110,14 +112,14 @@ pub(super) enum InboundEnd {
 pub(super) async fn inbound(
     shared: &Shared<'_>,
     client: &mut impl Source,
-    backend: &mut WriteHalf<'_>,
+    backend: &mut impl Asking,
     held: &mut Vec<u8>,
     upload: &mut Upload,
     abort_on_close: bool,
 ) -> InboundEnd {
     let timeouts = shared.terms.route.policy.timeouts;
     shared.deadline.set(timeouts.first_byte);
-    let mut sending = send(backend, held, &shared.sent).await;
+    let mut sending = backend.send(held, &shared.sent).await;
     // The watch on the client may have read ahead while a connection was opened.
     let mut ahead = !client.bytes().is_empty();
     while sending.is_ok() && !upload.is_done() {
@@ -142,13 +144,6 @@ pub(super) async fn inbound(
     InboundEnd::Left
 }
 
-/// Writes all of `bytes`, noting when the first of them was taken.
-async fn send(half: &mut WriteHalf<'_>, bytes: &[u8], sent: &Cell<bool>) -> io::Result<()> {
-    let first = poll_fn(|cx| half.poll_write(cx, bytes)).await?;
-    sent.set(sent.get() || first > 0);
-    if first < bytes.len() { write_all(half, &bytes[first..]).await } else { Ok(()) }
-}
-
 /// Reads more of the body; `false` = the client ended before its body did, so the request is not
 /// whole and never will be.
 async fn more(shared: &Shared<'_>, client: &mut impl Source, upload: &Upload) -> bool {
@@ -166,7 +161,7 @@ async fn more(shared: &Shared<'_>, client: &mut impl Source, upload: &Upload) ->
 /// Passes on what was read of the body. The inner result is the backend's side.
 async fn pass_on(
     shared: &Shared<'_>,
-    backend: &mut WriteHalf<'_>,
+    backend: &mut impl Asking,
     client: &mut impl Source,
     upload: &mut Upload,
     held: &mut Vec<u8>,
@@ -178,7 +173,7 @@ async fn pass_on(
     if plain > 0 {
         upload.sent(plain);
         hold(shared, upload, held, &client.bytes()[..plain]);
-        let result = write_all(backend, &client.bytes()[..plain]).await;
+        let result = backend.send(&client.bytes()[..plain], &shared.sent).await;
         client.consume(plain);
         count(plain as u64);
         return Ok(result);
@@ -189,7 +184,7 @@ async fn pass_on(
         Ok(n) => {
             count(n);
             hold(shared, upload, held, &framed);
-            Ok(write_all(backend, &framed).await)
+            Ok(backend.send(&framed, &shared.sent).await)
         }
         Err(refused) => Err(refused),
     };

@@ -15,6 +15,7 @@
 
 mod answer;
 mod attempt;
+mod backend;
 mod client;
 mod deadline;
 mod inbound;
@@ -57,6 +58,7 @@ use pause::{Paused, pause};
 use places::Unplaced;
 use rescue::{Called, Rescue};
 
+pub(crate) use backend::{Answering, Asking, HeadMax, NoHead};
 pub(crate) use client::{Client, Sink, Source};
 pub(crate) use job::{Job, Terms};
 pub(crate) use upload::Upload;

@@ -1,20 +1,16 @@
 //! A response head, understood and written for the client, in one go and without waiting.
 
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use httparse::Header;
 
-use crate::l7::client::{Response, ResponseBody, parse_response};
+use crate::l7::client::{Response, ResponseBody};
 use crate::l7::headers::{ClientFraming, ClientSide, Known, elements, known};
 use crate::l7::version::Version;
 use crate::model::BadResponse;
 
 use super::client::Sink;
 use super::inbound::Shared;
-
-/// Header fields that fit on the stack; configured limits above take a heap allocation.
-const FIELDS: usize = 128;
 
 /// What a response head says about what follows.
 #[derive(Clone, Copy, Debug)]
@@ -40,36 +36,25 @@ pub(super) enum Kind {
     Dropped,
 }
 
-/// Reads a whole head and has the client's made of it.
+/// Has the client's head made of a backend's.
 ///
 /// # Errors
 /// The head is refused.
 pub(super) fn open(
     shared: &Shared<'_>,
-    idle: Duration,
-    head: &[u8],
+    response: &Response<'_, '_>,
     client: &mut impl Sink,
     out: &mut Vec<u8>,
 ) -> Result<Kind, BadResponse> {
-    let fields = shared.terms.headers;
-    let mut few = [const { MaybeUninit::uninit() }; FIELDS];
-    let mut many = Vec::new();
-    let room: &mut [MaybeUninit<Header<'_>>] = if fields <= FIELDS {
-        &mut few[..fields]
-    } else {
-        many.resize_with(fields, MaybeUninit::uninit);
-        &mut many
-    };
-    let response = parse_response(head, room)?;
     match response.status {
-        101 if switches_as_asked(shared, &response) => {
-            Ok(Kind::Final(switch(shared, &response, client, out)))
+        101 if switches_as_asked(shared, response) => {
+            Ok(Kind::Final(switch(shared, response, client, out)))
         }
         101 => Err(BadResponse::Upgrade),
         // It would be taken for the switch.
         200..=299 if shared.terms.key.is_some() => Err(BadResponse::Upgrade),
-        100..=199 => Ok(interim(shared, &response, client, out)),
-        _ => Ok(Kind::Final(last(shared, idle, &response, client, out))),
+        100..=199 => Ok(interim(shared, response, client, out)),
+        _ => Ok(Kind::Final(last(shared, response, client, out))),
     }
 }
 
@@ -127,7 +112,6 @@ fn interim(
 
 fn last(
     shared: &Shared<'_>,
-    idle: Duration,
     response: &Response<'_, '_>,
     client: &mut impl Sink,
     out: &mut Vec<u8>,
@@ -156,6 +140,7 @@ fn last(
         edits: &terms.route.policy.response_headers,
     };
     client.head(out, response, &side);
+    let idle = shared.idle;
     let keep = response.keep_alive_timeout.map_or(idle, |timeout| timeout.min(idle));
     let reusable = response.keep_alive && body != ResponseBody::Close;
     Opened { status: response.status, body, framing, close, keep: reusable.then_some(keep) }

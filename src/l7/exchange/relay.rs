@@ -8,11 +8,10 @@ use tokio::time::Instant;
 use crate::l7::chunked::{Decoder, Step, begin_chunk};
 use crate::l7::client::ResponseBody;
 use crate::l7::headers::ClientFraming;
-use crate::l7::io::read_lazily;
 use crate::model::BadResponse;
-use crate::net::{Buffer, Buffers, ReadHalf};
 
 use super::answer::AnswerEnd;
+use super::backend::Answering;
 use super::client::Sink;
 use super::inbound::Shared;
 use super::opened::Opened;
@@ -25,11 +24,10 @@ const COPY_MAX: usize = 2048;
 const OUT_MAX: usize = 64 * 1024;
 
 /// A response whose head is waiting in `out`.
-pub(super) struct Relay<'r, 'a, 'b, C> {
+pub(super) struct Relay<'r, 'a, B, C> {
     pub(super) shared: &'r Shared<'a>,
-    pub(super) backend: &'r mut ReadHalf<'b>,
+    pub(super) backend: &'r mut B,
     pub(super) client: &'r mut C,
-    pub(super) input: &'r mut Option<Buffer>,
     /// Bytes for the client, not yet written.
     pub(super) out: &'r mut Vec<u8>,
     /// Much is still to come.
@@ -41,7 +39,7 @@ pub(super) struct Relay<'r, 'a, 'b, C> {
     pub(super) fragile: bool,
 }
 
-impl<C: Sink> Relay<'_, '_, '_, C> {
+impl<B: Answering, C: Sink> Relay<'_, '_, B, C> {
     /// Delivers head and body.
     pub(super) async fn body(mut self, opened: Opened) -> Result<AnswerEnd, AnswerEnd> {
         self.shared.deadline.end_try();
@@ -60,18 +58,17 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
         if self.waited {
             self.shared.answered_at.set(Instant::now());
         }
-        let surplus = self.input.as_ref().is_some_and(|input| !input.is_empty());
+        let surplus = self.backend.bytes();
         if opened.framing == ClientFraming::Upgrade {
-            let leftover = self.input.as_ref().map(|input| input.filled().to_vec());
-            return Ok(AnswerEnd::Upgraded(leftover.unwrap_or_default()));
+            return Ok(AnswerEnd::Upgraded(surplus.to_vec()));
         }
-        let proven = self.shared.uploaded.get() && !surplus;
+        let proven = self.shared.uploaded.get() && surplus.is_empty();
         Ok(AnswerEnd::Done { close: opened.close, keep: opened.keep.filter(|_| proven) })
     }
 
-    /// Writes `out`, then `n` bytes of the input as they are; `last` = the body ends with them.
+    /// Writes `out`, then `n` bytes of what came as they are; `last` = the body ends with them.
     async fn write(&mut self, n: usize, last: bool) -> Result<(), AnswerEnd> {
-        let mut body = self.input.as_ref().map_or(&[][..], |input| &input.filled()[..n]);
+        let mut body = &self.backend.bytes()[..n];
         if n <= COPY_MAX {
             self.out.extend_from_slice(body);
             body = &[];
@@ -89,9 +86,7 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
         written.map_err(|_| AnswerEnd::ClientGone)?;
         self.out.clear();
         self.count(n);
-        if let Some(input) = self.input.as_mut() {
-            input.consume(n);
-        }
+        self.backend.consume(n);
         Ok(())
     }
 
@@ -108,27 +103,14 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
     async fn read(&mut self) -> Result<usize, AnswerEnd> {
         self.shared.deadline.set(self.shared.terms.route.policy.timeouts.body_idle);
         self.waited = true;
-        let stock = &self.shared.worker.buffers;
-        let take = |stock: &Buffers| if self.bulk { stock.take_bulk() } else { stock.take(0) };
-        let read = read_lazily(self.backend, self.input, stock, take).await;
-        read.map_err(|_| AnswerEnd::Truncated)
-    }
-
-    fn filled(&self) -> &[u8] {
-        self.input.as_ref().map_or(&[], |input| input.filled())
-    }
-
-    fn consume(&mut self, n: usize) {
-        if let Some(input) = self.input.as_mut() {
-            input.consume(n);
-        }
+        self.backend.more(self.bulk).await.map_err(|_| AnswerEnd::Truncated)
     }
 
     /// A body of known length, passed on without looking at it.
     async fn counted(&mut self, length: u64) -> Result<(), AnswerEnd> {
         let mut left = length;
         loop {
-            let n = usize::try_from(left).unwrap_or(usize::MAX).min(self.filled().len());
+            let n = usize::try_from(left).unwrap_or(usize::MAX).min(self.backend.bytes().len());
             left -= n as u64;
             self.write(n, left == 0).await?;
             if left == 0 {
@@ -146,10 +128,10 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
         let mut decoder = Decoder::default();
         loop {
             while !decoder.is_done() {
-                let step = decoder.step(self.filled());
+                let step = decoder.step(self.backend.bytes());
                 match step.map_err(|_| AnswerEnd::Refused(BadResponse::Chunk))? {
                     Step::More => break,
-                    Step::Framing(n) => self.consume(n),
+                    Step::Framing(n) => self.backend.consume(n),
                     Step::Data(n) => {
                         self.frame(n, framing);
                         if self.out.len() >= OUT_MAX {
@@ -157,10 +139,8 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
                         }
                     }
                     Step::End(n) => {
-                        let section =
-                            self.input.as_ref().map_or(&[][..], |input| &input.filled()[..n]);
-                        self.client.end(self.out, section);
-                        self.consume(n);
+                        self.client.end(self.out, &self.backend.bytes()[..n]);
+                        self.backend.consume(n);
                     }
                 }
             }
@@ -180,7 +160,7 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
     /// a break, or as it comes for HTTP/1.0.
     async fn until_the_end(&mut self, framing: ClientFraming) -> Result<(), AnswerEnd> {
         loop {
-            let n = self.filled().len();
+            let n = self.backend.bytes().len();
             if n > 0 {
                 self.frame(n, framing);
             }
@@ -195,18 +175,17 @@ impl<C: Sink> Relay<'_, '_, '_, C> {
         self.write(0, true).await
     }
 
-    /// Moves `n` bytes of the input to `out`, as a chunk if the client gets chunks.
+    /// Moves `n` bytes of what came to `out`, as a chunk if the client gets chunks.
     fn frame(&mut self, n: usize, framing: ClientFraming) {
-        let Some(input) = self.input.as_mut() else { return };
         let chunked = framing == ClientFraming::Chunked;
         if chunked {
             begin_chunk(self.out, n);
         }
-        self.out.extend_from_slice(&input.filled()[..n]);
+        self.out.extend_from_slice(&self.backend.bytes()[..n]);
         if chunked {
             self.out.extend_from_slice(b"\r\n");
         }
-        input.consume(n);
+        self.backend.consume(n);
         self.count(n);
     }
 }
