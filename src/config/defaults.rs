@@ -22,6 +22,10 @@ pub const HEADERS: usize = 100;
 pub const CONNECTIONS: u32 = 20_000;
 /// Streams open at once on a client's HTTP/2 connection.
 pub const HTTP2_STREAMS: u32 = 128;
+/// Requests under way at once on one connection to a backend that speaks HTTP/2 (as HAProxy has it).
+pub const BACKEND_HTTP2_STREAMS: u32 = 100;
+/// Connections to one backend that speaks HTTP/2, per worker.
+pub const BACKEND_HTTP2_CONNECTIONS: u32 = 16;
 /// Without a byte in either direction of a forwarded connection.
 pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Without a datagram in either direction of a flow.

@@ -170,6 +170,7 @@ mod tests {
             queue: Queue { length: 0, timeout: Duration::ZERO },
             proxy_protocol: None,
             tls: None,
+            http2: None,
         }
     }
 

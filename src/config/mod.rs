@@ -59,8 +59,8 @@ pub use listener::{
 pub use load::Loaded;
 pub use own_health::{OwnHealth, ProbePlace};
 pub use pool::{
-    Algorithm, Backend, BackendLimits, HashKey, OnDown, Pool, PoolTimeouts, Queue, Region, Target,
-    Zone,
+    Algorithm, Backend, BackendHttp2, BackendLimits, HashKey, OnDown, Pool, PoolTimeouts, Queue,
+    Region, Target, Zone,
 };
 pub use print::{Setting, print, settings};
 pub use probing::{ProbeLoad, probe_loads};

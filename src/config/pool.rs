@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{
     BackendTls, Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration, RetryBudget,
+    defaults,
 };
 use crate::model::ProxyVersion;
 
@@ -48,6 +49,8 @@ pub struct Pool {
     pub queue: Queue,
     /// How TLS is spoken with its backends; `None` = in clear.
     pub tls: Option<BackendTls>,
+    /// How HTTP/2 is spoken with its backends; `None` = HTTP/1.1 is.
+    pub http2: Option<BackendHttp2>,
     /// In which form backends are told who the client is; `None` = they are not.
     pub proxy_protocol: Option<ProxyVersion>,
 }
@@ -71,6 +74,23 @@ impl OnDown {
             Self::Close => "close",
         }
     }
+}
+
+/// How HTTP/2 is spoken with a pool's backends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackendHttp2 {
+    /// Requests under way at once on one connection; a backend may allow fewer.
+    pub max_streams: u32,
+    /// Connections to one backend, for each worker.
+    pub max_connections: u32,
+}
+
+impl BackendHttp2 {
+    /// Every default.
+    pub const DEFAULT: Self = Self {
+        max_streams: defaults::BACKEND_HTTP2_STREAMS,
+        max_connections: defaults::BACKEND_HTTP2_CONNECTIONS,
+    };
 }
 
 /// Where connections and requests wait while there is no place for them.

@@ -105,7 +105,7 @@ fn application(check: &ApplicationCheck, authority: &Arc<str>) -> Asked {
     let questions = check.endpoints.iter().map(|endpoint| {
         let request = HttpRequest::get(Arc::clone(&endpoint.path));
         let (tls, host, expect) = (tls.clone(), Arc::clone(&host), endpoint.expect.clone());
-        ProbeKind::Http(HttpAsk { tls, host, request, expect })
+        ProbeKind::Http(HttpAsk { tls, http2: false, host, request, expect })
     });
     let questions = questions.collect();
     let consequence = check.degrade.map_or(Consequence::Remove, Consequence::Degrade);
@@ -120,7 +120,7 @@ fn business(check: &BusinessCheck, authority: &Arc<str>) -> Asked {
             let step = |step: &Step| {
                 let (tls, host) = (tls.clone(), Arc::clone(&host));
                 let (request, expect) = (step.request.clone(), step.expect.clone());
-                let ask = HttpAsk { tls, host, request, expect };
+                let ask = HttpAsk { tls, http2: false, host, request, expect };
                 TransactionStep { ask, save: step.save.clone() }
             };
             let secret =
@@ -173,7 +173,10 @@ fn spec(
     // Only what talks to the backend itself is introduced: a port of its own for health is not
     // behind the PROXY protocol, and an agent is another program.
     let talks = !matches!(kind, ProbeKind::Connect | ProbeKind::Ping | ProbeKind::Agent { .. });
-    let introduced = pool.proxy_protocol.filter(|_| talks && address == backend.address);
+    let itself = address == backend.address;
+    let introduced = pool.proxy_protocol.filter(|_| talks && itself);
+    // Likewise it is only the backend itself that speaks what its pool says.
+    let kind = if pool.http2.is_some() && itself { kind.over_http2() } else { kind };
     ProbeSpec {
         backend: backend.key.clone(),
         address,

@@ -180,20 +180,21 @@ pub(crate) fn end_chunks_with(out: &mut Vec<u8>, give: impl FnOnce(&mut dyn FnMu
     out.extend_from_slice(b"\r\n");
 }
 
-/// Gives `put` those trailers of a section, as found by [`Decoder`], that may pass.
+/// Gives `put` the trailers of a section, as found by [`Decoder`].
 pub(crate) fn trailers(section: &[u8], put: &mut dyn FnMut(&str, &[u8])) {
     let mut room = [httparse::EMPTY_HEADER; TRAILER_FIELDS_MAX];
     if let Ok(httparse::Status::Complete((_, trailers))) =
         httparse::parse_headers(section, &mut room)
     {
-        for trailer in trailers.iter().filter(|trailer| may_trail(trailer.name)) {
+        for trailer in trailers {
             put(trailer.name, trailer.value);
         }
     }
 }
 
-/// Those that frame, route or authenticate may not (RFC 9110 §6.5.1).
-fn may_trail(name: &str) -> bool {
+/// May a field of this name be a trailer? Those that frame, route or authenticate may not (RFC 9110
+/// §6.5.1).
+pub(crate) fn may_trail(name: &str) -> bool {
     let refused =
         ["cookie", "set-cookie", "cache-control", "content-type", "content-encoding", "te"];
     let refused = refused.iter().any(|refused| name.eq_ignore_ascii_case(refused));

@@ -246,7 +246,7 @@ impl Desk<'_> {
         let limited = waits.is_some() || route.policy.timeouts.total.is_some();
         let budget = name.map(|name| (name, limited));
         let switch = (upgrade.as_deref(), websocket.as_deref());
-        let budget_at = self.write_head(sight, route, switch, budget, &mut head);
+        let budget_at = self.write_head(sight, (route, pool), switch, budget, &mut head);
         let terms = Terms {
             route: Arc::clone(route),
             version: request.version,
@@ -291,7 +291,7 @@ impl Desk<'_> {
     fn write_head(
         &self,
         sight: &Sight<'_, '_, '_>,
-        route: &Route,
+        (route, pool): (&Route, &Pool),
         (upgrade, key): (Option<&str>, Option<&WebSocketKey>),
         budget: Option<(&str, bool)>,
         out: &mut Vec<u8>,
@@ -323,6 +323,7 @@ impl Desk<'_> {
                 edits,
                 reserved: &settings.reserved_headers,
                 proved: identity.zip(client),
+                trailers: pool.http2 && takes_trailers(request.headers),
                 budget,
             },
         )
@@ -364,6 +365,13 @@ impl Desk<'_> {
             record.texts = Some(Texts::new(worker.buffers.take_vec(), &logged));
         }
     }
+}
+
+/// Does the client say that it takes trailers (RFC 9110 §10.1.4)? gRPC asks that of its clients, and its
+/// servers look whether everybody between passes it on.
+fn takes_trailers(headers: &[Header<'_>]) -> bool {
+    let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("te"));
+    named.flat_map(|header| elements(header.value)).any(|it| it.eq_ignore_ascii_case("trailers"))
 }
 
 /// A parsed request with everything found out about it.

@@ -15,6 +15,7 @@ use crate::worker::{self, Acceptor, Arrival, Plane};
 
 use super::caller::Caller;
 use super::client::IdlePool;
+use super::client::http2::Trunks;
 use super::http1::{Connection, Seats};
 use super::http2;
 use super::leaving;
@@ -41,6 +42,7 @@ pub(crate) struct Worker {
     /// What they share with all others.
     core: Rc<worker::Worker>,
     pub(crate) idle: IdlePool,
+    pub(crate) trunks: Trunks,
     pub(crate) waits: Waits,
     pub(crate) seats: Seats,
     pub(crate) ids: RequestIds,
@@ -91,6 +93,7 @@ impl Http {
         Self(Rc::new(Worker {
             core: Rc::clone(core),
             idle: IdlePool::default(),
+            trunks: Trunks::default(),
             waits: Waits::default(),
             seats: Seats::default(),
             ids: RequestIds::new(seed),
@@ -117,8 +120,11 @@ impl Plane for Http {
 
     /// Idle connections to backends that take no more traffic wait for nobody.
     fn follow(&self, table: &Table) {
-        let zones = table.pools().flat_map(|pool| &pool.zones);
-        self.0.idle.retain(zones.flat_map(|zone| zone.taking()).map(|backend| backend.live.id));
+        let zones = || table.pools().flat_map(|pool| &pool.zones);
+        let taking = || zones().flat_map(|zone| zone.taking());
+        self.0.idle.retain(taking().map(|backend| backend.live.id));
+        let shared = taking().filter(|backend| backend.http2.is_some());
+        self.0.trunks.retain(shared.map(|backend| backend.live.id));
         self.0.call_the_stranded(table);
         leaving::follow(&self.0);
     }
@@ -128,13 +134,16 @@ impl Plane for Http {
     }
 
     fn sweep(&self) {
-        self.0.idle.sweep(Instant::now());
+        let now = Instant::now();
+        self.0.idle.sweep(now);
+        self.0.trunks.sweep(now);
     }
 
     fn count(&self) {
         leaving::tick(&self.0, Instant::now());
         let counters = self.0.counters();
-        counters.pooled.add(self.0.idle.len() as i64 - counters.pooled.get());
+        let pooled = self.0.idle.len() + self.0.trunks.idle();
+        counters.pooled.add(pooled as i64 - counters.pooled.get());
         counters.pooled_stale.add(self.0.idle.take_stale());
     }
 }

@@ -13,7 +13,9 @@ use super::{Secret, TlsAsk};
 pub struct HttpAsk {
     /// Over TLS, if so.
     pub tls: Option<TlsAsk>,
-    /// The `Host` header.
+    /// By HTTP/2 instead of HTTP/1.1.
+    pub http2: bool,
+    /// The `Host` header, or `:authority`.
     pub host: Arc<str>,
     /// What is sent.
     pub request: HttpRequest,
@@ -109,6 +111,15 @@ impl fmt::Display for Template {
             Part::Text(text) => f.write_str(text),
             Part::Value(name) => write!(f, "${{{name}}}"),
         })
+    }
+}
+
+impl Expect {
+    /// Any answer at all, without a body.
+    #[must_use]
+    pub fn anything() -> Self {
+        let (headers, json) = (Vec::new(), Vec::new());
+        Self { status: vec![(100, 599)], headers, body: None, json, body_bytes_max: 0 }
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
 
-use super::{HttpAsk, PostgresAsk, RedisAsk, Transaction};
+use super::{Expect, HttpAsk, HttpMethod, HttpRequest, PostgresAsk, RedisAsk, Transaction};
 
 /// What a probe does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +47,7 @@ pub enum ProbeKind {
         /// A line it is sent first; empty = nothing.
         send: Arc<str>,
     },
-    /// Ask over HTTP/1.1 and judge the answer.
+    /// Ask over HTTP and judge the answer.
     Http(HttpAsk),
     /// Several requests in order, each of which must pass.
     Transaction(Transaction),
@@ -55,6 +55,27 @@ pub enum ProbeKind {
     Postgres(PostgresAsk),
     /// Send a Redis server a command.
     Redis(RedisAsk),
+}
+
+impl ProbeKind {
+    /// The same question to a backend that speaks HTTP/2 instead of HTTP/1.1.
+    #[must_use]
+    pub fn over_http2(self) -> Self {
+        match self {
+            // There is no status line to look for: any answer is life.
+            Self::StatusLine { host, path, tls } => {
+                let request = HttpRequest { method: HttpMethod::Head, ..HttpRequest::get(path) };
+                let expect = Expect::anything();
+                Self::Http(HttpAsk { tls, http2: true, host, request, expect })
+            }
+            Self::Http(ask) => Self::Http(HttpAsk { http2: true, ..ask }),
+            Self::Transaction(mut transaction) => {
+                transaction.steps.iter_mut().for_each(|step| step.ask.http2 = true);
+                Self::Transaction(transaction)
+            }
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for ProbeKind {

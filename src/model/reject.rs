@@ -76,6 +76,8 @@ closed_set! {
         Truncated = "truncated",
         /// `101` that was not asked for.
         Upgrade = "upgrade",
+        /// More frames than any answer needs, over HTTP/2.
+        Frames = "frames",
     }
 }
 

@@ -4,22 +4,18 @@
 //! one string, an answer of one enumeration) that they are written and read here, after
 //! `health.proto` of grpc/grpc-proto and the wire format of Protocol Buffers.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::header::{CONTENT_TYPE, HeaderMap, TE, USER_AGENT};
-use hyper::rt::Executor;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::task::JoinSet;
 
 use super::connect::Target;
 use super::fault::{Fault, shown};
 use super::http::{AGENT, drive};
+use super::http2_tasks::Tasks;
 use super::tls::{Tls, Within};
 use crate::model::{Failure, GrpcAsk};
 
@@ -42,16 +38,6 @@ pub(super) async fn probe(tls: &Tls, target: &Target, ask: &GrpcAsk) -> Result<(
         .handshake(TokioIo::new(stream))
         .await?;
     drive(call(sender, ask), connection).await
-}
-
-/// Runs what a connection needs to have run, for as long as the probe lasts.
-#[derive(Clone, Debug, Default)]
-struct Tasks(Arc<Mutex<JoinSet<()>>>);
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
-    fn execute(&self, task: F) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
-    }
 }
 
 async fn call(mut sender: SendRequest<Full<Bytes>>, ask: &GrpcAsk) -> Result<(), Fault> {

@@ -11,7 +11,7 @@ use std::pin::pin;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::client::conn::{http1, http2};
 use hyper::header::{CONNECTION, HOST, HeaderMap, USER_AGENT};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -19,9 +19,10 @@ use hyper_util::rt::TokioIo;
 use super::answer::judge;
 use super::connect::Target;
 use super::fault::{Fault, shown};
+use super::http2_tasks::Tasks;
 use super::tls::{Tls, Within};
 use super::values::Values;
-use crate::model::{Expect, Failure, HttpAsk, HttpRequest};
+use crate::model::{Expect, Failure, HttpAsk};
 
 /// What the prober calls itself.
 pub(super) const AGENT: &str = concat!("pulsegate/", env!("CARGO_PKG_VERSION"), " (health check)");
@@ -51,12 +52,23 @@ pub(super) async fn exchange(
     values: &Values<'_>,
     keep_body: bool,
 ) -> Result<Answered, Fault> {
-    let request = request(&ask.request, &ask.host, values)?;
-    let stream = TokioIo::new(tls.open(target, ask.tls.as_ref(), Within::Http1).await?);
-    let mut builder = Builder::new();
+    let request = request(ask, values)?;
+    let within = if ask.http2 { Within::Http2 } else { Within::Http1 };
+    let stream = TokioIo::new(tls.open(target, ask.tls.as_ref(), within).await?);
+    if ask.http2 {
+        let tasks = Tasks::default();
+        let mut builder = http2::Builder::new(tasks.clone());
+        builder.max_header_list_size(HEAD_BYTES_MAX as u32);
+        let (mut sender, connection) = builder.handshake(stream).await?;
+        let asking =
+            async { take(sender.send_request(request).await?, &ask.expect, keep_body).await };
+        return drive(asking, connection).await;
+    }
+    let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
-    let (sender, connection) = builder.handshake(stream).await?;
-    drive(send(sender, request, &ask.expect, keep_body), connection).await
+    let (mut sender, connection) = builder.handshake(stream).await?;
+    let asking = async { take(sender.send_request(request).await?, &ask.expect, keep_body).await };
+    drive(asking, connection).await
 }
 
 /// Runs `exchange` with the connection that carries it.
@@ -73,17 +85,16 @@ pub(super) async fn drive<T>(
     }
 }
 
-fn request(
-    ask: &HttpRequest,
-    host: &str,
-    values: &Values<'_>,
-) -> Result<Request<Full<Bytes>>, Fault> {
-    let mut request = Request::builder()
-        .method(ask.method.name())
-        .uri(values.target(&ask.path)?)
-        .header(HOST, host)
-        .header(CONNECTION, "close")
-        .header(USER_AGENT, AGENT);
+fn request(ask: &HttpAsk, values: &Values<'_>) -> Result<Request<Full<Bytes>>, Fault> {
+    let HttpAsk { tls, http2, host, request: ask, .. } = ask;
+    let target = values.target(&ask.path)?;
+    let request = Request::builder().method(ask.method.name()).header(USER_AGENT, AGENT);
+    let mut request = if *http2 {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        request.uri(format!("{scheme}://{host}{target}"))
+    } else {
+        request.uri(target).header(HOST, &**host).header(CONNECTION, "close")
+    };
     for (name, value) in &ask.headers {
         request = request.header(&**name, values.header(value)?);
     }
@@ -91,13 +102,11 @@ fn request(
     request.body(body).map_err(|error| Fault::Local(shown(&error.to_string())))
 }
 
-async fn send(
-    mut sender: SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
+async fn take(
+    response: Response<Incoming>,
     expect: &Expect,
     keep_body: bool,
 ) -> Result<Answered, Fault> {
-    let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
     if !expect.status.iter().any(|(low, high)| (*low..=*high).contains(&status)) {
         return Err(Fault::seen(Failure::Status, response.status().as_str()));

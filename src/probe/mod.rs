@@ -21,6 +21,7 @@ mod connect;
 mod fault;
 mod grpc;
 mod http;
+mod http2_tasks;
 mod ping;
 mod postgres;
 mod redis;

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::config::BackendLimits;
+use crate::config::{BackendHttp2, BackendLimits};
 use crate::live::{self, Seat};
 use crate::model::Address;
 use crate::net::tls;
@@ -27,6 +27,8 @@ pub struct Backend {
     pub limits: BackendLimits,
     /// Who it is by TLS; `None` = it is spoken to in clear.
     pub tls: Option<tls::Server>,
+    /// How HTTP/2 is spoken with it; `None` = HTTP/1.1 is.
+    pub http2: Option<BackendHttp2>,
 }
 
 /// A backend chosen for one try of a request; counts it in flight there for as long as it lives.

@@ -99,6 +99,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
         tls: None,
+        http2: None,
     }
 }
 

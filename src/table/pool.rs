@@ -16,6 +16,8 @@ use crate::net::tls::ClientContext;
 pub(super) struct Secured {
     pub(super) terms: BackendTls,
     pub(super) context: ClientContext,
+    /// HTTP/2 is what is spoken.
+    pub(super) http2: bool,
 }
 
 /// A pool of backends.
@@ -45,6 +47,8 @@ pub struct Pool {
     pub queue: config::Queue,
     /// In which form backends are told who the client is.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// HTTP/2 is spoken with its backends.
+    pub http2: bool,
     /// How TLS is spoken with its backends.
     pub(super) tls: Option<Secured>,
     /// Those that wait.

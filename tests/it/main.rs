@@ -26,6 +26,7 @@ mod failover;
 mod faults;
 mod harness;
 mod http2;
+mod http2_backends;
 mod identity;
 mod leaving;
 mod lifecycle;

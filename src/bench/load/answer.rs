@@ -144,10 +144,10 @@ fn head(bytes: &[u8], to_head: bool) -> Result<State, Fault> {
         return Ok(State::Head(HeadScan::default()));
     }
     let rest = match response.body(to_head) {
-        ResponseBody::None => Rest::Length(0),
+        ResponseBody::None | ResponseBody::Empty => Rest::Length(0),
         ResponseBody::Length(length) => Rest::Length(length),
         ResponseBody::Chunked => Rest::Chunked(Decoder::default()),
-        ResponseBody::Close => Rest::Close,
+        ResponseBody::Close | ResponseBody::Stream => Rest::Close,
     };
     Ok(State::Body { status, keep, rest })
 }

@@ -12,8 +12,8 @@ use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key, required};
 use crate::config::{
-    Algorithm, Backend, BackendLimits, BackendTls, Capacity, Drain, HashKey, HealthChecks, OnDown,
-    Pool, Region, Zone, defaults,
+    Algorithm, Backend, BackendHttp2, BackendLimits, BackendTls, Capacity, Drain, HashKey,
+    HealthChecks, OnDown, Pool, Region, Zone, defaults,
 };
 
 /// An entry of `pools`.
@@ -29,6 +29,7 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("algorithm", ALGORITHM, "How a backend is chosen; default `round-robin`."),
         key("protocol", PROTOCOL, "What the backends speak; default `h1`."),
+        key("http2", Kind::Shape(&HTTP2), "Connections of `protocol: h2`."),
         key("health", Kind::AnyOf(&[OFF, Kind::Shape(&health::SHAPE)]), "What is probed."),
         key("failover", Kind::Shape(&failover::SHAPE), "When zones and regions go out."),
         key("restoration", RESTORATION, "How zones and regions come back."),
@@ -74,6 +75,26 @@ pub(super) static SHAPE: Shape = Shape {
         ),
     ],
     later: &["breaker", "outliers", "capacity", "priority", "discovery"],
+};
+
+static HTTP2: Shape = Shape {
+    name: "backend_http2",
+    about: "Connections to backends that speak HTTP/2, which many requests share.",
+    keys: &[
+        key(
+            "max_streams",
+            Kind::Integer { min: 1, max: 10_000 },
+            "Requests under way at once on one connection, if the backend allows as many; default \
+             100.",
+        ),
+        key(
+            "max_connections",
+            Kind::Integer { min: 1, max: 1000 },
+            "Connections per backend and worker: when all are full, requests wait in the `queue`; \
+             default 16.",
+        ),
+    ],
+    later: &[],
 };
 
 static REGION: Shape = Shape {
@@ -143,7 +164,7 @@ const ALGORITHMS: Kind = Kind::Words {
     now: &["round-robin", "least-connections", "ip-hash"],
     later: &["p2c", "peak-ewma", "bounded-hash", "cookie", "random"],
 };
-const PROTOCOL: Kind = Kind::Words { now: &["h1"], later: &["h2", "grpc", "tcp"] };
+const PROTOCOL: Kind = Kind::Words { now: &["h1", "h2"], later: &[] };
 const ON_DOWN: Kind = Kind::Words { now: &["keep", "close"], later: &[] };
 const WEIGHT: Kind = Kind::Integer { min: 0, max: 65_535 };
 
@@ -155,7 +176,6 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     let name = name::of_entry(named);
     let fields = named.value.fields(&SHAPE)?;
     let inherited = inherited.for_pool(&fields);
-    fields.word("protocol");
     let tls = backend_tls::read(&fields, None);
     let health = health::check(fields.get("health").as_ref(), tls.as_ref());
     let concurrent = concurrent::of_pool(&fields);
@@ -196,6 +216,22 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
         queue: concurrent::queue(fields.fields("queue").as_ref()),
         proxy_protocol: proxy_protocol::outbound(&fields),
         tls,
+        http2: http2(&fields),
+    })
+}
+
+fn http2(fields: &Fields<'_>) -> Option<BackendHttp2> {
+    if fields.word("protocol") != Some("h2") {
+        if let Some(cursor) = fields.get("http2") {
+            cursor.problem("`http2` is for pools of `protocol: h2`");
+        }
+        return None;
+    }
+    let all = BackendHttp2::DEFAULT;
+    let Some(fields) = fields.fields("http2") else { return Some(all) };
+    Some(BackendHttp2 {
+        max_streams: fields.integer("max_streams").unwrap_or(all.max_streams),
+        max_connections: fields.integer("max_connections").unwrap_or(all.max_connections),
     })
 }
 

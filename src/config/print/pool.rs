@@ -5,7 +5,9 @@ use super::health;
 use super::tls::backend_tls;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
-use crate::config::{Algorithm, Backend, BackendLimits, HashKey, Pool, Queue, Region, Zone};
+use crate::config::{
+    Algorithm, Backend, BackendHttp2, BackendLimits, HashKey, Pool, Queue, Region, Zone,
+};
 use crate::model::ProxyVersion;
 
 /// A pool with every default, by regions and zones.
@@ -19,7 +21,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
     let regions = pool.regions.iter().map(|region| (region.name.to_string(), region_tree(region)));
     map([
         ("algorithm", algorithm),
-        ("protocol", word("h1")),
+        ("protocol", word(if pool.http2.is_some() { "h2" } else { "h1" })),
         ("regions", Tree::Map(regions.collect())),
         ("health", health::tree(&pool.health)),
         ("failover", failover::failover(&pool.failover)),
@@ -48,7 +50,15 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ("queue", queue(&pool.queue)),
         ("tls", backend_tls(&pool.tls)),
         ("proxy_protocol", word(pool.proxy_protocol.map_or("off", ProxyVersion::name))),
-    ])
+    ]
+    .into_iter()
+    .chain(pool.http2.map(http2)))
+}
+
+fn http2(terms: BackendHttp2) -> (&'static str, Tree) {
+    let BackendHttp2 { max_streams, max_connections } = terms;
+    let keys = [("max_streams", word(max_streams)), ("max_connections", word(max_connections))];
+    ("http2", map(keys))
 }
 
 /// A queue.

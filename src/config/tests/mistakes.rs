@@ -16,7 +16,6 @@ listeners:
   tls: { bind: 127.0.0.1:443, tls: { certificates: [] }, pool: api }
 pools:
   api:
-    protocol: h2
     backends: [ { address: 1.2.3.4:5, max_connections: 3 } ]
     health: { passive: {}, phi: {} }
     failover: {}

@@ -58,6 +58,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
         tls: None,
+        http2: None,
     }
 }
 

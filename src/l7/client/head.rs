@@ -28,6 +28,8 @@ pub struct Response<'h, 'b> {
     pub(crate) lists: bool,
     /// How long the backend says it keeps an idle connection.
     pub keep_alive_timeout: Option<Duration>,
+    /// Its stream ends with it, where the protocol has streams.
+    pub(crate) ended: bool,
 }
 
 /// Where a response's body ends.
@@ -41,6 +43,10 @@ pub enum ResponseBody {
     Chunked,
     /// At the connection's end.
     Close,
+    /// At the end of its stream.
+    Stream,
+    /// At the end of its stream, which has come with the head.
+    Empty,
 }
 
 impl Response<'_, '_> {
@@ -51,6 +57,8 @@ impl Response<'_, '_> {
             return ResponseBody::None;
         }
         match self.lengths {
+            _ if self.version == Version::Http2 && self.ended => ResponseBody::Empty,
+            _ if self.version == Version::Http2 => ResponseBody::Stream,
             Lengths { chunked: true, .. } => ResponseBody::Chunked,
             Lengths { content_length: Some(0), .. } => ResponseBody::None,
             Lengths { content_length: Some(length), .. } => ResponseBody::Length(length),
@@ -124,6 +132,7 @@ fn read_headers<'h, 'b>(
         keep_alive,
         lists,
         keep_alive_timeout,
+        ended: false,
     })
 }
 

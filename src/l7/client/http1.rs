@@ -96,6 +96,14 @@ impl Answering for Answers<'_> {
         let take = |stock: &Buffers| if much { stock.take_bulk() } else { stock.take(0) };
         read_lazily(&mut self.half, &mut self.input, self.stock, take).await
     }
+
+    /// A body's framing tells.
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// They are part of the framing.
+    fn trailers(&self, _: &mut dyn FnMut(&str, &[u8])) {}
 }
 
 impl Drop for Answers<'_> {

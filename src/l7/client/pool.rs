@@ -11,22 +11,32 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::Address;
 use crate::net::Stream;
-use crate::net::tls::Server;
 use crate::table::Backend;
+
+use super::destination::Destination;
+use super::http2;
 
 /// A connection to a backend, in use.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    /// The connection.
-    pub(crate) stream: Stream,
+    /// The connection, or the part of it that is in use.
+    pub(crate) link: Link,
     /// It was used before, so it may turn out to be stale.
     pub(crate) reused: bool,
     /// How long opening it took; zero for a kept one.
     pub(crate) connect: Duration,
     /// When it was obtained.
     pub(crate) at: Instant,
+}
+
+/// What carries a request to a backend, and its answer back.
+#[derive(Debug)]
+pub(crate) enum Link {
+    /// A connection of its own, which speaks HTTP/1.1.
+    Http1(Stream),
+    /// A stream of a connection that it shares with others.
+    Http2(Box<http2::Stream>),
 }
 
 #[derive(Debug)]
@@ -39,9 +49,8 @@ struct Idle {
 /// What is kept for one backend.
 #[derive(Debug, Default)]
 struct Kept {
-    /// Where the connections lead, once there was one; a backend may keep its name and move, or be
-    /// spoken to on other terms.
-    to: Option<(Address, Option<Server>)>,
+    /// Where the connections lead, once there was one.
+    to: Option<Destination>,
     idle: Vec<Idle>,
     /// Set while the backends that take traffic are gone through.
     taking: bool,
@@ -50,18 +59,12 @@ struct Kept {
 impl Kept {
     /// Do its connections lead to the backend as it is now?
     fn leads(&self, to: &Backend) -> bool {
-        self.to.as_ref().is_some_and(|(address, server)| {
-            let same = match (server, &to.tls) {
-                (None, None) => true,
-                (Some(server), Some(now)) => server.is(now),
-                _ => false,
-            };
-            *address == to.address && same
-        })
+        self.to.as_ref().is_some_and(|destination| destination.is(to))
     }
 }
 
-type ById = BuildHasherDefault<IdHasher>;
+/// By the backend's live id.
+pub(super) type ById = BuildHasherDefault<IdHasher>;
 
 /// A worker's idle upstream connections, by the backend's live id.
 #[derive(Debug, Default)]
@@ -113,7 +116,7 @@ impl IdlePool {
         let Some(kept) = backends.get_mut(&to.live.id) else { return };
         if !kept.leads(to) {
             self.len.set(self.len.get() - kept.idle.len());
-            kept.to = Some((to.address.clone(), to.tls.clone()));
+            kept.to = Some(Destination::of(to));
             kept.idle.clear();
         }
         if kept.idle.len() < max && !keep.is_zero() {
@@ -167,7 +170,7 @@ impl IdlePool {
 
 /// Live ids are small distinct numbers: spreading them is hash enough.
 #[derive(Debug, Default)]
-struct IdHasher(u64);
+pub(super) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {

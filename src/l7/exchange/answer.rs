@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::l7::client::ResponseBody;
 use crate::l7::retry::Cause;
 use crate::live::BackendCounters;
-use crate::model::BadResponse;
+use crate::model::{BadRequest, BadResponse};
 
 use super::backend::{Answering, HeadMax, NoHead};
 use super::client::Sink;
@@ -34,6 +34,10 @@ pub(super) enum AnswerEnd {
     },
     /// The backend closed or reset before the final head was whole.
     Closed,
+    /// The backend has not processed the request.
+    Unprocessed,
+    /// The request cannot be said to the backend.
+    Unsendable(BadRequest),
     /// The backend's bytes are refused.
     Refused(BadResponse),
     /// The backend broke off within the body.
@@ -80,9 +84,9 @@ fn is_to_be_retried(shared: &Shared<'_>, opened: &Opened) -> bool {
 fn unwanted(opened: &Opened, uploaded: bool, input: &[u8]) -> AnswerEnd {
     let there = input.len() as u64;
     let whole = match opened.body {
-        ResponseBody::None => there == 0,
+        ResponseBody::None | ResponseBody::Empty => there == 0,
         ResponseBody::Length(length) => there == length,
-        ResponseBody::Chunked | ResponseBody::Close => false,
+        ResponseBody::Chunked | ResponseBody::Close | ResponseBody::Stream => false,
     };
     let keep = opened.keep.filter(|_| whole && uploaded);
     AnswerEnd::Unwanted { status: opened.status, keep }
@@ -121,6 +125,8 @@ impl From<NoHead> for AnswerEnd {
         match why {
             NoHead::Closed => Self::Closed,
             NoHead::Refused(reason) => Self::Refused(reason),
+            NoHead::Unprocessed => Self::Unprocessed,
+            NoHead::Unsendable(reason) => Self::Unsendable(reason),
         }
     }
 }

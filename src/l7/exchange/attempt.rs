@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::l7::client::{Upstream, http1};
 use crate::l7::error::Failure;
 use crate::l7::record::Record;
 use crate::l7::waits::Stay;
@@ -19,6 +18,7 @@ use crate::model::{BadRequest, BadResponse, Ended};
 use crate::table::Lease;
 
 use super::answer::{AnswerEnd, answer};
+use super::backend::{Answering, Asking};
 use super::deadline::Deadline;
 use super::inbound::{InboundEnd, Shared, inbound};
 use super::rescue::{Called, Rescue};
@@ -33,12 +33,14 @@ pub(super) enum Attempted {
     Upgraded(Vec<u8>),
     /// The backend closed or reset before its response.
     Early { repeatable: bool },
+    /// The backend has not processed the request.
+    Unprocessed { repeatable: bool },
     /// The backend went down.
     Called(Called),
     /// The backend's response is refused.
     Refused,
-    /// The request's body is refused.
-    BadBody(BadRequest),
+    /// The request is refused, in its body or for what it cannot be said in.
+    BadRequest(BadRequest),
     /// The backend answered with a status after which another is to be asked.
     Unwanted { status: u16, keep: Option<Duration>, at: Instant },
     /// A deadline passed before the response.
@@ -54,31 +56,32 @@ enum First {
     Deadline,
 }
 
-/// Sends the request and relays the response.
+/// Sends the request and relays the response, over both directions of what was obtained `at` that time.
+#[expect(clippy::too_many_arguments, reason = "all of them are what an attempt is made of")]
 pub(super) async fn attempt(
     parties: &mut Parties<'_, impl Client>,
     job: &mut Job,
     lease: &Lease,
-    upstream: &mut Upstream,
+    (asking, answering): (&mut impl Asking, &mut impl Answering),
+    at: Instant,
     deadline: &Deadline<'_>,
     rescue: &Rescue<'_>,
     record: &mut Record,
 ) -> Attempted {
     let counters = lease.live.worker(parties.worker.index);
     let (started, peer) = (record.started, parties.peer);
-    let shared = Shared::new(parties, &job.terms, rescue, deadline, (job.policy.idle, upstream.at));
+    let shared = Shared::new(parties, &job.terms, rescue, deadline, (job.policy.idle, at));
     let (mut source, mut sink) = parties.client.split();
-    let (mut asking, mut answering) = http1::split(&mut upstream.stream, &parties.worker.buffers);
     let first = {
         let mut inbound = pin!(inbound(
             &shared,
             &mut source,
-            &mut asking,
+            asking,
             &mut job.head,
             &mut job.upload,
             job.policy.abort_on_close,
         ));
-        let mut answer = pin!(answer(&shared, counters, &mut answering, &mut sink));
+        let mut answer = pin!(answer(&shared, counters, answering, &mut sink));
         poll_fn(|cx| {
             if let Poll::Ready(end) = inbound.as_mut().poll(cx) {
                 return Poll::Ready(First::Inbound(end));
@@ -139,6 +142,10 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
         }
         First::Answer(AnswerEnd::Upgraded(leftover)) => Attempted::Upgraded(leftover),
         First::Answer(AnswerEnd::Closed) => Attempted::Early { repeatable: shared.is_repeatable() },
+        First::Answer(AnswerEnd::Unprocessed) => {
+            Attempted::Unprocessed { repeatable: shared.is_held() }
+        }
+        First::Answer(AnswerEnd::Unsendable(reason)) => Attempted::BadRequest(reason),
         First::Answer(AnswerEnd::Refused(_)) if begun => {
             Attempted::Broken(After::Reset, Ended::BadResponse)
         }
@@ -150,7 +157,7 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
         First::Inbound(InboundEnd::Refused(_)) if begun => {
             Attempted::Broken(After::Reset, Ended::BadRequest)
         }
-        First::Inbound(InboundEnd::Refused(reason)) => Attempted::BadBody(reason),
+        First::Inbound(InboundEnd::Refused(reason)) => Attempted::BadRequest(reason),
         First::Called(Called::Close(failure)) if begun => {
             Attempted::Broken(After::Reset, failure.ended())
         }

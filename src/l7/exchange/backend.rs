@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::io;
 
 use crate::l7::client::Response;
-use crate::model::BadResponse;
+use crate::model::{BadRequest, BadResponse};
 
 /// Takes a request to a backend.
 pub(crate) trait Asking {
@@ -34,6 +34,12 @@ pub(crate) trait Answering {
 
     /// Waits for more of them, many if there is `much` to come; 0 = nothing follows.
     async fn more(&mut self, much: bool) -> io::Result<usize>;
+
+    /// Does the protocol say that the body ends with these bytes?
+    fn is_over(&self) -> bool;
+
+    /// Gives `put` the trailers that came after the body.
+    fn trailers(&self, put: &mut dyn FnMut(&str, &[u8]));
 }
 
 /// How large a head may be.
@@ -52,4 +58,8 @@ pub(crate) enum NoHead {
     Closed,
     /// What came is refused.
     Refused(BadResponse),
+    /// The backend says that it has not processed the request, so that anybody may be asked again.
+    Unprocessed,
+    /// What the backend speaks cannot say the request.
+    Unsendable(BadRequest),
 }

@@ -69,8 +69,8 @@ pub(crate) trait Sink {
     /// Takes a head, to be sent by the next write; `out` is what that will begin with.
     fn head(&mut self, out: &mut Vec<u8>, response: &Response<'_, '_>, side: &ClientSide<'_>);
 
-    /// Takes the end of a body that has no length, with its trailer section; likewise.
-    fn end(&mut self, out: &mut Vec<u8>, trailers: &[u8]);
+    /// Takes the end of a body that has no length, with the trailers that `give` gives; likewise.
+    fn end(&mut self, out: &mut Vec<u8>, give: impl FnOnce(&mut dyn FnMut(&str, &[u8])));
 
     /// Sends all of `out` and `body`; calls `progress` each time a part was taken. `last` = nothing
     /// follows it.

@@ -93,9 +93,12 @@ impl<'a> Shared<'a> {
 impl Shared<'_> {
     /// May the request be sent again without anyone noticing?
     pub(super) fn is_repeatable(&self) -> bool {
-        let held = !self.lost.get() && !self.interim.get();
-        let harmless = self.terms.idempotent || !self.sent.get();
-        !self.begun.get() && held && harmless
+        self.is_held() && (self.terms.idempotent || !self.sent.get())
+    }
+
+    /// May it be if whoever had it has done nothing with it?
+    pub(super) fn is_held(&self) -> bool {
+        !self.lost.get() && !self.interim.get() && !self.begun.get()
     }
 }
 

@@ -26,6 +26,7 @@ mod pause;
 mod places;
 mod relay;
 mod rescue;
+mod room;
 mod tunnel;
 mod upload;
 mod websocket;
@@ -39,7 +40,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::l7::chunked::ChunkError;
-use crate::l7::client::Upstream;
+use crate::l7::client::{Link, Upstream, http1};
 use crate::l7::error::Failure;
 use crate::l7::local::Local;
 use crate::l7::record::Record;
@@ -272,20 +273,21 @@ async fn on_backend(
     loop {
         // The request's start is as good as now, but not after another backend was waited for.
         let now = if record.attempts > 1 { Instant::now() } else { record.started };
-        let upstream = match obtain(parties, job, lease, deadline, rescue, now, fresh).await {
+        let mut upstream = match obtain(parties, job, lease, deadline, rescue, now, fresh).await {
             Obtained::Connection(upstream) => upstream,
             Obtained::Failed(failure) => return Next::Failed(failure, !deadline.is_over()),
             Obtained::Called(called) => return called.into(),
             Obtained::ClientLeft => return Next::Over(After::Close, Ended::ClientLeft),
         };
         record.connect_us = (!upstream.reused).then_some(upstream.connect.as_micros() as u64);
-        match on_connection(parties, job, lease, upstream, deadline, rescue, record).await {
-            // A kept connection that the backend had closed says nothing about the backend: the
-            // same one is asked at once, on a connection that cannot be stale.
-            Used::Stale => {
-                parties.worker.counters().pooled_stale.add(1);
-                fresh = true;
-            }
+        let connection = &mut upstream;
+        let attempted = on_connection(parties, job, lease, connection, deadline, rescue, record);
+        let attempted = attempted.await;
+        match used(parties, job, lease, upstream, attempted, fresh) {
+            // A kept connection that the backend had closed says nothing about the backend, nor does
+            // one that it is about to leave: the same one is asked at once, on a connection that
+            // cannot be stale.
+            Used::Again => fresh = true,
             Used::Next(next) => return next,
         }
     }
@@ -302,7 +304,8 @@ impl From<Called> for Next {
 
 /// What came of one connection.
 enum Used {
-    Stale,
+    /// In vain, though nothing is wrong.
+    Again,
     Next(Next),
 }
 
@@ -310,17 +313,49 @@ async fn on_connection(
     parties: &mut Parties<'_, impl Client>,
     job: &mut Job,
     lease: &Lease,
-    mut upstream: Upstream,
+    upstream: &mut Upstream,
     deadline: &Deadline<'_>,
     rescue: &Rescue<'_>,
     record: &mut Record,
-) -> Used {
+) -> Attempted {
     let counters = lease.live.worker(parties.worker.index);
     counters.requests.add(1);
     if let Some(left) = deadline.left() {
         job.budget.tell(&mut job.head, left);
     }
-    let attempted = attempt(parties, job, lease, &mut upstream, deadline, rescue, record).await;
+    let (at, worker) = (upstream.at, parties.worker);
+    let mut attempted = match &mut upstream.link {
+        Link::Http1(stream) => {
+            let (asking, answering) = &mut http1::split(stream, &worker.buffers);
+            let sides = (asking, answering);
+            attempt(parties, job, lease, sides, at, deadline, rescue, record).await
+        }
+        // What a stream needs is not carried along by connections of HTTP/1.1.
+        Link::Http2(stream) => {
+            let (asking, answering) = &mut stream.split();
+            let sides = (asking, answering);
+            Box::pin(attempt(parties, job, lease, sides, at, deadline, rescue, record)).await
+        }
+    };
+    let (Attempted::Upgraded(leftover), Link::Http1(stream)) = (&mut attempted, &mut upstream.link)
+    else {
+        return attempted;
+    };
+    let terms = (rescue, &job.terms);
+    Box::pin(tunnel::tunnel(parties, stream, std::mem::take(leftover), terms, record)).await;
+    attempted
+}
+
+/// What follows from what came of a connection, on which was tried `again` what another was lost for.
+fn used(
+    parties: &Parties<'_, impl Client>,
+    job: &Job,
+    lease: &Lease,
+    upstream: Upstream,
+    attempted: Attempted,
+    again: bool,
+) -> Used {
+    let counters = lease.live.worker(parties.worker.index);
     Used::Next(match attempted {
         Attempted::Done { after, keep, at } => {
             keep_idle(parties, job, lease, upstream, keep, at);
@@ -330,28 +365,26 @@ async fn on_connection(
             keep_idle(parties, job, lease, upstream, keep, at);
             Next::Again(Failure::Status, Cause::Status(status))
         }
-        Attempted::Upgraded(leftover) => {
-            Box::pin(tunnel::tunnel(
-                parties,
-                &mut upstream.stream,
-                leftover,
-                (rescue, &job.terms),
-                record,
-            ))
-            .await;
-            Next::Over(After::Close, Ended::Tunnel)
+        Attempted::Upgraded(_) => Next::Over(After::Close, Ended::Tunnel),
+        Attempted::Early { repeatable: true } if upstream.reused && !again => {
+            parties.worker.counters().pooled_stale.add(1);
+            return Used::Again;
         }
-        Attempted::Early { repeatable: true } if upstream.reused => return Used::Stale,
+        Attempted::Unprocessed { repeatable: true } if !again => return Used::Again,
+        Attempted::Unprocessed { repeatable } => Next::Failed(Failure::Reset, repeatable),
         Attempted::Early { repeatable } => {
             counters.resets.add(1);
             Next::Failed(Failure::Reset, repeatable)
         }
         Attempted::Called(called) => called.into(),
         Attempted::Refused => Next::Failed(Failure::Response, false),
-        Attempted::BadBody(reason) => Next::Failed(Failure::Request(reason), false),
+        Attempted::BadRequest(reason) => Next::Failed(Failure::Request(reason), false),
         Attempted::Late { failure, repeatable } => {
             if failure == Failure::Timeout {
                 counters.timeouts.add(1);
+                if let Link::Http2(stream) = &upstream.link {
+                    stream.suspect();
+                }
             }
             Next::Failed(failure, repeatable)
         }
@@ -368,9 +401,9 @@ fn keep_idle(
     keep: Option<Duration>,
     at: Instant,
 ) {
-    if let Some(keep) = keep {
+    if let (Some(keep), Link::Http1(stream)) = (keep, upstream.link) {
         let max = job.policy.idle_connections;
-        parties.worker.idle.put(lease, upstream.stream, keep, max, at);
+        parties.worker.idle.put(lease, stream, keep, max, at);
     }
 }
 

@@ -130,7 +130,7 @@ fn last(
         || shared.rescue.is_leaving();
     // A stream of many tells nothing of its connection.
     let close = ends && terms.version != Version::Http2;
-    if matches!(body, ResponseBody::Chunked | ResponseBody::Close) {
+    if matches!(body, ResponseBody::Chunked | ResponseBody::Close | ResponseBody::Stream) {
         shared.events.set(is_event_stream(response));
     }
     let side = ClientSide {
@@ -155,12 +155,18 @@ fn is_event_stream(response: &Response<'_, '_>) -> bool {
 }
 
 fn framing(response: &Response<'_, '_>, body: ResponseBody, client: Version) -> ClientFraming {
-    match (body, client) {
-        (ResponseBody::None, _) if response.status == 204 => ClientFraming::Bodiless(None),
-        (ResponseBody::None, _) => ClientFraming::Bodiless(response.lengths.content_length),
-        (ResponseBody::Length(length), _) => ClientFraming::Length(length),
-        (ResponseBody::Chunked | ResponseBody::Close, Version::Http10) => ClientFraming::Close,
-        (ResponseBody::Chunked | ResponseBody::Close, Version::Http11) => ClientFraming::Chunked,
-        (ResponseBody::Chunked | ResponseBody::Close, Version::Http2) => ClientFraming::Stream,
+    let length = response.lengths.content_length;
+    match (body, client, length) {
+        (ResponseBody::None, _, _) if response.status == 204 => ClientFraming::Bodiless(None),
+        (ResponseBody::None, _, _) => ClientFraming::Bodiless(length),
+        // A client without streams takes no length for one that is still to be found out.
+        (ResponseBody::Empty, Version::Http10 | Version::Http11, _) => ClientFraming::Length(0),
+        (ResponseBody::Empty, Version::Http2, _) => ClientFraming::Bodiless(length),
+        (ResponseBody::Length(length), _, _) | (ResponseBody::Stream, _, Some(length)) => {
+            ClientFraming::Length(length)
+        }
+        (_, Version::Http10, _) => ClientFraming::Close,
+        (_, Version::Http11, _) => ClientFraming::Chunked,
+        (_, Version::Http2, _) => ClientFraming::Stream,
     }
 }

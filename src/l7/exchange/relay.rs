@@ -5,7 +5,7 @@
 
 use tokio::time::Instant;
 
-use crate::l7::chunked::{Decoder, Step, begin_chunk};
+use crate::l7::chunked::{Decoder, Step, begin_chunk, trailers};
 use crate::l7::client::ResponseBody;
 use crate::l7::headers::ClientFraming;
 use crate::model::BadResponse;
@@ -47,10 +47,13 @@ impl<B: Answering, C: Sink> Relay<'_, '_, B, C> {
         let fragile = opened.framing == ClientFraming::Close;
         self.fragile = fragile;
         match opened.body {
-            ResponseBody::None => self.write(0, opened.framing != ClientFraming::Upgrade).await?,
+            ResponseBody::None | ResponseBody::Empty => {
+                self.write(0, opened.framing != ClientFraming::Upgrade).await?;
+            }
             ResponseBody::Length(length) => self.counted(length).await?,
             ResponseBody::Chunked => self.chunked(opened.framing).await?,
             ResponseBody::Close => self.until_the_end(opened.framing).await?,
+            ResponseBody::Stream => self.streamed(opened.framing).await?,
         }
         if fragile {
             self.client.break_on_close(false);
@@ -139,7 +142,8 @@ impl<B: Answering, C: Sink> Relay<'_, '_, B, C> {
                         }
                     }
                     Step::End(n) => {
-                        self.client.end(self.out, &self.backend.bytes()[..n]);
+                        let section = &self.backend.bytes()[..n];
+                        self.client.end(self.out, |put| trailers(section, put));
                         self.backend.consume(n);
                     }
                 }
@@ -171,8 +175,32 @@ impl<B: Answering, C: Sink> Relay<'_, '_, B, C> {
                 break;
             }
         }
-        self.client.end(self.out, b"\r\n");
+        self.client.end(self.out, |_| {});
         self.write(0, true).await
+    }
+
+    /// A body that ends with its stream, and may have trailers there. The frame layer has seen to it
+    /// that it is as long as its head said, if it said so.
+    async fn streamed(&mut self, framing: ClientFraming) -> Result<(), AnswerEnd> {
+        loop {
+            let mut n = self.backend.bytes().len();
+            if framing == ClientFraming::Chunked && n > 0 {
+                self.frame(n, framing);
+                n = 0;
+            }
+            let over = self.backend.is_over();
+            if over {
+                self.client.end(self.out, |put| self.backend.trailers(put));
+            }
+            if over || n > 0 || self.has_unwritten() {
+                self.write(n, over).await?;
+            }
+            if over {
+                return Ok(());
+            }
+            // What comes to nothing is the end: it is over then.
+            self.read().await?;
+        }
     }
 
     /// Moves `n` bytes of what came to `out`, as a chunk if the client gets chunks.

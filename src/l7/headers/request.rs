@@ -37,6 +37,8 @@ pub(crate) struct Outgoing<'a, 'h, 'b> {
     pub(crate) reserved: &'a [Arc<str>],
     /// In which of them to say so of this one, and what.
     pub(crate) proved: Option<(&'a IdentityHeaders, &'a ClientIdentity)>,
+    /// The backend may send trailers, and the client has said that it takes them.
+    pub(crate) trailers: bool,
     /// The header that tells how long an answer is waited for, where there is such a one, and
     /// whether that is to be told.
     pub(crate) budget: Option<(&'a str, bool)>,
@@ -74,6 +76,9 @@ pub(crate) fn write_request(out: &mut Vec<u8>, outgoing: &Outgoing<'_, '_, '_>) 
         }
         Body::None if needs_zero_length(request.method) => append(out, "Content-Length", b"0"),
         Body::None => {}
+    }
+    if outgoing.trailers {
+        append(out, "TE", b"trailers");
     }
     if facts.expect_continue {
         append(out, "Expect", b"100-continue");
@@ -187,6 +192,7 @@ mod tests {
             edits,
             reserved: &[],
             proved: None,
+            trailers: false,
             budget: None,
         };
         let mut out = Vec::new();

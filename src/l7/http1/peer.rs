@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Poll, ready};
 
-use crate::l7::chunked::end_chunks;
+use crate::l7::chunked::end_chunks_with;
 use crate::l7::client::Response;
 use crate::l7::exchange::{After, Client, Sink, Source};
 use crate::l7::headers::{ClientFraming, ClientSide, write_response};
@@ -108,9 +108,9 @@ impl Sink for Going<'_> {
         write_response(out, response, side);
     }
 
-    fn end(&mut self, out: &mut Vec<u8>, trailers: &[u8]) {
+    fn end(&mut self, out: &mut Vec<u8>, give: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) {
         if self.chunked {
-            end_chunks(out, trailers);
+            end_chunks_with(out, give);
         }
     }
 

@@ -14,18 +14,18 @@ use tokio::time::Instant;
 use crate::l7::caller::Caller;
 use crate::model::Http2Abuse;
 use crate::net::tls::Agreement;
-use crate::net::{Buffer, Stream, Timer};
+use crate::net::{Buffer, Buffers, Stream, Timer};
 
 use super::meter::Meter;
 use super::stream::exchange;
-use super::wire::Wire;
+use super::wire::{Metered, Wire};
 
-/// A stream's window: what a client may send of a body that no backend has taken.
-const STREAM_WINDOW: u32 = 64 * 1024;
+/// A stream's window: what a peer may send of a body that the other side has not taken.
+pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
 /// The connection's: likewise of all bodies together.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What is held of an answer that the client's connection has not taken.
-const SEND_BUFFER: usize = 64 * 1024;
+pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What is held of a body that the peer's connection has not taken.
+pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 /// How long a client that was told to leave may take to do so once nothing is under way.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -88,7 +88,7 @@ pub(crate) fn serve(caller: Caller, stream: Stream, input: Option<Buffer>) {
         agreement: stream.with_agreement(|agreement| agreement.cloned()),
         active: Cell::new(0),
         leaving: Cell::new(false),
-        meter: Meter::new(Instant::now()),
+        meter: Meter::of_client(Instant::now()),
         ended: Cell::new(false),
         timer: caller.worker.timers.timer(),
         head: caller.worker.timers.timer(),
@@ -99,7 +99,7 @@ pub(crate) fn serve(caller: Caller, stream: Stream, input: Option<Buffer>) {
     tokio::task::spawn_local(run(session, wire));
 }
 
-async fn run(session: Rc<Session>, wire: Wire) {
+async fn run(session: Rc<Session>, wire: Wire<Session>) {
     let Some(terms) = session.terms() else { return };
     session.timer.set(terms.head);
     let shaken = session.timer.limit(builder(&terms).handshake::<_, Bytes>(wire)).await;
@@ -124,6 +124,16 @@ fn builder(terms: &Terms) -> Builder {
         // RFC 8441: WebSockets.
         .enable_connect_protocol();
     builder
+}
+
+impl Metered for Session {
+    fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    fn stock(&self) -> &Buffers {
+        &self.caller.worker.buffers
+    }
 }
 
 impl Session {
@@ -156,7 +166,7 @@ impl Session {
     /// Ready when the connection is over.
     fn poll(
         self: &Rc<Self>,
-        connection: &mut server::Connection<Wire, Bytes>,
+        connection: &mut server::Connection<Wire<Self>, Bytes>,
         head: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
@@ -215,7 +225,7 @@ impl Session {
     }
 
     /// Ends the connection: what it does is too much.
-    fn calm(&self, connection: &mut server::Connection<Wire, Bytes>, abuse: Http2Abuse) {
+    fn calm(&self, connection: &mut server::Connection<Wire<Self>, Bytes>, abuse: Http2Abuse) {
         self.count(abuse);
         self.ended.set(true);
         self.leaving.set(true);
@@ -228,7 +238,7 @@ impl Session {
     }
 
     /// Tells the client, once, to open no more streams; those that are open finish.
-    fn leave(&self, connection: &mut server::Connection<Wire, Bytes>) {
+    fn leave(&self, connection: &mut server::Connection<Wire<Self>, Bytes>) {
         if !self.leaving.replace(true) {
             connection.graceful_shutdown();
             if self.active.get() == 0 {

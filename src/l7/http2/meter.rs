@@ -13,10 +13,25 @@ use tokio::time::Instant;
 
 use crate::model::Http2Abuse;
 
-/// Frames of those kinds at once.
-const ALLOWANCE: u32 = 400;
-/// How soon another one may follow then.
-const REFILL: Duration = Duration::from_millis(10);
+/// How much is taken of the frames that are metered.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    /// So many at once.
+    allowance: u32,
+    /// How soon another one may follow then.
+    refill: Duration,
+    /// Heads are metered, too.
+    heads: bool,
+}
+
+const OF_CLIENT: Terms = Terms { allowance: 400, refill: Duration::from_millis(10), heads: false };
+
+/// A backend may ask how long the way is each time a body moves, as gRPC's do. Its heads are metered
+/// because no window holds interim answers back: they wait in memory for a client that takes none.
+const OF_BACKEND: Terms = Terms { allowance: 2000, refill: Duration::from_millis(1), heads: true };
+
+/// What a backend has for each answer: more heads than are passed on.
+const PER_ANSWER: u32 = 20;
 /// Before the first frame there is the preface.
 const PREFACE_BYTES: u32 = 24;
 /// The head of a frame (RFC 9113 §4.1).
@@ -31,10 +46,13 @@ const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
-/// What a connection's client has sent, as far as it is metered.
+/// What a connection's peer has sent, as far as it is metered.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
+    terms: Terms,
     reader: Cell<Reader>,
+    /// Pieces that were read.
+    heard: Cell<u32>,
     left: Cell<u32>,
     refilled: Cell<Instant>,
     abuse: Cell<Option<Http2Abuse>>,
@@ -57,9 +75,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn new() -> Self {
+    /// `preface` = the bytes that come before the first frame.
+    fn new(preface: u32) -> Self {
         let head = [0; HEAD_BYTES];
-        Self { head, have: 0, payload: PREFACE_BYTES, of_request: false, goes_on: false, begun: 0 }
+        Self { head, have: 0, payload: preface, of_request: false, goes_on: false, begun: 0 }
     }
 
     /// Reads on, up to and with the head of the next frame; says its type, and what is left of the bytes.
@@ -89,9 +108,10 @@ impl Reader {
     }
 }
 
-/// What a frame of this type is metered as, if it is.
-fn metered(kind: u8) -> Option<Http2Abuse> {
+/// What a frame of this type is metered as, if it is; `heads` = those of messages are, too.
+fn metered(kind: u8, heads: bool) -> Option<Http2Abuse> {
     match kind {
+        HEADERS if heads => Some(Http2Abuse::Other),
         // Acknowledgements ask for nothing; nobody has reason to send more of them than questions.
         SETTINGS => Some(Http2Abuse::Settings),
         PING => Some(Http2Abuse::Pings),
@@ -103,11 +123,22 @@ fn metered(kind: u8) -> Option<Http2Abuse> {
 }
 
 impl Meter {
-    /// Of a connection that begins now.
-    pub(super) fn new(now: Instant) -> Self {
+    /// Of a client whose connection begins now.
+    pub(super) fn of_client(now: Instant) -> Self {
+        Self::new(OF_CLIENT, PREFACE_BYTES, now)
+    }
+
+    /// Of a backend whose connection begins now.
+    pub(crate) fn of_backend(now: Instant) -> Self {
+        Self::new(OF_BACKEND, 0, now)
+    }
+
+    fn new(terms: Terms, preface: u32, now: Instant) -> Self {
         Self {
-            reader: Cell::new(Reader::new()),
-            left: Cell::new(ALLOWANCE),
+            terms,
+            reader: Cell::new(Reader::new(preface)),
+            heard: Cell::new(0),
+            left: Cell::new(terms.allowance),
             refilled: Cell::new(now),
             abuse: Cell::new(None),
         }
@@ -116,10 +147,11 @@ impl Meter {
     /// Looks at bytes that have come; `now` is asked only if it matters. Says whether it is too much.
     pub(super) fn read(&self, mut bytes: &[u8], now: impl Fn() -> Instant) -> bool {
         let mut reader = self.reader.get();
+        self.heard.set(self.heard.get().wrapping_add(1));
         while !bytes.is_empty() {
             let (kind, rest) = reader.next(bytes);
             bytes = rest;
-            if let Some(abuse) = kind.and_then(metered)
+            if let Some(abuse) = kind.and_then(|kind| metered(kind, self.terms.heads))
                 && !self.take(&now)
             {
                 self.abuse.set(self.abuse.get().or(Some(abuse)));
@@ -134,8 +166,8 @@ impl Meter {
         if self.left.get() == 0 {
             let now = now();
             let since = now.saturating_duration_since(self.refilled.get());
-            let refill = (since.as_millis() / REFILL.as_millis()).min(u128::from(ALLOWANCE));
-            self.left.set(refill as u32);
+            let refill = since.as_millis() / self.terms.refill.as_millis();
+            self.left.set(refill.min(u128::from(self.terms.allowance)) as u32);
             self.refilled.set(now);
         }
         let left = self.left.get().checked_sub(1);
@@ -145,11 +177,21 @@ impl Meter {
 
     /// An answer was wanted and taken.
     pub(super) fn earn(&self) {
-        self.left.set((self.left.get() + 1).min(ALLOWANCE));
+        self.left.set((self.left.get() + 1).min(self.terms.allowance));
+    }
+
+    /// An answer is wanted of a backend.
+    pub(crate) fn expect_answer(&self) {
+        self.left.set((self.left.get() + PER_ANSWER).min(self.terms.allowance));
+    }
+
+    /// Changes whenever something has come.
+    pub(crate) fn heard(&self) -> u32 {
+        self.heard.get()
     }
 
     /// What it was too much of.
-    pub(super) fn abuse(&self) -> Option<Http2Abuse> {
+    pub(crate) fn abuse(&self) -> Option<Http2Abuse> {
         self.abuse.get()
     }
 
@@ -162,6 +204,9 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALLOWANCE: u32 = OF_CLIENT.allowance;
+    const REFILL: Duration = OF_CLIENT.refill;
 
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -176,7 +221,7 @@ mod tests {
         let all = [PREFACE, &ping, &frame(DATA, 0, b"body"), &ping].concat();
         for piece in 1..all.len() {
             let now = Instant::now();
-            let meter = Meter::new(now);
+            let meter = Meter::of_client(now);
             all.chunks(piece).for_each(|bytes| assert!(!meter.read(bytes, || now)));
             assert_eq!(meter.left.get(), ALLOWANCE - 2, "in pieces of {piece}");
         }
@@ -196,7 +241,7 @@ mod tests {
             (WINDOW_UPDATE, 0, &[0; 4], None),
         ] {
             let now = Instant::now();
-            let meter = Meter::new(now);
+            let meter = Meter::of_client(now);
             meter.read(PREFACE, || now);
             let bytes = frame(kind, flags, payload);
             let taken = (0..=ALLOWANCE).take_while(|_| !meter.read(&bytes, || now)).count();
@@ -209,7 +254,7 @@ mod tests {
     #[test]
     fn time_and_answers_refill_the_allowance() {
         let (now, ping) = (Instant::now(), frame(PING, 0, &[0; 8]));
-        let meter = Meter::new(now);
+        let meter = Meter::of_client(now);
         meter.read(PREFACE, || now);
         (0..ALLOWANCE).for_each(|_| assert!(!meter.read(&ping, || now)));
         meter.earn();
@@ -219,9 +264,19 @@ mod tests {
     }
 
     #[test]
+    fn a_backends_heads_are_metered_and_each_answer_that_is_wanted_allows_some() {
+        let (now, head) = (Instant::now(), frame(HEADERS, 4, b"x"));
+        let meter = Meter::of_backend(now);
+        (0..OF_BACKEND.allowance).for_each(|_| assert!(!meter.read(&head, || now)));
+        meter.expect_answer();
+        (0..PER_ANSWER).for_each(|_| assert!(!meter.read(&head, || now)));
+        assert!(meter.read(&head, || now));
+    }
+
+    #[test]
     fn a_head_is_under_way_until_its_last_byte() {
         let now = Instant::now();
-        let meter = Meter::new(now);
+        let meter = Meter::of_client(now);
         meter.read(PREFACE, || now);
         let head = frame(HEADERS, 0, b"ab");
         meter.read(&head[..10], || now);

@@ -8,6 +8,7 @@
 //! Each request becomes an [exchange](super::exchange) of its own, the same as that of HTTP/1.1. What
 //! HTTP/1.1 could not say, or would say differently, is refused before it gets there.
 
+mod body;
 mod connection;
 mod facts;
 mod meter;
@@ -16,7 +17,10 @@ mod prepare;
 mod stream;
 mod wire;
 
-pub(crate) use connection::serve;
+pub(crate) use body::{append, poll_room};
+pub(crate) use connection::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW, serve};
+pub(crate) use meter::Meter;
+pub(crate) use wire::{Metered, Wire};
 
 /// What a connection without TLS begins with if it speaks HTTP/2 (RFC 9113 §3.4), as far as it looks
 /// like a head of HTTP/1.1.

@@ -7,16 +7,15 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response as Head, StatusCode};
 
-use crate::l7::chunked::trailers;
+use crate::l7::chunked::may_trail;
 use crate::l7::client::Response;
 use crate::l7::exchange::{After, Client, Sink, Source};
 use crate::l7::headers::{ClientFraming, ClientSide, response_fields};
@@ -24,6 +23,8 @@ use crate::l7::local::Local;
 use crate::l7::record::Record;
 use crate::l7::worker::Worker;
 use crate::net::{Buffers, Timer};
+
+use super::body::{append, poll_room};
 
 /// How long a client may take to accept a response of ours.
 const SEND_MAX: Duration = Duration::from_secs(10);
@@ -134,14 +135,6 @@ fn head(status: u16, fill: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) -> Option<H
     Some(head)
 }
 
-/// Both were read strictly, or come from the configuration: none is lost here.
-fn append(fields: &mut HeaderMap, name: &str, value: &[u8]) {
-    let (name, value) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
-    if let (Ok(name), Ok(value)) = (name, value) {
-        fields.append(name, value);
-    }
-}
-
 impl Source for Coming<'_> {
     fn bytes(&self) -> &[u8] {
         &self.body.held
@@ -206,9 +199,13 @@ impl Sink for Going<'_> {
         });
     }
 
-    fn end(&mut self, _: &mut Vec<u8>, section: &[u8]) {
+    fn end(&mut self, _: &mut Vec<u8>, give: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) {
         let mut fields = HeaderMap::new();
-        trailers(section, &mut |name, value| append(&mut fields, name, value));
+        give(&mut |name, value| {
+            if may_trail(name) {
+                append(&mut fields, name, value);
+            }
+        });
         self.trailers = (!fields.is_empty()).then_some(fields);
     }
 
@@ -309,17 +306,7 @@ impl Answer {
 
     /// Ready with how many bytes may be sent now, at least one.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let stream = self.begun()?;
-        loop {
-            match stream.capacity() {
-                0 => match ready!(stream.poll_capacity(cx)) {
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-                    None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-                },
-                room => return Poll::Ready(Ok(room)),
-            }
-        }
+        poll_room(self.begun()?, cx)
     }
 
     fn send(&mut self, bytes: Bytes, ends: bool) -> io::Result<()> {

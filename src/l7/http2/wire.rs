@@ -1,4 +1,4 @@
-//! A client's connection, as the frame layer reads and writes it.
+//! A connection, as the frame layer reads and writes it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,33 +9,41 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::l7::io::give_back;
-use crate::net::{Buffer, Stream};
+use crate::net::{Buffer, Buffers, Stream};
 
-use super::connection::Session;
+use super::meter::Meter;
 
-/// A client's connection. It holds a buffer only while there is something in it.
-pub(super) struct Wire {
-    session: Rc<Session>,
+/// Whose connection it is.
+pub(crate) trait Metered {
+    /// Watches what its peer sends.
+    fn meter(&self) -> &Meter;
+    /// Where buffers come from.
+    fn stock(&self) -> &Buffers;
+}
+
+/// A connection. It holds a buffer only while there is something in it.
+pub(crate) struct Wire<S: Metered> {
+    session: Rc<S>,
     stream: Stream,
     input: Option<Buffer>,
 }
 
-impl Wire {
+impl<S: Metered> Wire<S> {
     /// `input` = what was read already.
-    pub(super) fn new(session: &Rc<Session>, stream: Stream, input: Option<Buffer>) -> Self {
+    pub(crate) fn new(session: &Rc<S>, stream: Stream, input: Option<Buffer>) -> Self {
         Self { session: Rc::clone(session), stream, input }
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: Metered> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let Self { session, stream, input } = &mut *self;
-        let stock = &session.caller.worker.buffers;
-        if session.meter.abuse().is_some() {
+        let (stock, meter) = (session.stock(), session.meter());
+        if meter.abuse().is_some() {
             // Nothing more is taken; the connection is about to be ended.
             return Poll::Pending;
         }
@@ -49,7 +57,7 @@ impl AsyncRead for Wire {
         }
         if let Some(buffer) = input {
             let n = buffer.filled().len().min(into.remaining());
-            if session.meter.read(&buffer.filled()[..n], Instant::now) {
+            if meter.read(&buffer.filled()[..n], Instant::now) {
                 return Poll::Pending;
             }
             into.put_slice(&buffer.filled()[..n]);
@@ -60,7 +68,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: Metered> AsyncWrite for Wire<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,10 +98,10 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl Drop for Wire {
+impl<S: Metered> Drop for Wire<S> {
     fn drop(&mut self) {
         if let Some(input) = self.input.take() {
-            self.session.caller.worker.buffers.put(input);
+            self.session.stock().put(input);
         }
     }
 }

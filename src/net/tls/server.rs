@@ -8,22 +8,35 @@ use rustls::pki_types::ServerName;
 use crate::config::BackendTls;
 use crate::net::client_tls;
 
+use super::context::HTTP2;
+
 /// What connections to a pool's backends agree on. Its sessions are resumed by all workers, for as long
 /// as it lives.
 #[derive(Clone, Debug)]
-pub struct ClientContext(Arc<ClientConfig>);
+pub struct ClientContext {
+    config: Arc<ClientConfig>,
+    /// The same, but for speaking HTTP/1.1 with backends that otherwise speak HTTP/2.
+    http1: Option<Arc<ClientConfig>>,
+}
 
 impl ClientContext {
-    /// As configured.
+    /// As configured; for speaking HTTP/2, if so.
     #[must_use]
-    pub fn new(terms: &BackendTls) -> Self {
+    pub fn new(terms: &BackendTls, http2: bool) -> Self {
         let identity = terms.client.as_ref().map(|client| &client.keyed);
-        Self(Arc::new(client_tls(terms.trust.roots(), &[b"http/1.1"], identity)))
+        let config =
+            |protocol: &[u8]| Arc::new(client_tls(terms.trust.roots(), &[protocol], identity));
+        let http1 = config(b"http/1.1");
+        if http2 {
+            Self { config: config(HTTP2), http1: Some(http1) }
+        } else {
+            Self { config: http1, http1: None }
+        }
     }
 
     /// For rustls.
     pub(super) fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.config)
     }
 }
 
@@ -41,6 +54,14 @@ impl Server {
         Self { context: context.clone(), name }
     }
 
+    /// The same, to speak HTTP/1.1 with.
+    #[must_use]
+    pub fn over_http1(&self) -> Self {
+        let config = self.context.http1.as_ref().unwrap_or(&self.context.config);
+        let context = ClientContext { config: Arc::clone(config), http1: None };
+        Self { context, name: self.name.clone() }
+    }
+
     pub(super) fn context(&self) -> &ClientContext {
         &self.context
     }
@@ -52,6 +73,6 @@ impl Server {
     /// Is it spoken with on the very same terms? What was agreed with one then holds for the other.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.context.0, &other.context.0) && self.name == other.name
+        Arc::ptr_eq(&self.context.config, &other.context.config) && self.name == other.name
     }
 }

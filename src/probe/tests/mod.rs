@@ -44,7 +44,8 @@ fn ask(path: &str) -> HttpAsk {
         json: Vec::new(),
         body_bytes_max: 64 * 1024,
     };
-    HttpAsk { tls: None, host: "app.test".into(), request: HttpRequest::get(path.into()), expect }
+    let request = HttpRequest::get(path.into());
+    HttpAsk { tls: None, http2: false, host: "app.test".into(), request, expect }
 }
 
 async fn http(address: &Address, ask: &HttpAsk) -> Result<(), Fault> {

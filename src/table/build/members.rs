@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use crate::balance::ip_hash::{Member, Ring};
 use crate::balance::round_robin::Schedule;
 use crate::balance::weight_parts;
-use crate::config::{self, Algorithm, BackendLimits, Target};
+use crate::config::{self, Algorithm, BackendHttp2, BackendLimits, Target};
 use crate::live::{Live, LoadSummary};
 use crate::model::{Address, BackendKey, BackendPlan, ZonePlan};
 use crate::net::tls::Server;
@@ -23,6 +23,7 @@ pub(super) struct Terms<'a> {
     /// Those that something is said of, by name; empty for most pools.
     by_name: HashMap<&'a str, &'a config::Backend>,
     tls: Option<&'a Secured>,
+    http2: Option<BackendHttp2>,
     /// The table before was built by the same.
     as_before: bool,
 }
@@ -37,7 +38,12 @@ impl<'a> Terms<'a> {
         let backends = zones.flat_map(|zone| &zone.backends);
         let bare = BackendLimits::default();
         let told = backends.filter(|it| it.limits != bare || tls.is_some());
-        Self { by_name: told.map(|it| (&*it.name, it)).collect(), tls, as_before }
+        Self {
+            by_name: told.map(|it| (&*it.name, it)).collect(),
+            tls,
+            http2: settings.http2,
+            as_before,
+        }
     }
 
     /// One of several addresses of a hostname is named after its backend, as `name/address`.
@@ -56,7 +62,7 @@ impl<'a> Terms<'a> {
 
     /// Who a backend has to prove to be, if TLS is spoken with it.
     fn server(&self, plan: &BackendPlan) -> Option<Server> {
-        let Secured { terms, context } = self.tls?;
+        let Secured { terms, context, .. } = self.tls?;
         let host = match (&terms.server_name, self.get(&plan.name).map(|backend| &backend.target)) {
             (Some(name), _) | (None, Some(Target::Host { name, .. })) => name,
             (None, Some(Target::Unix(_))) => "localhost",
@@ -133,6 +139,7 @@ fn is_as_in(backend: &Backend, terms: &Terms<'_>, plan: &BackendPlan) -> bool {
         && backend.address == plan.address
         && backend.name == plan.name
         && backend.limits == terms.limits(&plan.name)
+        && backend.http2 == terms.http2
         && same_server(backend.tls.as_ref(), terms.server(plan).as_ref())
 }
 
@@ -177,6 +184,7 @@ fn backend(
         weight: plan.weight,
         limits: terms.limits(&plan.name),
         tls: terms.server(plan),
+        http2: terms.http2,
     }
 }
 

@@ -71,6 +71,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         concurrent: settings.concurrent,
         queue: settings.queue,
         proxy_protocol: settings.proxy_protocol,
+        http2: settings.http2.is_some(),
         tls,
         waiting: inputs.live.queue(name),
         when_down: when_down(settings),
@@ -92,6 +93,7 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.concurrent == settings.concurrent
         && before.queue == settings.queue
         && before.proxy_protocol == settings.proxy_protocol
+        && before.http2 == settings.http2.is_some()
         && before.tls.as_ref().map(|tls| &tls.terms) == settings.tls.as_ref()
         && before.when_down == when_down(settings)
 }
@@ -99,14 +101,15 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
 /// How TLS is spoken with the backends: the same context as before where nothing of it has changed, so
 /// that sessions are resumed.
 fn secured(settings: &config::Pool, before: Option<&Arc<Pool>>) -> Option<Secured> {
-    let terms = settings.tls.as_ref()?;
-    let same = before.and_then(|before| before.tls.clone()).filter(|tls| tls.terms == *terms);
-    Some(
-        same.unwrap_or_else(|| Secured {
-            terms: terms.clone(),
-            context: ClientContext::new(terms),
-        }),
-    )
+    let (terms, http2) = (settings.tls.as_ref()?, settings.http2.is_some());
+    let same = before
+        .and_then(|before| before.tls.clone())
+        .filter(|tls| tls.terms == *terms && tls.http2 == http2);
+    Some(same.unwrap_or_else(|| Secured {
+        terms: terms.clone(),
+        context: ClientContext::new(terms, http2),
+        http2,
+    }))
 }
 
 /// What requests are answered with when nothing can take them, if the pool has a choice of its own.

@@ -140,6 +140,11 @@ impl Upstream {
         Self { wire, backend }
     }
 
+    /// Its bytes alone.
+    pub(crate) fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     /// The next request's head.
     pub(crate) fn head(&mut self) -> Head {
         let head = Head::read(&mut self.wire);

@@ -1,4 +1,4 @@
-//! A client that speaks HTTP/2 frame by frame, also such as no client should send.
+//! HTTP/2 frame by frame, by a client or a backend, also such as neither should send.
 //!
 //! Heads are written as plain literals (RFC 7541 §6.2.2), which any field can be. Of a head that
 //! comes only the status is read: it is the first field, and either in the static table or three
@@ -7,7 +7,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::ops::{Deref, DerefMut};
 
-use super::{PATIENCE, Wire};
+use super::{PATIENCE, Upstream, Wire};
 
 /// Frame types (RFC 9113 §6).
 pub(crate) mod kind {
@@ -92,6 +92,43 @@ impl Frames {
         frames.0.send(PREFACE);
         frames.frame(kind::SETTINGS, 0, 0, &[]);
         frames
+    }
+
+    /// The backend's side of a connection that the proxy has opened, with these settings; nothing
+    /// was read yet.
+    pub(crate) fn accept(upstream: Upstream, settings: &[(u16, u32)]) -> Self {
+        let mut frames = Self(upstream.into_wire());
+        assert_eq!(frames.0.exactly(PREFACE.len()), PREFACE);
+        let settings = settings
+            .iter()
+            .flat_map(|(id, value)| id.to_be_bytes().into_iter().chain(value.to_be_bytes()));
+        let settings: Vec<u8> = settings.collect();
+        frames.frame(kind::SETTINGS, 0, 0, &settings);
+        frames
+    }
+
+    /// The stream of the next request, which must be the next frame of note.
+    pub(crate) fn asked(&mut self) -> u32 {
+        let frame = self.next();
+        assert_eq!(frame.kind, kind::HEADERS, "{frame:?}");
+        frame.stream
+    }
+
+    /// Answers a request with 200 and this body.
+    pub(crate) fn ok(&mut self, stream: u32, body: &str) {
+        self.head(stream, &[(":status", "200")], false);
+        self.data(stream, body.as_bytes(), true);
+    }
+
+    /// Says that it takes no streams after this one, and why.
+    pub(crate) fn goaway(&mut self, last: u32, code: u32) {
+        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
+        self.frame(kind::GOAWAY, 0, 0, &payload);
+    }
+
+    /// Resets a stream for this reason.
+    pub(crate) fn refuse_stream(&mut self, stream: u32, code: u32) {
+        self.frame(kind::RST_STREAM, 0, stream, &code.to_be_bytes());
     }
 
     /// Sends a frame.
