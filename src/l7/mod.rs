@@ -28,6 +28,7 @@ mod local;
 mod record;
 mod request_id;
 mod retry;
+mod seat;
 mod version;
 mod waits;
 mod worker;

@@ -16,10 +16,11 @@ use crate::worker::{self, Acceptor, Arrival, Plane};
 use super::caller::Caller;
 use super::client::IdlePool;
 use super::client::http2::Trunks;
-use super::http1::{Connection, Seats};
+use super::http1::Connection;
 use super::http2;
 use super::leaving;
 use super::request_id::RequestIds;
+use super::seat::Seats;
 use super::waits::Waits;
 
 /// Tells whether this node wants traffic.
@@ -44,7 +45,10 @@ pub(crate) struct Worker {
     pub(crate) idle: IdlePool,
     pub(crate) trunks: Trunks,
     pub(crate) waits: Waits,
-    pub(crate) seats: Seats,
+    /// Tasks for connections of HTTP/1.1.
+    pub(crate) connections: Seats<Connection>,
+    /// Tasks for streams of HTTP/2.
+    pub(crate) streams: Seats<http2::Stream>,
     pub(crate) ids: RequestIds,
     /// Connections that wait for their next request without having let go of their task's memory.
     pub(crate) lingering: Cell<usize>,
@@ -95,7 +99,8 @@ impl Http {
             idle: IdlePool::default(),
             trunks: Trunks::default(),
             waits: Waits::default(),
-            seats: Seats::default(),
+            connections: Seats::default(),
+            streams: Seats::default(),
             ids: RequestIds::new(seed),
             lingering: Cell::new(0),
             scratch: RefCell::default(),
@@ -114,7 +119,7 @@ impl Plane for Http {
         if stream.speaks_http2() {
             http2::serve(Caller::new(&self.0, acceptor, client), stream, None);
         } else {
-            self.0.seats.serve(Connection::new(&self.0, acceptor, stream, client));
+            self.0.connections.serve(Connection::new(&self.0, acceptor, stream, client));
         }
     }
 

@@ -21,6 +21,7 @@ use crate::l7::http2::{self, PREFACE_HEAD};
 use crate::l7::io::{give_back, read_lazily};
 use crate::l7::local::Local;
 use crate::l7::record::Record;
+use crate::l7::seat::{Seats, Work};
 use crate::l7::worker::Worker;
 use crate::model::BadRequest;
 use crate::net::{Buffer, Buffers, Stream, Timer};
@@ -73,6 +74,20 @@ enum Woken {
     Close,
 }
 
+impl Work for Connection {
+    fn worker(&self) -> &Rc<Worker> {
+        &self.caller.worker
+    }
+
+    fn seats(worker: &Worker) -> &Seats<Self> {
+        &worker.connections
+    }
+
+    fn work(self) -> impl Future<Output = ()> {
+        self.serve()
+    }
+}
+
 impl Connection {
     /// Takes an accepted connection over.
     pub(crate) fn new(
@@ -86,7 +101,7 @@ impl Connection {
     }
 
     /// Serves requests until the connection ends or goes to doze.
-    pub(crate) async fn serve(mut self) {
+    async fn serve(mut self) {
         let mut input: Option<Buffer> = None;
         let end = loop {
             let limits = self.limits();

@@ -35,7 +35,7 @@ impl Future for Doze {
         let readable = ready!(poll_readable(connection, cx));
         if let Some(connection) = self.0.take_if(|_| readable) {
             let worker = Rc::clone(&connection.caller.worker);
-            worker.seats.serve(connection);
+            worker.connections.serve(connection);
         }
         Poll::Ready(())
     }

@@ -10,9 +10,7 @@ mod head;
 mod linger;
 mod peer;
 mod prepare;
-mod seat;
 
 pub(crate) use connection::Connection;
 pub use facts::{Body, Facts, facts};
 pub use head::{BareNewline, HeadScan, Request, parse_request};
-pub(crate) use seat::Seats;

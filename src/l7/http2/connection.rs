@@ -17,7 +17,6 @@ use crate::net::tls::Agreement;
 use crate::net::{Buffer, Buffers, Stream, Timer};
 
 use super::meter::Meter;
-use super::stream::exchange;
 use super::wire::{Metered, Wire};
 
 /// A stream's window: what a peer may send of a body that the other side has not taken.
@@ -30,6 +29,7 @@ pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What all streams of a connection share.
+#[derive(Debug)]
 pub(super) struct Session {
     /// Who is connected.
     pub(super) caller: Caller,
@@ -51,6 +51,7 @@ pub(super) struct Session {
 }
 
 /// An exchange under way, until this is dropped.
+#[derive(Debug)]
 pub(super) struct Underway(pub(super) Rc<Session>);
 
 impl Drop for Underway {
@@ -179,7 +180,8 @@ impl Session {
                     self.active.set(self.active.get() + 1);
                     self.timer.clear();
                     let underway = Underway(Rc::clone(self));
-                    tokio::task::spawn_local(exchange(underway, request, respond));
+                    let stream = super::Stream { underway, request, respond };
+                    self.caller.worker.streams.serve(stream);
                 }
                 // Whatever it was, the client has been told, as far as it listens.
                 Poll::Ready(end) => {

@@ -17,9 +17,10 @@ mod prepare;
 mod stream;
 mod wire;
 
-pub(crate) use body::{append, poll_room};
+pub(crate) use body::{fields, poll_room};
 pub(crate) use connection::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW, serve};
 pub(crate) use meter::Meter;
+pub(crate) use stream::Stream;
 pub(crate) use wire::{Metered, Wire};
 
 /// What a connection without TLS begins with if it speaks HTTP/2 (RFC 9113 §3.4), as far as it looks

@@ -24,7 +24,7 @@ use crate::l7::record::Record;
 use crate::l7::worker::Worker;
 use crate::net::{Buffers, Timer};
 
-use super::body::{append, poll_room};
+use super::body::{fields, poll_room};
 
 /// How long a client may take to accept a response of ours.
 const SEND_MAX: Duration = Duration::from_secs(10);
@@ -131,7 +131,7 @@ impl Client for Peer {
 fn head(status: u16, fill: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) -> Option<Head<()>> {
     let mut head = Head::new(());
     *head.status_mut() = StatusCode::from_u16(status).ok()?;
-    fill(&mut |name, value| append(head.headers_mut(), name, value));
+    *head.headers_mut() = fields(fill);
     Some(head)
 }
 
@@ -200,11 +200,12 @@ impl Sink for Going<'_> {
     }
 
     fn end(&mut self, _: &mut Vec<u8>, give: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) {
-        let mut fields = HeaderMap::new();
-        give(&mut |name, value| {
-            if may_trail(name) {
-                append(&mut fields, name, value);
-            }
+        let fields = fields(|put| {
+            give(&mut |name, value| {
+                if may_trail(name) {
+                    put(name, value);
+                }
+            });
         });
         self.trailers = (!fields.is_empty()).then_some(fields);
     }

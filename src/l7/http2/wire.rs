@@ -82,7 +82,12 @@ impl<S: Metered> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream.split().1.poll_write_vectored(cx, slices)
+        let mut half = self.stream.split().1;
+        match slices {
+            // Without a list of buffers the kernel has less to check.
+            [one] => half.poll_write(cx, one),
+            more => half.poll_write_vectored(cx, more),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Method, Request, Uri};
 use crate::l7::chunked::{Decoder, Step, trailers};
 use crate::l7::headers::{Known, known};
 use crate::l7::http1::{self, HeadScan, facts, parse_request};
-use crate::l7::http2::append;
+use crate::l7::http2::fields;
 use crate::model::BadRequest;
 
 /// What is still to come of a request's body.
@@ -53,24 +53,27 @@ pub(super) fn head(bytes: &[u8], secure: bool) -> Result<(Request<()>, Body, &[u
     *request.method_mut() =
         Method::from_bytes(parsed.method.as_bytes()).map_err(|_| BadRequest::Method)?;
     *request.uri_mut() = uri(facts.authority.unwrap_or_default(), parsed.target, secure)?;
-    for field in parsed.headers {
-        let passes = match known(field.name) {
-            // The first is told beside the fields, the others are about an HTTP/1.1 connection.
-            Some(
-                Known::Host
-                | Known::Connection
-                | Known::TransferEncoding
-                | Known::Upgrade
-                | Known::KeepAlive,
-            ) => false,
-            Some(Known::Hop) => field.name.eq_ignore_ascii_case("te"),
-            _ => true,
-        };
-        if passes {
-            append(request.headers_mut(), field.name, field.value);
+    *request.headers_mut() = fields(|put| {
+        for field in parsed.headers.iter().filter(|field| passes(field.name)) {
+            put(field.name, field.value);
         }
-    }
+    });
     Ok((request, body, rest))
+}
+
+fn passes(name: &str) -> bool {
+    match known(name) {
+        // The first is told beside the fields, the others are about an HTTP/1.1 connection.
+        Some(
+            Known::Host
+            | Known::Connection
+            | Known::TransferEncoding
+            | Known::Upgrade
+            | Known::KeepAlive,
+        ) => false,
+        Some(Known::Hop) => name.eq_ignore_ascii_case("te"),
+        _ => true,
+    }
 }
 
 fn uri(authority: &str, target: &str, secure: bool) -> Result<Uri, BadRequest> {
@@ -126,8 +129,7 @@ fn chunk<'b>(decoder: &mut Decoder, bytes: &'b [u8]) -> io::Result<Next<'b>> {
         let piece = &bytes[at..at + n];
         at += n;
         if end {
-            let mut fields = HeaderMap::new();
-            trailers(piece, &mut |name, value| append(&mut fields, name, value));
+            let fields = fields(|put| trailers(piece, put));
             return Ok(Next { data, end: Some(fields), rest: &bytes[at..] });
         }
     }
