@@ -242,6 +242,10 @@ impl Pulsegate {
         kill_process(Pid::from_child(&self.running.child), signal).expect("our own child");
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.child.id()
+    }
+
     /// Waits for a line on standard error that contains `text`.
     pub(crate) fn says(&self, text: &str) -> String {
         let found = self.running.stderr.wait(|printed| printed.containing(text));

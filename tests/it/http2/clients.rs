@@ -9,10 +9,15 @@ use crate::tls::tls;
 
 const SKIPPED: &str = "skipped: curl with HTTP/2 not installed";
 
+/// Is curl installed, and knows HTTP/2?
+pub(crate) fn curl_speaks_http2() -> bool {
+    let version = Command::new("curl").arg("--version").output().ok();
+    version.is_some_and(|it| String::from_utf8_lossy(&it.stdout).contains("HTTP2"))
+}
+
 /// What curl says to these arguments; `None` where it is not installed, or without HTTP/2.
 fn curl(arguments: &[&str]) -> Option<Output> {
-    let version = Command::new("curl").arg("--version").output().ok();
-    if !version.is_some_and(|it| String::from_utf8_lossy(&it.stdout).contains("HTTP2")) {
+    if !curl_speaks_http2() {
         return None;
     }
     let mut command = Command::new("curl");

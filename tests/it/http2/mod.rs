@@ -6,3 +6,5 @@ mod floods;
 mod rules;
 mod streams;
 mod websockets;
+
+pub(crate) use clients::curl_speaks_http2;
