@@ -9,6 +9,7 @@ mod admin;
 mod certificate;
 mod check;
 mod clients;
+mod compression;
 pub mod defaults;
 mod expand;
 mod failover;
@@ -43,6 +44,7 @@ mod webhook;
 pub use admin::{AdminApi, AlertAction, AlertPlace, AlertRule, Role, SecretSource, Token};
 pub use certificate::{Certificate, CertificateFiles, Part, Unusable};
 pub use clients::{ClientList, Clients, ListSource, Networks};
+pub use compression::Compression;
 pub use expand::{ResolvedBackend, expand};
 pub use failover::{
     Capacity, Drain, Failover, Gate, HeadroomLimit, HoldDown, Restoration, Stage, Thresholds,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::{Queue, RateLimit, Retries};
+use super::{Compression, Queue, RateLimit, Retries};
 use crate::model::PriorityClass;
 
 /// One route of a listener.
@@ -40,6 +40,8 @@ pub struct Route {
     pub retries: Retries,
     /// Who goes first when not all can be served.
     pub priority: Priority,
+    /// Which answers are compressed; `None` = none.
+    pub compression: Option<Compression>,
     /// `Upgrade` protocols passed on, in lower case; the default is `websocket`.
     pub upgrades: Vec<Arc<str>>,
 }

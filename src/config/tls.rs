@@ -23,6 +23,8 @@ pub struct TlsTermination {
     pub groups: Vec<&'static str>,
     /// In which headers backends are told who the client has proved to be.
     pub identity_headers: IdentityHeaders,
+    /// What every answer says in `Strict-Transport-Security` (RFC 6797).
+    pub hsts: Option<Arc<str>>,
 }
 
 /// Cipher suites that can be agreed on (IANA's names).

@@ -12,6 +12,7 @@ use crate::balance::ip_hash;
 use crate::config::{Algorithm, HashKey, PathMatch, Priority};
 use crate::l7::budget::{self, Budget};
 use crate::l7::caller::Caller;
+use crate::l7::compress;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Job, Terms, Upload};
 use crate::l7::headers::{
@@ -24,7 +25,7 @@ use crate::l7::local::Local;
 use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::version::Version;
 use crate::l7::worker::{Scratch, Worker};
-use crate::model::{BadRequest, PriorityClass};
+use crate::model::{BadRequest, Coding, PriorityClass};
 use crate::net::tls::Agreement;
 use crate::table::{
     Action, Headers, Listener, Picker, Pool, RateLimit, RequestView, Route, Table, normalise_host,
@@ -143,6 +144,7 @@ impl Desk<'_> {
     /// Fits a local response to the request it answers.
     fn shape(&self, mut local: Local, request: &Request<'_, '_>, facts: &Facts<'_>) -> Local {
         local.to_head = request.method == "HEAD";
+        local.hsts = self.hsts().cloned();
         local.unread |= facts.body != Body::None;
         local.close |= !facts.keep_alive
             || request.version == Version::Http10
@@ -256,6 +258,8 @@ impl Desk<'_> {
             expects: facts.expect_continue,
             upgrade,
             key: websocket,
+            hsts: self.hsts().cloned(),
+            coding: coding(route, request),
             head_bytes: self.listener.settings.limits.head_bytes,
             headers: self.listener.settings.limits.headers,
         };
@@ -269,6 +273,11 @@ impl Desk<'_> {
             upload: Upload::new(facts.body, limit),
             terms,
         }))
+    }
+
+    /// What answers say of plain HTTP.
+    fn hsts(&self) -> Option<&Arc<str>> {
+        self.listener.settings.tls.as_ref().and_then(|tls| tls.hsts.as_ref())
     }
 
     /// What ip-hash hashes; other algorithms need nothing.
@@ -417,6 +426,14 @@ fn upgrade(route: &Route, facts: &Facts<'_>) -> Option<Arc<str>> {
     let passes = &route.policy.upgrades;
     let passing = |asked: &str| passes.iter().find(|it| it.eq_ignore_ascii_case(asked));
     elements(facts.upgrade?).find_map(passing).cloned()
+}
+
+/// The coding that the client would take the answer in, where the route compresses.
+fn coding(route: &Route, request: &Request<'_, '_>) -> Option<Coding> {
+    let compression = route.policy.compression.as_ref()?;
+    let named = |field: &&Header<'_>| field.name.eq_ignore_ascii_case("accept-encoding");
+    let accepts = request.headers.iter().filter(named).map(|field| field.value);
+    compress::choose(&accepts, &compression.codings)
 }
 
 /// RFC 9110 §9.2.2.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::config::{FixedResponse, Redirect, RedirectTo};
 use crate::l7::error::Failure;
 use crate::l7::exchange::After;
-use crate::l7::headers::append;
+use crate::l7::headers::{HSTS, append};
 use crate::l7::io::write_both;
 use crate::l7::limits::TooMany;
 use crate::l7::record::Record;
@@ -26,6 +26,8 @@ pub(crate) struct Local {
     location: Option<String>,
     /// It comes too soon.
     too_many: Option<Box<TooMany>>,
+    /// What it says of plain HTTP.
+    pub(crate) hsts: Option<Arc<str>>,
     /// Bytes of the request may still be on their way: close with care.
     pub(crate) unread: bool,
     /// Close after it.
@@ -53,7 +55,17 @@ impl Local {
         let body = Text::Sentence(sentence);
         let ended = failure.ended();
         let (location, too_many) = (None, None);
-        Self { status, ended, body, location, too_many, unread: close, close, to_head: false }
+        Self {
+            status,
+            ended,
+            body,
+            location,
+            too_many,
+            hsts: None,
+            unread: close,
+            close,
+            to_head: false,
+        }
     }
 
     /// A fixed response.
@@ -91,7 +103,7 @@ impl Local {
         let ended = Ended::Local;
         let (location, too_many) = (None, None);
         let (unread, close, to_head) = (false, false, false);
-        Self { status, ended, body, location, too_many, unread, close, to_head }
+        Self { status, ended, body, location, too_many, hsts: None, unread, close, to_head }
     }
 
     /// How the exchange ended by it.
@@ -180,6 +192,9 @@ impl Local {
         }
         if let Some(too_many) = &self.too_many {
             too_many.fields(put);
+        }
+        if let Some(hsts) = &self.hsts {
+            put(HSTS, hsts.as_bytes());
         }
         match self.status {
             503 => put("Retry-After", b"1"),

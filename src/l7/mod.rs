@@ -15,6 +15,7 @@ mod budget;
 mod caller;
 pub mod chunked;
 pub mod client;
+mod compress;
 mod desk;
 mod error;
 mod exchange;

@@ -53,6 +53,8 @@ pub(crate) struct Worker {
     /// Connections that wait for their next request without having let go of their task's memory.
     pub(crate) lingering: Cell<usize>,
     pub(crate) scratch: RefCell<Scratch>,
+    /// Answers that are compressed now.
+    pub(crate) compressing: Cell<usize>,
     ready: Readiness,
 }
 
@@ -104,6 +106,7 @@ impl Http {
             ids: RequestIds::new(seed),
             lingering: Cell::new(0),
             scratch: RefCell::default(),
+            compressing: Cell::new(0),
             ready,
         }))
     }

@@ -2,8 +2,8 @@
 
 use super::{Counter, Gauge};
 use crate::model::{
-    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, Http2Abuse,
-    TlsFailure,
+    BadProxyHeader, BadRequest, BadResponse, Coding, DatagramDropped, Ended, ForwardEnded,
+    Http2Abuse, TlsFailure,
 };
 
 /// A worker's own counters.
@@ -23,6 +23,8 @@ pub struct WorkerCounters {
     pub tls_failures: Box<[Counter]>,
     /// HTTP/2 connections closed for what they sent too much of, indexed by [`Http2Abuse`].
     pub http2_abuses: Box<[Counter]>,
+    /// Answers compressed, indexed by [`Coding`].
+    pub compressed: Box<[Counter]>,
     /// Forwarded connections by how they ended, indexed by [`ForwardEnded`].
     pub forwarded: Box<[Counter]>,
     /// Datagrams dropped, indexed by [`DatagramDropped`].
@@ -50,6 +52,7 @@ impl Default for WorkerCounters {
             tls_handshakes: Counter::default(),
             tls_failures: counters(TlsFailure::ALL.len()),
             http2_abuses: counters(Http2Abuse::ALL.len()),
+            compressed: counters(Coding::ALL.len()),
             forwarded: counters(ForwardEnded::ALL.len()),
             dropped_datagrams: counters(DatagramDropped::ALL.len()),
             pooled: Gauge::default(),

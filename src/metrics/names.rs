@@ -58,6 +58,8 @@ families! {
         "TLS handshakes with clients, by result; all but `agreed` ended the connection.";
     CLIENT_ABUSES = Counter "pulsegate_client_abuses_total" ["reason"]
         "HTTP/2 connections closed for what their clients sent too much of, by what it was.";
+    COMPRESSED = Counter "pulsegate_compressed_responses_total" ["coding"]
+        "Responses compressed for clients, by coding.";
     CERTIFICATES = Gauge "pulsegate_certificate_not_after_timestamp_seconds" ["listener", "certificate"]
         "When a listener's certificate expires (seconds since 1970), by its file.";
     CERTIFICATES_REFUSED = Gauge "pulsegate_certificate_refused" ["listener", "certificate"]

@@ -6,6 +6,7 @@
 
 mod address;
 mod agent;
+mod coding;
 mod health;
 mod http_ask;
 mod identity;
@@ -27,6 +28,7 @@ mod transport;
 
 pub use address::Address;
 pub use agent::{AgentReport, AgentState};
+pub use coding::Coding;
 pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
 pub use http_ask::{
     BodyTest, Expect, HeaderTest, HttpAsk, HttpMethod, HttpRequest, Part, Pattern, Source,

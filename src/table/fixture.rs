@@ -178,6 +178,7 @@ pub(crate) fn route(name: &str, matches: Match, action: Action) -> Route {
         concurrent: None,
         retries: Retries::DEFAULT,
         priority: Priority::default(),
+        compression: None,
         upgrades: vec![],
     }
 }

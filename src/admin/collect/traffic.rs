@@ -6,8 +6,8 @@ use crate::access_log::Losses;
 use crate::live::{Counter, Listener, ListenerCounters, Live, WorkerCounters};
 use crate::metrics::{Exposition, Family, names};
 use crate::model::{
-    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, Http2Abuse,
-    TlsFailure,
+    BadProxyHeader, BadRequest, BadResponse, Coding, DatagramDropped, Ended, ForwardEnded,
+    Http2Abuse, TlsFailure,
 };
 
 /// Names of the status classes, as counters are indexed.
@@ -60,6 +60,8 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
     handshakes(out, live);
     let reasons = Http2Abuse::ALL.iter().map(|it| it.name());
     by_index(out, &names::CLIENT_ABUSES, live, reasons, |worker| &worker.http2_abuses);
+    let codings = Coding::ALL.iter().map(|it| it.name());
+    by_index(out, &names::COMPRESSED, live, codings, |worker| &worker.compressed);
     let reasons = BadRequest::ALL.iter().map(|it| it.name());
     by_index(out, &names::BAD_REQUESTS, live, reasons, |worker| &worker.bad_requests);
     let reasons = BadResponse::ALL.iter().map(|it| it.name());

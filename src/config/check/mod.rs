@@ -10,6 +10,7 @@ mod alert;
 mod backend;
 mod backend_tls;
 mod clients;
+mod compression;
 mod concurrent;
 mod defaults;
 mod failover;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::defaults::{Inherited, ROUTE_LIMITS, ROUTE_TIMEOUTS};
 use super::header::{self, Side};
-use super::{Pools, action, concurrent, matches, name, priority, rate_limit, retries};
+use super::{Pools, action, compression, concurrent, matches, name, priority, rate_limit, retries};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
@@ -32,6 +32,7 @@ pub(super) static SHAPE: Shape = Shape {
         key("rate_limit", rate_limit::KIND, "How many requests of the route may come."),
         key("retries", Kind::Shape(&retries::OF_ROUTE), "Which tries are followed by another."),
         key("priority", priority::PRIORITY, "Who goes first when not all can be served."),
+        key("compress", compression::KIND, "Compress answers; default `off`."),
         key("upgrades", Kind::List(&Kind::Text(UPGRADE)), "Default `[websocket]`."),
     ],
     later: &["breaker", "allow", "deny", "mirror", "shed"],
@@ -68,6 +69,7 @@ pub(super) fn check(
     let budget_header = budget_header(&fields);
     let concurrent = concurrent::of_route(&fields);
     concurrent::judge_route(&fields, concurrent.as_ref(), action.as_ref(), pools);
+    let compression = compression::check(&fields, action.as_ref());
     let priority = priority::check(&fields, action.as_ref(), trusts);
     Some(Route {
         name: typed_name.unwrap_or_else(|| auto_name(index)),
@@ -84,6 +86,7 @@ pub(super) fn check(
         concurrent,
         retries: retries::of_route(&fields, &inherited.route),
         priority,
+        compression,
         upgrades: upgrades(&fields),
     })
 }
@@ -105,6 +108,7 @@ pub(super) fn catch_all(pool: usize, index: usize, inherited: &Inherited) -> Rou
         concurrent: None,
         retries: Retries::DEFAULT,
         priority: Priority::default(),
+        compression: None,
         upgrades: default_upgrades(),
     }
 }

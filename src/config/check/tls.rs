@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{backend_tls, header, passthrough};
 use crate::config::read::{Cursor, Fields};
@@ -36,6 +37,11 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("cipher_suites", Kind::List(&SUITE), "The only ones, best first; default all."),
         key("groups", Kind::List(&GROUP), "The only key exchanges, best first; default all."),
+        key(
+            "hsts",
+            Kind::Text(HSTS),
+            "What every answer says in Strict-Transport-Security; default nothing.",
+        ),
         key(
             "passthrough",
             Kind::Shape(&passthrough::SHAPE),
@@ -98,6 +104,7 @@ const UNKNOWN: Kind = Kind::Words { now: &["first", "refuse"], later: &[] };
 const CERT: &str = "the path of a PEM file with a certificate and its chain";
 const OCSP: &str = "the path of a file with an OCSP response in DER";
 const FOLDER: &str = "the path of a folder with certificates and keys";
+const HSTS: &str = "directives such as max-age=31536000; includeSubDomains";
 const KEY: &str = "the path of a PEM file with a private key";
 
 /// Reads the key `tls` of a listener.
@@ -126,8 +133,25 @@ pub(super) fn check(listener: &Fields<'_>) -> Option<TlsTermination> {
         cipher_suites: suites(&fields, min_version),
         groups: words(&fields, "groups", &GROUPS),
         identity_headers: identity_headers(&fields),
+        hsts: fields.text("hsts").and_then(|(cursor, text)| hsts(&cursor, text)),
     };
     if terms.certificates().next().is_some() { Some(terms) } else { None }
+}
+
+/// Browsers keep to it for a year or more, so a mistake is not theirs to repair.
+fn hsts(cursor: &Cursor<'_>, text: &str) -> Option<Arc<str>> {
+    let mut directives = text.split(';').map(str::trim);
+    let age = |directive: &str| {
+        let digits = directive.strip_prefix("max-age=")?;
+        let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u32>().ok().filter(|_| plain)
+    };
+    let lasts = directives.next().and_then(age).is_some();
+    if lasts && directives.all(|it| matches!(it, "includeSubDomains" | "preload")) {
+        return Some(Arc::from(text));
+    }
+    cursor.mismatch(HSTS);
+    None
 }
 
 /// What is shown by one item of `certificates`.

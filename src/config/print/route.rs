@@ -9,8 +9,8 @@ use super::yaml::{Tree, list, map, text, word};
 use crate::config::check::{auto_name, pattern};
 use crate::config::value;
 use crate::config::{
-    Action, Backoff, Config, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match,
-    PathMatch, Priority, Redirect, RedirectTo, Retries, Route,
+    Action, Backoff, Compression, Config, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch,
+    Match, PathMatch, Priority, Redirect, RedirectTo, Retries, Route,
 };
 
 /// A route with every default; what is empty (match, edits) is left out.
@@ -46,8 +46,18 @@ pub(super) fn tree(config: &Config, index: usize, route: &Route) -> Tree {
     if matches!(route.action, Action::Pools(_)) {
         keys.push(("priority", priority(&route.priority)));
     }
+    keys.push(("compress", route.compression.as_ref().map_or(word("off"), compression)));
     keys.push(("upgrades", list(&route.upgrades, text)));
     map(keys)
+}
+
+fn compression(compression: &Compression) -> Tree {
+    let Compression { codings, types, min_bytes } = compression;
+    map([
+        ("codings", list(codings, |coding| word(coding.name()))),
+        ("types", list(types, text)),
+        ("min_bytes", word(value::size(*min_bytes))),
+    ])
 }
 
 fn retries(retries: &Retries) -> Tree {

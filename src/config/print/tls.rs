@@ -23,7 +23,10 @@ pub(super) fn termination(terms: &TlsTermination) -> impl Iterator<Item = (&'sta
         ("unknown_names", word(if terms.refuse_unknown_names { "refuse" } else { "first" })),
     ];
     let own = told.into_iter().chain(only("cipher_suites", &terms.cipher_suites));
-    keys.into_iter().chain(own).chain(only("groups", &terms.groups))
+    keys.into_iter()
+        .chain(own)
+        .chain(only("groups", &terms.groups))
+        .chain(optional("hsts", &terms.hsts))
 }
 
 /// How TLS is spoken with backends, if it is.

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use crate::l7::client::ResponseBody;
 use crate::l7::retry::Cause;
 use crate::live::BackendCounters;
-use crate::model::{BadRequest, BadResponse};
+use crate::model::{BadRequest, BadResponse, Coding};
 
 use super::backend::{Answering, HeadMax, NoHead};
 use super::client::Sink;
+use super::coded::Coded;
 use super::inbound::Shared;
 use super::opened::{Kind, Opened, open};
 use super::relay::Relay;
@@ -61,16 +62,43 @@ pub(super) async fn answer(
             if is_to_be_retried(shared, &opened) {
                 Ok(unwanted(&opened, shared.uploaded.get(), backend.bytes()))
             } else {
-                let out = &mut out;
-                let (bulk, waited, fragile) = (false, false, false);
-                let relay = Relay { shared, backend, client, out, bulk, waited, fragile };
-                relay.body(opened).await
+                match opened.coding {
+                    None => Relay::new(shared, backend, client, &mut out).body(opened).await,
+                    Some(coding) => {
+                        Box::pin(coded(shared, backend, client, &mut out, (opened, coding))).await
+                    }
+                }
             }
         }
         Err(end) => Err(end),
     };
     stock.put_vec(out);
     end.unwrap_or_else(|end| end)
+}
+
+/// Delivers a response in another coding than it comes in.
+async fn coded(
+    shared: &Shared<'_>,
+    backend: &mut impl Answering,
+    client: &mut impl Sink,
+    out: &mut Vec<u8>,
+    (opened, coding): (Opened, Coding),
+) -> Result<AnswerEnd, AnswerEnd> {
+    let worker = shared.worker;
+    worker.counters().compressed[coding as usize].add(1);
+    let end = {
+        // Nothing has been sent: what cannot be coded from its first byte is answered as a bad answer.
+        let coded = Coded::new(backend, opened.body, coding, &worker.compressing);
+        let mut coded = coded.map_err(|_| AnswerEnd::Refused(BadResponse::Chunk))?;
+        let as_stream = Opened { body: ResponseBody::Stream, ..opened };
+        Relay::new(shared, &mut coded, client, out).body(as_stream).await?
+    };
+    Ok(match end {
+        AnswerEnd::Done { close, keep } => {
+            AnswerEnd::Done { close, keep: keep.filter(|_| backend.bytes().is_empty()) }
+        }
+        other => other,
+    })
 }
 
 /// Is this answer one that the client need not see, because there is another backend to ask?

@@ -8,6 +8,7 @@ use crate::l7::budget::Budget;
 use crate::l7::headers::WebSocketKey;
 use crate::l7::version::Version;
 use crate::live::PoolId;
+use crate::model::Coding;
 use crate::table::{Lease, Pool, Route};
 
 use super::Upload;
@@ -52,6 +53,10 @@ pub(crate) struct Terms {
     pub(crate) upgrade: Option<Arc<str>>,
     /// The key of its handshake, where the proxy made it: the client takes any success for the switch.
     pub(crate) key: Option<Box<WebSocketKey>>,
+    /// What the answer says of plain HTTP.
+    pub(crate) hsts: Option<Arc<str>>,
+    /// The coding that the client would take the answer in, where the route compresses.
+    pub(crate) coding: Option<Coding>,
     /// Bytes of a response head.
     pub(crate) head_bytes: usize,
     /// Header fields of a response.

@@ -17,6 +17,7 @@ mod answer;
 mod attempt;
 mod backend;
 mod client;
+mod coded;
 mod deadline;
 mod inbound;
 mod job;
@@ -416,6 +417,7 @@ async fn refuse(
 ) -> (After, Ended) {
     let mut local = Local::failure(parties.worker, failure);
     local.to_head = job.terms.to_head;
+    local.hsts = job.terms.hsts.clone();
     local.unread |= !job.upload.is_done();
     let plain = job.terms.version == Version::Http10;
     local.close |= !job.terms.keep_alive || plain || parties.removed.get();

@@ -5,11 +5,13 @@ use std::time::Duration;
 use httparse::Header;
 
 use crate::l7::client::{Response, ResponseBody};
+use crate::l7::compress::{Answer, Compressed, judge};
 use crate::l7::headers::{ClientFraming, ClientSide, Known, elements, known};
 use crate::l7::version::Version;
-use crate::model::BadResponse;
+use crate::model::{BadResponse, Coding};
 
 use super::client::Sink;
+use super::coded::COMPRESSING_MAX;
 use super::inbound::Shared;
 
 /// What a response head says about what follows.
@@ -20,6 +22,8 @@ pub(super) struct Opened {
     pub(super) body: ResponseBody,
     /// How the client will find the end.
     pub(super) framing: ClientFraming,
+    /// What its body is compressed by.
+    pub(super) coding: Option<Coding>,
     /// The client's connection ends after it.
     pub(super) close: bool,
     /// How long the backend's connection may be kept, if it may be used again at all.
@@ -86,10 +90,10 @@ fn switch(
     out: &mut Vec<u8>,
 ) -> Opened {
     let framing = ClientFraming::Upgrade;
-    let edits = &shared.terms.route.policy.response_headers;
-    let side = ClientSide { framing, close: false, keep_alive_said: false, edits };
+    let side = side(shared, framing, false, Compressed::No);
     client.head(out, response, &side);
-    Opened { status: 101, body: ResponseBody::None, framing, close: false, keep: None }
+    let (body, coding) = (ResponseBody::None, None);
+    Opened { status: 101, body, framing, coding, close: false, keep: None }
 }
 
 /// HTTP/1.0 knows no interim responses; `100` goes only to who asked for it.
@@ -104,8 +108,7 @@ fn interim(
         return Kind::Dropped;
     }
     let framing = ClientFraming::Bodiless(None);
-    let edits = &shared.terms.route.policy.response_headers;
-    let side = ClientSide { framing, close: false, keep_alive_said: false, edits };
+    let side = side(shared, framing, false, Compressed::No);
     client.head(out, response, &side);
     Kind::Interim
 }
@@ -118,7 +121,8 @@ fn last(
 ) -> Opened {
     let terms = shared.terms;
     let body = response.body(terms.to_head);
-    let framing = framing(response, body, terms.version);
+    let compressed = compressed(shared, response);
+    let framing = framing(response, body, terms.version, compressed);
     // The rest of the body may never be taken, and then the next request could not be told from
     // it. Nobody knows yet, and later it cannot be said any more.
     let unsent = !shared.uploaded.get();
@@ -133,17 +137,51 @@ fn last(
     if matches!(body, ResponseBody::Chunked | ResponseBody::Close | ResponseBody::Stream) {
         shared.events.set(is_event_stream(response));
     }
-    let side = ClientSide {
-        framing,
-        close,
-        keep_alive_said: terms.version == Version::Http10 && terms.keep_alive,
-        edits: &terms.route.policy.response_headers,
-    };
-    client.head(out, response, &side);
+    client.head(out, response, &side(shared, framing, close, compressed));
     let idle = shared.idle;
     let keep = response.keep_alive_timeout.map_or(idle, |timeout| timeout.min(idle));
     let reusable = response.keep_alive && body != ResponseBody::Close;
-    Opened { status: response.status, body, framing, close, keep: reusable.then_some(keep) }
+    let coding = match compressed {
+        Compressed::By(coding) if body != ResponseBody::None => Some(coding),
+        _ => None,
+    };
+    let keep = reusable.then_some(keep);
+    Opened { status: response.status, body, framing, coding, close, keep }
+}
+
+/// What the client is told beside the backend's own fields.
+fn side<'a>(
+    shared: &'a Shared<'_>,
+    framing: ClientFraming,
+    close: bool,
+    compressed: Compressed,
+) -> ClientSide<'a> {
+    let terms = shared.terms;
+    ClientSide {
+        framing,
+        close,
+        keep_alive_said: terms.version == Version::Http10
+            && terms.keep_alive
+            && framing != ClientFraming::Upgrade,
+        edits: &terms.route.policy.response_headers,
+        hsts: terms.hsts.as_deref(),
+        compressed,
+    }
+}
+
+/// What compression makes of an answer. Whom nothing could tell the end of an unknown length but the
+/// connection's end gets it as it is, and so does everybody while too much is compressed already.
+fn compressed(shared: &Shared<'_>, response: &Response<'_, '_>) -> Compressed {
+    let terms = shared.terms;
+    let Some(compression) = &terms.route.policy.compression else { return Compressed::No };
+    if terms.version == Version::Http10 || matches!(response.status, 204 | 205 | 304) {
+        return Compressed::No;
+    }
+    let room = shared.worker.compressing.get() < COMPRESSING_MAX;
+    let (status, headers) = (response.status, response.headers);
+    let length = response.lengths.content_length.filter(|_| !response.lengths.chunked);
+    let answer = Answer { status, headers, length };
+    judge(compression, terms.coding.filter(|_| room), &answer)
 }
 
 /// `text/event-stream` ends only when somebody ends it.
@@ -154,9 +192,18 @@ fn is_event_stream(response: &Response<'_, '_>) -> bool {
     kind.and_then(|kind| kind.get(..TYPE.len())).is_some_and(|it| it.eq_ignore_ascii_case(TYPE))
 }
 
-fn framing(response: &Response<'_, '_>, body: ResponseBody, client: Version) -> ClientFraming {
-    let length = response.lengths.content_length;
+fn framing(
+    response: &Response<'_, '_>,
+    body: ResponseBody,
+    client: Version,
+    compressed: Compressed,
+) -> ClientFraming {
+    // How long it becomes, nobody knows before.
+    let coded = matches!(compressed, Compressed::By(_));
+    let length = response.lengths.content_length.filter(|_| !coded);
     match (body, client, length) {
+        (ResponseBody::Length(_), Version::Http11, None) => ClientFraming::Chunked,
+        (ResponseBody::Length(_), Version::Http2, None) => ClientFraming::Stream,
         (ResponseBody::None, _, _) if response.status == 204 => ClientFraming::Bodiless(None),
         (ResponseBody::None, _, _) => ClientFraming::Bodiless(length),
         // A client without streams takes no length for one that is still to be found out.

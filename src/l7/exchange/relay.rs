@@ -25,21 +25,31 @@ const OUT_MAX: usize = 64 * 1024;
 
 /// A response whose head is waiting in `out`.
 pub(super) struct Relay<'r, 'a, B, C> {
-    pub(super) shared: &'r Shared<'a>,
-    pub(super) backend: &'r mut B,
-    pub(super) client: &'r mut C,
+    shared: &'r Shared<'a>,
+    backend: &'r mut B,
+    client: &'r mut C,
     /// Bytes for the client, not yet written.
-    pub(super) out: &'r mut Vec<u8>,
+    out: &'r mut Vec<u8>,
     /// Much is still to come.
-    pub(super) bulk: bool,
+    bulk: bool,
     /// The body did not all come with its head.
-    pub(super) waited: bool,
+    waited: bool,
     /// The client takes the connection's end for the body's: until that is true, every other end,
     /// also that of this process, is to be a reset. Taken by the first write.
-    pub(super) fragile: bool,
+    fragile: bool,
 }
 
-impl<B: Answering, C: Sink> Relay<'_, '_, B, C> {
+impl<'r, 'a, B: Answering, C: Sink> Relay<'r, 'a, B, C> {
+    /// Nothing of it was sent.
+    pub(super) fn new(
+        shared: &'r Shared<'a>,
+        backend: &'r mut B,
+        client: &'r mut C,
+        out: &'r mut Vec<u8>,
+    ) -> Self {
+        Self { shared, backend, client, out, bulk: false, waited: false, fragile: false }
+    }
+
     /// Delivers head and body.
     pub(super) async fn body(mut self, opened: Opened) -> Result<AnswerEnd, AnswerEnd> {
         self.shared.deadline.end_try();

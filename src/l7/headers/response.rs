@@ -2,9 +2,15 @@
 
 use crate::config::HeaderEdits;
 use crate::l7::client::Response;
+use crate::l7::compress::Compressed;
+
+use httparse::Header;
 
 use super::edits::{append, is_edited, put_edits};
 use super::name::{Known, is_listed, known};
+
+/// RFC 6797.
+pub(crate) const HSTS: &str = "Strict-Transport-Security";
 
 /// How the client will find the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,10 @@ pub(crate) struct ClientSide<'a> {
     pub(crate) keep_alive_said: bool,
     /// The route's edits.
     pub(crate) edits: &'a HeaderEdits,
+    /// What it says of plain HTTP.
+    pub(crate) hsts: Option<&'a str>,
+    /// What compression makes of it.
+    pub(crate) compressed: Compressed,
 }
 
 /// Appends a whole head, its empty line included.
@@ -70,13 +80,45 @@ pub(crate) fn response_fields(
             ) => false,
             _ => !listed(header.name) && !is_edited(side.edits, header.name),
         };
-        if passes {
-            put(header.name, header.value);
+        if !passes || side.hsts.is_some() && header.name.eq_ignore_ascii_case(HSTS) {
+            continue;
+        }
+        match side.compressed {
+            Compressed::By(_) => put_of_coded(header, &mut put),
+            _ => put(header.name, header.value),
         }
     }
     put_framing(side, &mut put);
     put("Via", response.version.via());
+    side.hsts.into_iter().for_each(|hsts| put(HSTS, hsts.as_bytes()));
+    put_coding(side.compressed, &mut put);
     put_edits(side.edits, &mut put);
+}
+
+/// A field of an answer that is sent in another coding than it came in.
+fn put_of_coded(header: &Header<'_>, mut put: impl FnMut(&str, &[u8])) {
+    let named = |name: &str| header.name.eq_ignore_ascii_case(name);
+    // They are about other bytes (RFC 9110 §14.3, RFC 9530).
+    if ["accept-ranges", "content-digest", "content-md5", "digest", "content-encoding"]
+        .into_iter()
+        .any(named)
+    {
+        return;
+    }
+    // It means the same, and is not the same (RFC 9110 §8.8.3.3).
+    if named("etag") && header.value.starts_with(b"\"") {
+        return put(header.name, &[b"W/", header.value].concat());
+    }
+    put(header.name, header.value);
+}
+
+fn put_coding(compressed: Compressed, mut put: impl FnMut(&str, &[u8])) {
+    if let Compressed::By(coding) = compressed {
+        put("Content-Encoding", coding.name().as_bytes());
+    }
+    if compressed != Compressed::No {
+        put("Vary", b"Accept-Encoding");
+    }
 }
 
 fn put_framing(side: &ClientSide<'_>, mut put: impl FnMut(&str, &[u8])) {

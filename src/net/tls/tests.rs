@@ -56,6 +56,7 @@ fn terms() -> TlsTermination {
         cipher_suites: Vec::new(),
         groups: Vec::new(),
         identity_headers: IdentityHeaders::default(),
+        hsts: None,
     }
 }
 
