@@ -195,6 +195,8 @@ pub(super) fn age(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::admin::view::{
         Address, Certificate, Classes, Counters, Listener, Pool, Protections, Region, Standing,
@@ -252,8 +254,8 @@ mod tests {
             local: "127.0.0.1:8080".to_owned(),
             connections: 1,
             accepted: 2,
-            full: 0,
-            denied: 0,
+            pauses: BTreeMap::new(),
+            refused: BTreeMap::new(),
             responses: Classes::default(),
             unanswered: 0,
         }];

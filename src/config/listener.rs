@@ -123,6 +123,11 @@ pub struct ListenerLimits {
     pub headers: usize,
     /// Open connections or flows, all workers together.
     pub connections: u32,
+    /// Likewise of one client (an IPv4 address, or a /64 of IPv6), ≤ `connections`; `None` = no limit
+    /// of its own.
+    pub per_client: Option<u32>,
+    /// TLS handshakes under way, all workers together, ≤ `connections`; `None` = no limit of its own.
+    pub handshakes: Option<u32>,
 }
 
 /// What is done with the ambiguous parts of a path.

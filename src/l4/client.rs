@@ -13,7 +13,7 @@ use crate::net::Stream;
 use crate::net::client_hello::ClientHello;
 use crate::net::proxy_protocol::{Ends, Told};
 use crate::table::{Backend, Forward, Listener};
-use crate::worker::{Acceptor, Arrival};
+use crate::worker::{Arrival, Entered};
 
 use super::worker::Worker;
 
@@ -21,8 +21,10 @@ use super::worker::Worker;
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
-    pub(super) acceptor: Rc<Acceptor>,
+    /// Dropped before what counts it: who waits for a file descriptor finds it free.
     pub(super) stream: Stream,
+    /// Where it came in, and is counted as open.
+    pub(super) acceptor: Entered,
     pub(super) peer: SocketAddr,
     /// What a proxy in front said of it.
     pub(super) told: Option<Box<Told>>,
@@ -49,12 +51,11 @@ pub(super) struct Record {
 
 impl Client {
     /// Takes an accepted connection over.
-    pub(super) fn new(worker: &Rc<Worker>, acceptor: &Rc<Acceptor>, arrival: Arrival) -> Self {
-        acceptor.opened(worker);
+    pub(super) fn new(worker: &Rc<Worker>, arrival: Arrival) -> Self {
         let mut client = Self {
             worker: Rc::clone(worker),
-            acceptor: Rc::clone(acceptor),
             stream: arrival.stream,
+            acceptor: arrival.entered,
             peer: arrival.client,
             told: arrival.told,
             hello: arrival.hello,
@@ -125,6 +126,5 @@ impl Drop for Client {
         if let Some(time) = self.record.time {
             self.with_listener(|listener| self.log(listener, time));
         }
-        self.acceptor.closed(&self.worker);
     }
 }

@@ -34,8 +34,8 @@ impl Plane for Forwarder {
         sealed || matches!(listener.protocol, Protocol::Tcp(_) | Protocol::Udp(_))
     }
 
-    fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {
-        if let Some(serving) = Serving::start(Client::new(&self.0, acceptor, arrival)) {
+    fn serve(&self, arrival: Arrival) {
+        if let Some(serving) = Serving::start(Client::new(&self.0, arrival)) {
             tokio::task::spawn_local(serving);
         }
     }

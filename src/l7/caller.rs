@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::model::Ended;
-use crate::worker::Acceptor;
+use crate::worker::Entered;
 
 use super::record::{Logged, Record, Texts};
 use super::worker::Worker;
@@ -14,19 +14,13 @@ use super::worker::Worker;
 pub(crate) struct Caller {
     /// The worker that serves it.
     pub(crate) worker: Rc<Worker>,
-    /// Where it came in.
-    pub(crate) acceptor: Rc<Acceptor>,
+    /// Where it came in, and is counted as open.
+    pub(crate) acceptor: Entered,
     /// Its address.
     pub(crate) peer: SocketAddr,
 }
 
 impl Caller {
-    /// Counts it in.
-    pub(crate) fn new(worker: &Rc<Worker>, acceptor: &Rc<Acceptor>, peer: SocketAddr) -> Self {
-        acceptor.opened(worker);
-        Self { worker: Rc::clone(worker), acceptor: Rc::clone(acceptor), peer }
-    }
-
     /// Is the worker or the listener closing, so that its next request has to go elsewhere?
     pub(crate) fn is_unwanted(&self) -> bool {
         self.worker.closing.get() || self.acceptor.removed.get()
@@ -50,11 +44,5 @@ impl Caller {
                 record.finish(&self.worker, listener, socket, ended);
             });
         });
-    }
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        self.acceptor.closed(&self.worker);
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::config::{self, Protocol};
 use crate::live::Drain;
 use crate::table::Table;
-use crate::worker::{self, Acceptor, Arrival, Plane};
+use crate::worker::{self, Arrival, Plane};
 
 use super::caller::Caller;
 use super::client::IdlePool;
@@ -117,12 +117,13 @@ impl Plane for Http {
         matches!(listener.protocol, Protocol::Http) && !sealed
     }
 
-    fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival) {
-        let Arrival { stream, client, .. } = arrival;
+    fn serve(&self, arrival: Arrival) {
+        let Arrival { stream, client, entered, .. } = arrival;
+        let caller = Caller { worker: Rc::clone(&self.0), acceptor: entered, peer: client };
         if stream.speaks_http2() {
-            http2::serve(Caller::new(&self.0, acceptor, client), stream, None);
+            http2::serve(caller, stream, None);
         } else {
-            self.0.connections.serve(Connection::new(&self.0, acceptor, stream, client));
+            self.0.connections.serve(Connection::new(caller, stream));
         }
     }
 

@@ -2,23 +2,23 @@
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
 use crossbeam_utils::CachePadded;
 
-use super::Counter;
-use crate::model::Transport;
+use super::{Counter, Visitors};
+use crate::model::{AcceptPause, ConnectionRefused, Transport};
 
 /// What is counted about one listening address, by one worker.
 #[derive(Debug, Default)]
 pub struct ListenerCounters {
     /// Connections accepted.
     pub accepted: Counter,
-    /// Times accepting paused because as many were open as may.
-    pub full: Counter,
-    /// Connections closed at once because their clients may not connect.
-    pub denied: Counter,
+    /// Times accepting paused, indexed by [`AcceptPause`].
+    pub pauses: [Counter; AcceptPause::ALL.len()],
+    /// Connections closed at once, indexed by [`ConnectionRefused`].
+    pub refused: [Counter; ConnectionRefused::ALL.len()],
     /// Requests answered, by class of their final status, index 0 = 1xx (`101`) … 4 = 5xx.
     pub responses: [Counter; 5],
     /// Exchanges that ended without any response.
@@ -45,7 +45,10 @@ pub struct Listener {
     pub local: SocketAddr,
     /// What comes in there.
     pub transport: Transport,
+    /// Who has connections open here.
+    pub visitors: Visitors,
     open: CachePadded<AtomicU32>,
+    handshakes: CachePadded<AtomicU32>,
     sockets: Box<[Mutex<Option<Socket>>]>,
     workers: Box<[CachePadded<ListenerCounters>]>,
 }
@@ -62,7 +65,8 @@ impl Listener {
     ) -> Self {
         let workers = sockets.iter().map(|_| CachePadded::default()).collect();
         let sockets = sockets.into_iter().map(|socket| Mutex::new(Some(socket))).collect();
-        Self { name, bind, local, transport, open: CachePadded::default(), sockets, workers }
+        let (visitors, open, handshakes) = Default::default();
+        Self { name, bind, local, transport, visitors, open, handshakes, sockets, workers }
     }
 
     /// Hands worker `index` its socket, once.
@@ -84,16 +88,37 @@ impl Listener {
     /// Open client connections or flows, over all workers.
     #[must_use]
     pub fn open(&self) -> u32 {
-        self.open.load(Relaxed)
+        self.open.load(SeqCst)
     }
 
-    /// Counts a connection in.
-    pub fn opened(&self) {
-        self.open.fetch_add(1, Relaxed);
+    /// Counts a connection in, unless `max` are open.
+    pub fn open_one(&self, max: u32) -> bool {
+        take(&self.open, max)
     }
 
     /// Counts a connection out.
     pub fn closed(&self) {
-        self.open.fetch_sub(1, Relaxed);
+        self.open.fetch_sub(1, SeqCst);
     }
+
+    /// TLS handshakes under way, over all workers.
+    #[must_use]
+    pub fn handshakes(&self) -> u32 {
+        self.handshakes.load(SeqCst)
+    }
+
+    /// Counts a handshake in, unless `max` are under way.
+    pub fn begin_handshake(&self, max: u32) -> bool {
+        take(&self.handshakes, max)
+    }
+
+    /// Counts a handshake out, however it ended.
+    pub fn end_handshake(&self) {
+        self.handshakes.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Adds one, unless it is `max` already.
+fn take(count: &AtomicU32, max: u32) -> bool {
+    count.fetch_update(SeqCst, SeqCst, |now| (now < max).then_some(now + 1)).is_ok()
 }

@@ -19,7 +19,9 @@ mod places;
 mod queue;
 mod registry;
 mod retries;
+mod room;
 mod tickets;
+mod visitors;
 mod worker;
 
 pub use arrivals::{ArrivalCounters, Arrivals};
@@ -34,4 +36,6 @@ pub use places::{Place, Places};
 pub use queue::{Queue, Turn};
 pub use registry::{LimiterKey, Live, PoolId, ZoneId};
 pub use retries::{Retries, RetryCounters};
+pub use room::Room;
+pub use visitors::{Visit, Visitors};
 pub use worker::WorkerCounters;

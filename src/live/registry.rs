@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::tickets::Tickets;
 use super::{
-    Arrivals, Backend, Ledger, Limiter, Listener, OncePerMinute, Queue, Retries, WorkerCounters,
+    Arrivals, Backend, Ledger, Limiter, Listener, OncePerMinute, Queue, Retries, Room,
+    WorkerCounters,
 };
 use crate::model::{BackendKey, PoolName, ZoneKey};
 
@@ -29,6 +30,8 @@ pub struct Live {
     ledger: Ledger,
     entries: Mutex<Entries>,
     tickets: Tickets,
+    /// Where acceptors wait that have to.
+    pub room: Room,
     /// Whose PROXY protocol headers were refused and logged.
     pub proxy_refusals: OncePerMinute,
     /// Backends that were told of because there was no agreement with them by TLS.
@@ -76,6 +79,7 @@ impl Live {
             ledger: Ledger::default(),
             entries: Mutex::default(),
             tickets: Tickets::default(),
+            room: Room::default(),
             proxy_refusals: OncePerMinute::default(),
             tls_refusals: OncePerMinute::default(),
         }

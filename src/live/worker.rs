@@ -33,8 +33,6 @@ pub struct WorkerCounters {
     pub pooled: Gauge,
     /// Kept upstream connections that were closed by the backend or sent surplus bytes.
     pub pooled_stale: Counter,
-    /// Times accepting paused because the process ran out of file descriptors or memory.
-    pub accept_paused: Counter,
     /// Client connections closed at a deadline before a request (idle or slow head).
     pub clients_timed_out: Counter,
     /// Access-log lines dropped because the writer could not keep up.
@@ -57,7 +55,6 @@ impl Default for WorkerCounters {
             dropped_datagrams: counters(DatagramDropped::ALL.len()),
             pooled: Gauge::default(),
             pooled_stale: Counter::default(),
-            accept_paused: Counter::default(),
             clients_timed_out: Counter::default(),
             log_dropped: Counter::default(),
         }

@@ -40,10 +40,12 @@ families! {
         "Open client connections.";
     ACCEPTED = Counter "pulsegate_connections_accepted_total" ["listener", "address"]
         "Client connections accepted.";
-    DENIED = Counter "pulsegate_connections_denied_total" ["listener", "address"]
-        "Connections reset at once because their clients may not connect (allow, deny).";
-    LISTENER_FULL = Counter "pulsegate_listener_full_total" ["listener", "address"]
-        "Times accepting paused because as many connections were open as may (limits.connections).";
+    REFUSED = Counter "pulsegate_connections_refused_total" ["listener", "address", "reason"]
+        "Connections reset as soon as their client was known: denied = it may not connect (allow, deny), per_client = it has as many open as it may.";
+    ACCEPT_PAUSES = Counter "pulsegate_accept_pauses_total" ["listener", "address", "reason"]
+        "Times accepting paused until something ended: connections and handshakes = as many as may (limits), lack = no file descriptor or memory left.";
+    HANDSHAKES_OPEN = Gauge "pulsegate_tls_handshakes_under_way" ["listener", "address"]
+        "TLS handshakes with clients that have not ended yet.";
     REQUESTS = Counter "pulsegate_requests_total" ["listener", "address", "class"]
         "Requests, by the class of the final status; none = ended without any response.";
     ENDED = Counter "pulsegate_exchanges_total" ["ended"]
@@ -74,8 +76,6 @@ families! {
         "Requests answered with 429, by the limit that refused them; no route = the listener's.";
     RATE_LIMIT_FORGOTTEN = Counter "pulsegate_rate_limit_forgotten_keys_total" ["listener", "route", "limit"]
         "Clients or values forgotten too early for want of places (raise `keys`).";
-    ACCEPT_PAUSES = Counter "pulsegate_accept_pauses_total" []
-        "Times accepting paused for lack of file descriptors or memory.";
 
     POOL_HEADROOM = Gauge "pulsegate_pool_headroom" ["pool"]
         "Part of what is asked of the pool that it could carry without its largest zone; below 1, losing that zone costs requests.";

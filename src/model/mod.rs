@@ -48,8 +48,8 @@ pub use probe::{GrpcAsk, Identity, ProbeKind, TlsAsk, TrustedRoots};
 pub use proxy_version::ProxyVersion;
 pub use query::{PostgresAsk, RedisAsk};
 pub use reject::{
-    BadProxyHeader, BadRequest, BadResponse, DatagramDropped, Ended, ForwardEnded, Http2Abuse,
-    TlsFailure,
+    AcceptPause, BadProxyHeader, BadRequest, BadResponse, ConnectionRefused, DatagramDropped,
+    Ended, ForwardEnded, Http2Abuse, TlsFailure,
 };
 pub use resolved::Addresses;
 pub use secret::Secret;

@@ -176,10 +176,36 @@ closed_set! {
 }
 
 closed_set! {
+    /// Why a connection was closed as soon as its client was known.
+    ConnectionRefused {
+        /// Its client may not connect (`allow`, `deny`).
+        Denied = "denied",
+        /// Its client has as many open as it may (`limits.connections_per_client`).
+        PerClient = "per_client",
+    }
+}
+
+closed_set! {
+    /// Why no connections were accepted for a while.
+    AcceptPause {
+        /// As many were open as may (`limits.connections`).
+        Connections = "connections",
+        /// As many TLS handshakes were under way as may (`limits.handshakes`).
+        Handshakes = "handshakes",
+        /// The process had no file descriptor or memory left.
+        Lack = "lack",
+    }
+}
+
+closed_set! {
     /// Why a datagram was dropped.
     DatagramDropped {
         /// There was no room for another flow.
         NoRoom = "no_room",
+        /// Its client may not begin a flow (`allow`, `deny`).
+        Denied = "denied",
+        /// Its client has as many flows as it may (`limits.connections_per_client`).
+        PerClient = "per_client",
         /// No backend could take it.
         NoBackend = "no_backend",
         /// No zone had room for it.

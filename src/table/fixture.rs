@@ -144,7 +144,7 @@ pub(crate) fn listener(name: &str, routes: Vec<Route>) -> Listener {
         trusted_proxies: vec![],
         access_log: None,
         timeouts: ListenerTimeouts { head: second, idle: second },
-        limits: ListenerLimits { head_bytes: 16_384, headers: 100, connections: 100 },
+        limits: ListenerLimits { head_bytes: 16_384, headers: 100, connections: 100, per_client: None, handshakes: None },
         clients: None,
         rate_limits: Vec::new(),
         paths: PathOptions {

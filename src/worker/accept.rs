@@ -1,7 +1,8 @@
 //! Accepts client connections, as fast as the limits let it.
 //!
-//! When the process runs out of file descriptors or memory, accepting again at once would spin
-//! forever on the same error; the loop pauses instead, and says so once per episode.
+//! Where as many are open as may, or the process has run out of file descriptors or memory, accepting
+//! again at once would be in vain. The loop then waits for something to end, on any worker, and the
+//! kernel keeps the newcomers meanwhile. It says so once per episode.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -13,34 +14,41 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::config::ListenerLimits;
 use crate::live::{self, Socket};
+use crate::model::{AcceptPause, ConnectionRefused};
 use crate::net::{FirstWord, Listening, Stream, is_lack};
 use crate::table::{Listener, Table};
 
+use super::entered::{Admitted, Entered, Handshake};
 use super::introduction::{Arrival, Terms, introduce};
 use super::{Plane, Worker};
 
-/// How long accepting pauses when the process lacks a resource or the listener is full.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How long accepting pauses at most when the process lacks a resource: whoever ends says so, but
+/// clients are not the only ones who hold files.
+const LACK_MAX: Duration = Duration::from_secs(1);
 
 /// How long a listener that is to close still accepts: a client whose connection the kernel has
 /// not handed out yet, because its request is on its way, would be reset.
 const LAST_CALL: Duration = Duration::from_millis(40);
 
 /// Without a lack for this long, the next one is another episode.
-const EPISODE: Duration = Duration::from_secs(1);
+const EPISODE: Duration = Duration::from_secs(2);
 
 /// One worker's end of a listening address.
 #[derive(Debug)]
 pub struct Acceptor {
     /// What outlives tables.
     pub live: Arc<live::Listener>,
+    pub(super) worker: Rc<Worker>,
     current: RefCell<Current>,
     /// No table names the listener any more: connections end after their current response.
     pub removed: Cell<bool>,
     first_word: Cell<FirstWord>,
     changed: Notify,
     stop: Notify,
+    /// When the process last lacked something.
+    lacked: Cell<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -51,21 +59,18 @@ struct Current {
     socket: usize,
 }
 
-/// A connection that is open and not served yet.
-pub(super) struct Entered {
-    acceptor: Rc<Acceptor>,
-    worker: Rc<Worker>,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.acceptor.closed(&self.worker);
-    }
+/// A connection that was accepted and is not looked at yet.
+struct Accepted {
+    stream: Stream,
+    peer: SocketAddr,
+    entered: Entered,
+    handshake: Option<Handshake>,
 }
 
 impl Acceptor {
     /// For an address that a table names.
     pub(super) fn new(
+        worker: &Rc<Worker>,
         live: Arc<live::Listener>,
         listener: &Arc<Listener>,
         socket: usize,
@@ -74,11 +79,13 @@ impl Acceptor {
         let current = Current { generation, listener: Arc::clone(listener), socket };
         Rc::new(Self {
             live,
+            worker: Rc::clone(worker),
             current: RefCell::new(current),
             removed: Cell::new(false),
             first_word: Cell::new(FirstWord::on(&listener.settings)),
             changed: Notify::new(),
             stop: Notify::new(),
+            lacked: Cell::new(None),
         })
     }
 
@@ -98,6 +105,10 @@ impl Acceptor {
         look(&current.listener, current.socket)
     }
 
+    fn with_newest<T>(&self, look: impl FnOnce(&Listener) -> T) -> T {
+        self.worker.with_table(|table, _| self.with_listener(table, |listener, _| look(listener)))
+    }
+
     /// Looks at a new table: another protocol may have another side speak first.
     pub(super) fn follow(&self, table: &Table) {
         let word = self.with_listener(table, |listener, _| FirstWord::on(&listener.settings));
@@ -106,25 +117,23 @@ impl Acceptor {
         }
     }
 
-    /// Counts a client's connection in.
-    pub fn opened(&self, worker: &Worker) {
-        worker.open.set(worker.open.get() + 1);
-        self.live.opened();
-        self.live.worker(worker.index).accepted.add(1);
+    /// Judges the client of a flow that is to begin.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn admit(self: &Rc<Self>, client: SocketAddr) -> Result<Admitted, ConnectionRefused> {
+        let mut admitted = Admitted::unknown(self);
+        self.with_newest(|listener| {
+            let settings = &listener.settings;
+            admitted.judge(settings.clients.as_deref(), &settings.limits, client.ip())
+        })?;
+        Ok(admitted)
     }
 
-    /// Counts a connection as open that nobody serves yet, until what is returned is dropped.
-    pub(super) fn enter(self: &Rc<Self>, worker: &Rc<Worker>) -> Entered {
-        worker.open.set(worker.open.get() + 1);
-        self.live.opened();
-        Entered { acceptor: Rc::clone(self), worker: Rc::clone(worker) }
-    }
-
-    /// Counts a client's connection out.
-    pub fn closed(&self, worker: &Worker) {
-        self.live.closed();
-        worker.open.set(worker.open.get() - 1);
-        worker.closed.notify_one();
+    /// How many connections or flows may be open.
+    #[must_use]
+    pub fn connections_max(&self) -> u32 {
+        self.with_newest(|listener| listener.settings.limits.connections)
     }
 
     /// Accepts what is already waiting, then closes the address.
@@ -134,24 +143,19 @@ impl Acceptor {
     }
 
     /// Accepts on a task of its own until stopped.
-    pub(super) fn start(
-        self: Rc<Self>,
-        worker: &Rc<Worker>,
-        planes: &Rc<[Rc<dyn Plane>]>,
-        socket: Socket,
-    ) {
-        let (worker, planes) = (Rc::clone(worker), Rc::clone(planes));
+    pub(super) fn start(self: Rc<Self>, planes: &Rc<[Rc<dyn Plane>]>, socket: Socket) {
+        let (worker, planes) = (Rc::clone(&self.worker), Rc::clone(planes));
         worker.accepting.set(worker.accepting.get() + 1);
         tokio::task::spawn_local(async move {
             let done = match socket {
                 Socket::Stream(socket) => match Listening::new(socket) {
                     Ok(socket) => {
-                        self.run(&worker, &planes, socket).await;
+                        self.run(&planes, socket).await;
                         Ok(())
                     }
                     Err(error) => Err(error),
                 },
-                Socket::Datagram(socket) => match self.terms(&worker, &planes).0 {
+                Socket::Datagram(socket) => match self.terms(&planes).0 {
                     Some(plane) => plane.receive(&self, socket).await,
                     None => Ok(()),
                 },
@@ -164,16 +168,11 @@ impl Acceptor {
         });
     }
 
-    async fn run(
-        self: &Rc<Self>,
-        worker: &Rc<Worker>,
-        planes: &[Rc<dyn Plane>],
-        socket: Listening,
-    ) {
-        let mut lacked: Option<Instant> = None;
+    async fn run(self: &Rc<Self>, planes: &[Rc<dyn Plane>], socket: Listening) {
+        let mut early = None;
         loop {
             let accepted = tokio::select! {
-                accepted = self.accept(&socket, worker) => accepted,
+                accepted = self.accept(&socket, &mut early) => accepted,
                 () = self.changed.notified() => {
                     if let Err(error) = socket.expect(self.first_word.get()) {
                         tracing::warn!(listener = %self.live.name, %error,
@@ -183,104 +182,132 @@ impl Acceptor {
                 }
                 () = self.stop.notified() => break,
             };
-            match accepted {
-                Ok((stream, peer)) => self.serve(worker, planes, stream, peer),
-                Err(error) if is_lack(&error) => {
-                    let now = Instant::now();
-                    if lacked.replace(now).is_none_or(|last| now - last > EPISODE) {
-                        worker.counters().accept_paused.add(1);
-                        tracing::warn!(listener = %self.live.name, %error,
-                            "accepting pauses: raise the limit on open files or lower limits.connections");
-                    }
-                    tokio::time::sleep(PAUSE).await;
-                }
-                // The client was gone before we got to it.
-                Err(_) => {}
+            // An error: the client was gone before we got to it.
+            if let Ok(accepted) = accepted {
+                self.serve(planes, accepted);
             }
         }
-        self.last_call(&socket, worker, planes).await;
+        if let Some((stream, peer)) = early {
+            self.serve_last(planes, stream, peer);
+        }
+        self.last_call(&socket, planes).await;
+    }
+
+    /// The next connection, once there is room for it. One that was accepted when another worker had just
+    /// taken the last place is kept in `early`.
+    async fn accept(
+        self: &Rc<Self>,
+        socket: &Listening,
+        early: &mut Option<(Stream, SocketAddr)>,
+    ) -> io::Result<Accepted> {
+        loop {
+            self.room().await;
+            let (stream, peer) = match early.take() {
+                Some(kept) => kept,
+                None => match socket.accept().await {
+                    Err(error) if is_lack(&error) => {
+                        self.say_lack(&error);
+                        self.worker.live.room.any(LACK_MAX).await;
+                        continue;
+                    }
+                    accepted => accepted?,
+                },
+            };
+            if let Some((entered, handshake)) = self.enter() {
+                return Ok(Accepted { stream, peer, entered, handshake });
+            }
+            *early = Some((stream, peer));
+        }
+    }
+
+    /// Waits until there is room for one more.
+    async fn room(&self) {
+        if let Some(full) = self.full() {
+            self.pause(full);
+            self.worker.live.room.until(|| self.full().is_none()).await;
+        }
+    }
+
+    fn limits(&self) -> (ListenerLimits, bool) {
+        self.with_newest(|listener| (listener.settings.limits, listener.tls.is_some()))
+    }
+
+    /// What there are as many of as may, if so.
+    fn full(&self) -> Option<AcceptPause> {
+        let (limits, tls) = self.limits();
+        if self.live.open() >= limits.connections {
+            return Some(AcceptPause::Connections);
+        }
+        let shaking = limits.handshakes.is_some_and(|max| self.live.handshakes() >= max);
+        (tls && shaking).then_some(AcceptPause::Handshakes)
+    }
+
+    fn enter(self: &Rc<Self>) -> Option<(Entered, Option<Handshake>)> {
+        let (limits, tls) = self.limits();
+        let handshake = match tls {
+            true => Some(Handshake::begin(self, limits.handshakes.unwrap_or(u32::MAX))?),
+            false => None,
+        };
+        Some((Admitted::unknown(self).enter(limits.connections)?, handshake))
+    }
+
+    fn pause(&self, why: AcceptPause) {
+        self.live.worker(self.worker.index).pauses[why as usize].add(1);
+    }
+
+    fn say_lack(&self, error: &io::Error) {
+        let now = Instant::now();
+        if self.lacked.replace(Some(now)).is_none_or(|last| now - last > EPISODE) {
+            self.pause(AcceptPause::Lack);
+            tracing::warn!(listener = %self.live.name, %error,
+                "accepting pauses: raise the limit on open files or lower limits.connections");
+        }
     }
 
     /// What serves the listener now, and what has to come first: a reload may have changed that.
-    fn terms<'p>(
-        &self,
-        worker: &Worker,
-        planes: &'p [Rc<dyn Plane>],
-    ) -> (Option<&'p Rc<dyn Plane>>, Terms) {
-        worker.with_table(|table, _| {
-            self.with_listener(table, |listener, _| {
-                let settings = &listener.settings;
-                let of = |sealed| planes.iter().find(|plane| plane.serves(settings, sealed));
-                let through = settings.passthrough.as_ref().and_then(|_| of(true).map(Rc::clone));
-                let (headers, tls) = (settings.proxy_protocol.clone(), listener.tls.clone());
-                let (clients, handshake) = (settings.clients.clone(), settings.timeouts.head);
-                (of(false), Terms { headers, clients, tls, through, handshake })
-            })
+    fn terms<'p>(&self, planes: &'p [Rc<dyn Plane>]) -> (Option<&'p Rc<dyn Plane>>, Terms) {
+        self.with_newest(|listener| {
+            let settings = &listener.settings;
+            let of = |sealed| planes.iter().find(|plane| plane.serves(settings, sealed));
+            let through = settings.passthrough.as_ref().and_then(|_| of(true).map(Rc::clone));
+            let (headers, tls) = (settings.proxy_protocol.clone(), listener.tls.clone());
+            let (clients, limits) = (settings.clients.clone(), settings.limits);
+            let handshake = settings.timeouts.head;
+            (of(false), Terms { headers, clients, limits, tls, through, handshake })
         })
-    }
-
-    /// May this client connect? Counts one that may not.
-    pub(super) fn admits(&self, worker: &Worker, terms: &Terms, client: SocketAddr) -> bool {
-        let admits = terms.clients.as_ref().is_none_or(|clients| clients.admit(client.ip()));
-        if !admits {
-            self.live.worker(worker.index).denied.add(1);
-        }
-        admits
     }
 
     /// Has the connection served by what the listener speaks now: a reload may have changed that.
-    fn serve(
-        self: &Rc<Self>,
-        worker: &Rc<Worker>,
-        planes: &[Rc<dyn Plane>],
-        stream: Stream,
-        peer: SocketAddr,
-    ) {
-        let (Some(plane), terms) = self.terms(worker, planes) else { return };
+    fn serve(self: &Rc<Self>, planes: &[Rc<dyn Plane>], accepted: Accepted) {
+        let Accepted { stream, peer, mut entered, handshake } = accepted;
+        let (Some(plane), terms) = self.terms(planes) else { return };
         // Where a proxy in front may say who the client is, that is waited for.
-        if terms.headers.is_none() && !self.admits(worker, &terms, peer) {
+        if terms.headers.is_none() && !terms.admit(&mut entered, peer) {
             return stream.reset_on_close();
         }
+        let arrival = Arrival { stream, client: peer, told: None, hello: None, entered };
         if terms.are_none() {
-            return plane.serve(self, Arrival { stream, client: peer, told: None, hello: None });
+            return arrival.hand_to(plane);
         }
-        let (worker, acceptor, plane) = (Rc::clone(worker), Rc::clone(self), Rc::clone(plane));
-        tokio::task::spawn_local(introduce(worker, acceptor, stream, peer, terms, plane));
+        tokio::task::spawn_local(introduce(arrival, terms, handshake, Rc::clone(plane)));
     }
 
-    async fn accept(
-        &self,
-        socket: &Listening,
-        worker: &Worker,
-    ) -> io::Result<(Stream, SocketAddr)> {
-        if self.live.open() >= self.connections_max(worker) {
-            self.live.worker(worker.index).full.add(1);
-            while self.live.open() >= self.connections_max(worker) {
-                tokio::time::sleep(PAUSE).await;
-            }
+    /// Serves one of the last connections, which is not to be lost for a limit.
+    fn serve_last(self: &Rc<Self>, planes: &[Rc<dyn Plane>], stream: Stream, peer: SocketAddr) {
+        if let Some(entered) = Admitted::unknown(self).enter(u32::MAX) {
+            let handshake = Handshake::begin(self, u32::MAX);
+            self.serve(planes, Accepted { stream, peer, entered, handshake });
         }
-        socket.accept().await
-    }
-
-    fn connections_max(&self, worker: &Worker) -> u32 {
-        worker.with_table(|table, _| {
-            self.with_listener(table, |listener, _| listener.settings.limits.connections)
-        })
     }
 
     /// Takes what the kernel has already completed, or does in the next moment: closing would reset
     /// those connections. One that completes between the last accept and the close is still lost, as
     /// is one whose client stays silent for longer; the kernel offers no way to stop new ones alone.
-    async fn last_call(
-        self: &Rc<Self>,
-        socket: &Listening,
-        worker: &Rc<Worker>,
-        planes: &[Rc<dyn Plane>],
-    ) {
+    async fn last_call(self: &Rc<Self>, socket: &Listening, planes: &[Rc<dyn Plane>]) {
         let accepting = async {
             loop {
                 match socket.accept().await {
-                    Ok((stream, peer)) => self.serve(worker, planes, stream, peer),
+                    Ok((stream, peer)) => self.serve_last(planes, stream, peer),
                     Err(error) if is_lack(&error) => return,
                     // The client was gone before we got to it.
                     Err(_) => {}
@@ -291,7 +318,7 @@ impl Acceptor {
         let _ = tokio::time::timeout(LAST_CALL, accepting).await;
         loop {
             match socket.try_accept() {
-                Ok((stream, peer)) => self.serve(worker, planes, stream, peer),
+                Ok((stream, peer)) => self.serve_last(planes, stream, peer),
                 // The client was gone before we got to it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(_) => return,

@@ -13,12 +13,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Clients, ProxyHeaders};
+use crate::config::{Clients, ListenerLimits, ProxyHeaders};
 use crate::model::{BadProxyHeader, TlsFailure};
 use crate::net::client_hello::{self, ClientHello};
 use crate::net::proxy_protocol::{HEADER_BYTES, Read, Told, read};
 use crate::net::{Stream, tls};
 
+use super::entered::{Entered, Handshake};
 use super::{Acceptor, Plane, Worker};
 
 /// A connection to be served.
@@ -32,6 +33,17 @@ pub struct Arrival {
     pub told: Option<Box<Told>>,
     /// Its TLS hello, which is only looked at: its TLS is not ended here.
     pub hello: Option<Box<ClientHello>>,
+    /// Where it came in, and is counted.
+    pub entered: Entered,
+}
+
+impl Arrival {
+    /// Has it served.
+    pub(super) fn hand_to(self, plane: &Rc<dyn Plane>) {
+        let worker = &self.entered.worker;
+        self.entered.live.worker(worker.index).accepted.add(1);
+        plane.serve(self);
+    }
 }
 
 /// What has to come first, as the listener has it now.
@@ -40,6 +52,8 @@ pub(super) struct Terms {
     pub(super) headers: Option<ProxyHeaders>,
     /// Which clients may connect, if not all.
     pub(super) clients: Option<Arc<Clients>>,
+    /// How many connections it may have, among others.
+    pub(super) limits: ListenerLimits,
     pub(super) tls: Option<Arc<tls::Context>>,
     /// Who serves those whose TLS is not ended here, if there may be any.
     pub(super) through: Option<Rc<dyn Plane>>,
@@ -52,6 +66,11 @@ impl Terms {
     pub(super) fn are_none(&self) -> bool {
         self.headers.is_none() && self.tls.is_none()
     }
+
+    /// May this client be here? Counts it among the connections that it has, or as refused.
+    pub(super) fn admit(&self, entered: &mut Entered, client: SocketAddr) -> bool {
+        entered.admits(self.clients.as_deref(), &self.limits, client.ip())
+    }
 }
 
 /// Why there is no arrival.
@@ -61,48 +80,48 @@ enum Unserved {
     Gone,
 }
 
-/// Waits for what has to come first and hands the connection on; else closes it.
+/// Waits for what has to come first and hands the connection on; else closes it. It counts against the
+/// listener's limit while it waits.
 pub(super) async fn introduce(
-    worker: Rc<Worker>,
-    acceptor: Rc<Acceptor>,
-    mut stream: Stream,
-    peer: SocketAddr,
+    mut arrival: Arrival,
     terms: Terms,
+    handshake: Option<Handshake>,
     plane: Rc<dyn Plane>,
 ) {
-    // It counts against the listener's limit while it waits.
-    let _entered = acceptor.enter(&worker);
-    let told = match &terms.headers {
-        Some(headers) => match header(&worker, &stream, peer, headers).await {
-            Ok(told) => told,
+    let acceptor = Rc::clone(&arrival.entered);
+    let worker = &acceptor.worker;
+    if let Some(headers) = &terms.headers {
+        match header(worker, &arrival.stream, arrival.client, headers).await {
+            Ok(told) => arrival.told = told.map(Box::new),
             Err(Unserved::Gone) => return,
             Err(Unserved::Refused(reason)) => {
-                refuse(&worker, &acceptor, peer, reason);
-                return stream.reset_on_close();
+                refuse(worker, &acceptor, arrival.client, reason);
+                return arrival.stream.reset_on_close();
             }
-        },
-        None => None,
-    };
-    let ends = told.as_ref().and_then(|told| told.ends);
-    let client = ends.map_or(peer, |ends| ends.client);
-    if terms.headers.is_some() && !acceptor.admits(&worker, &terms, client) {
-        return stream.reset_on_close();
+        }
+        if let Some(ends) = arrival.told.as_ref().and_then(|told| told.ends) {
+            arrival.client = ends.client;
+        }
+        if !terms.admit(&mut arrival.entered, arrival.client) {
+            return arrival.stream.reset_on_close();
+        }
     }
-    let told = told.map(Box::new);
     if let Some(context) = &terms.tls {
         let timer = worker.timers.timer();
         timer.set(terms.handshake);
-        let agreed = timer.limit(agree(&worker, &acceptor, &mut stream, context, &terms)).await;
-        match agreed.unwrap_or(Err(TlsFailure::Late)) {
+        let agreed = agree(worker, &acceptor, &mut arrival.stream, context, &terms);
+        match timer.limit(agreed).await.unwrap_or(Err(TlsFailure::Late)) {
             Ok(Agreed::Here) => worker.counters().tls_handshakes.add(1),
-            Ok(Agreed::Through(plane, hello)) => {
-                let hello = Some(hello);
-                return plane.serve(&acceptor, Arrival { stream, client, told, hello });
+            Ok(Agreed::Through(through, hello)) => {
+                drop(handshake);
+                arrival.hello = Some(hello);
+                return arrival.hand_to(&through);
             }
             Err(failure) => return worker.counters().tls_failures[failure as usize].add(1),
         }
     }
-    plane.serve(&acceptor, Arrival { stream, client, told, hello: None });
+    drop(handshake);
+    arrival.hand_to(&plane);
 }
 
 /// Where a client's TLS is ended.

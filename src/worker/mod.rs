@@ -7,6 +7,7 @@
 
 mod accept;
 mod drains;
+mod entered;
 mod introduction;
 mod plane;
 mod run;
@@ -15,6 +16,7 @@ mod steward;
 
 pub use accept::Acceptor;
 pub use drains::{DrainKey, Drains, Leave, listener_id};
+pub use entered::{Admitted, Entered};
 pub use introduction::Arrival;
 pub use plane::Plane;
 pub use run::{Settings, Shutdown, UPKEEP, run};

@@ -19,7 +19,7 @@ pub trait Plane: Debug {
     fn serves(&self, listener: &Listener, sealed: bool) -> bool;
 
     /// Serves a connection, on a task of its own.
-    fn serve(&self, acceptor: &Rc<Acceptor>, arrival: Arrival);
+    fn serve(&self, arrival: Arrival);
 
     /// Serves a socket that datagrams come in at, until its address is closed and all is over.
     ///

@@ -55,6 +55,8 @@ async fn tell(planes: &Rc<[Rc<dyn Plane>]>, ask: oneshot::Sender<Vec<Drain>>) {
 fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec<Rc<Acceptor>>) {
     let now = Instant::now();
     worker.with_table(|table, _| {
+        // A limit may have been raised.
+        worker.live.room.freed();
         acceptors.retain(|acceptor| {
             let named = find(table, &acceptor.live).is_some();
             if named {
@@ -71,9 +73,9 @@ fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec
             for (index, live) in listener.sockets.iter().enumerate() {
                 if let Some(socket) = live.take_socket(worker.index) {
                     let acceptor =
-                        Acceptor::new(Arc::clone(live), listener, index, table.generation);
+                        Acceptor::new(worker, Arc::clone(live), listener, index, table.generation);
                     acceptors.push(Rc::clone(&acceptor));
-                    acceptor.start(worker, planes, socket);
+                    acceptor.start(planes, socket);
                 }
             }
         }

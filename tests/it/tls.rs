@@ -133,6 +133,35 @@ fn a_client_in_clear_is_told_so_and_a_silent_one_is_let_go() {
     }
 }
 
+#[test]
+fn handshakes_beyond_the_limit_wait_until_one_has_ended() {
+    let (_dir, dir) = folder();
+    let roots = [certificate(&dir, "a", &["a.test"])];
+    let server = scheme();
+    let setup = Setup::default().listener(&tls(&dir, &["a"])).listener("limits: { handshakes: 1 }");
+    let proxy = setup.over(&[&server]);
+    let mut slow = Client::connect(proxy.address("web"));
+    slow.send(b"\x16\x03\x01");
+    until("the pause", || {
+        let metrics = Client::connect(proxy.admin()).admin("/metrics").text();
+        let ended = "reason=\"handshakes\"} 1";
+        let paused = |line: &str| {
+            line.starts_with("pulsegate_accept_pauses_total{") && line.ends_with(ended)
+        };
+        metrics.lines().any(paused).then_some(())
+    });
+    let config = client_config(&roots);
+    let answer = thread::scope(|scope| {
+        let quick = scope.spawn(|| {
+            let mut stream = connect(&proxy, &config, "a.test")?;
+            ask(&mut stream, &get("a.test"), "https")
+        });
+        drop(slow);
+        quick.join().expect("a thread")
+    });
+    assert!(answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")));
+}
+
 /// Is what the first certificate's files hold refused?
 fn is_refused(proxy: &Pulsegate) -> bool {
     let metrics = Client::connect(proxy.admin()).admin("/metrics").text();

@@ -6,14 +6,14 @@ use crate::access_log::Losses;
 use crate::live::{Counter, Listener, ListenerCounters, Live, WorkerCounters};
 use crate::metrics::{Exposition, Family, names};
 use crate::model::{
-    BadProxyHeader, BadRequest, BadResponse, Coding, DatagramDropped, Ended, ForwardEnded,
-    Http2Abuse, TlsFailure,
+    AcceptPause, BadProxyHeader, BadRequest, BadResponse, Coding, ConnectionRefused,
+    DatagramDropped, Ended, ForwardEnded, Http2Abuse, TlsFailure,
 };
 
 /// Names of the status classes, as counters are indexed.
 pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-type Accessor = fn(&ListenerCounters) -> &Counter;
+type Accessor = fn(&ListenerCounters) -> &[Counter];
 
 /// Families by listening address.
 pub(super) fn listeners(out: &mut Exposition, open: &[Arc<Listener>]) {
@@ -27,14 +27,24 @@ pub(super) fn listeners(out: &mut Exposition, open: &[Arc<Listener>]) {
         let total: u64 = listener.workers().map(|worker| worker.accepted.get()).sum();
         accepted.add(&[&listener.name, address], total as f64);
     }
-    let refusals: [(&Family, Accessor); 2] =
-        [(&names::DENIED, |worker| &worker.denied), (&names::LISTENER_FULL, |worker| &worker.full)];
-    for (family, counter) in refusals {
+    let refused: Vec<_> = ConnectionRefused::ALL.iter().map(|it| it.name()).collect();
+    let pauses: Vec<_> = AcceptPause::ALL.iter().map(|it| it.name()).collect();
+    let by_reason: [(&Family, _, Accessor); 2] = [
+        (&names::REFUSED, refused, |worker| &worker.refused),
+        (&names::ACCEPT_PAUSES, pauses, |worker| &worker.pauses),
+    ];
+    for (family, reasons, counters) in by_reason {
         let mut samples = out.family(family);
         for (listener, address) in &labelled {
-            let total: u64 = listener.workers().map(|worker| counter(worker).get()).sum();
-            samples.add(&[&listener.name, address], total as f64);
+            for (index, reason) in reasons.iter().enumerate() {
+                let total: u64 = listener.workers().map(|it| counters(it)[index].get()).sum();
+                samples.add(&[&listener.name, address, reason], total as f64);
+            }
         }
+    }
+    let mut handshakes = out.family(&names::HANDSHAKES_OPEN);
+    for (listener, address) in &labelled {
+        handshakes.add(&[&listener.name, address], f64::from(listener.handshakes()));
     }
     let mut requests = out.family(&names::REQUESTS);
     for (listener, address) in &labelled {
@@ -71,7 +81,6 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
         live.workers().map(|worker| counter(worker).get()).sum::<u64>() as f64
     };
     out.family(&names::CLIENT_TIMEOUTS).add(&[], sum(|worker| &worker.clients_timed_out));
-    out.family(&names::ACCEPT_PAUSES).add(&[], sum(|worker| &worker.accept_paused));
     let idle: i64 = live.workers().map(|worker| worker.pooled.get()).sum();
     out.family(&names::UPSTREAM_IDLE).add(&[], idle as f64);
     out.family(&names::UPSTREAM_STALE).add(&[], sum(|worker| &worker.pooled_stale));

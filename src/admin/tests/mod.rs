@@ -313,7 +313,7 @@ fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>, Arc
         vec![live::Socket::Stream(socket)],
     ));
     live.add_listener(&listener);
-    listener.opened();
+    assert!(listener.open_one(1));
     listener.worker(0).accepted.add(2);
     listener.worker(0).responses[1].add(7);
 

@@ -1,5 +1,6 @@
 //! From what control and the counters know to what is shown.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::protections::{protections, rate_limits};
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::control::{self, BackendEvidence, CheckEvidence, LayerVerdict, ReloadReport};
 use crate::live::{self, BackendCounters, Counter, ListenerCounters, Live};
-use crate::model::{Outcome, UnixMillis, printable};
+use crate::model::{AcceptPause, ConnectionRefused, Outcome, UnixMillis, printable};
 
 /// The view of one status, with the counters as they are now.
 #[must_use]
@@ -87,11 +88,23 @@ fn address(listener: &live::Listener) -> Address {
         local: listener.local.to_string(),
         connections: listener.open(),
         accepted: sum(|worker| &worker.accepted),
-        full: sum(|worker| &worker.full),
-        denied: sum(|worker| &worker.denied),
+        pauses: reasons(AcceptPause::ALL.iter().map(|it| it.name()), |at| {
+            listener.workers().map(|worker| worker.pauses[at].get()).sum()
+        }),
+        refused: reasons(ConnectionRefused::ALL.iter().map(|it| it.name()), |at| {
+            listener.workers().map(|worker| worker.refused[at].get()).sum()
+        }),
         responses: classes(listener.workers().map(|worker| &worker.responses)),
         unanswered: sum(|worker| &worker.unanswered),
     }
+}
+
+/// What was counted by reason.
+fn reasons(
+    names: impl Iterator<Item = &'static str>,
+    counted: impl Fn(usize) -> u64,
+) -> BTreeMap<String, u64> {
+    names.enumerate().map(|(at, name)| (name.to_owned(), counted(at))).collect()
 }
 
 fn region(region: &control::RegionStatus, live: &Live, now: UnixMillis) -> Region {

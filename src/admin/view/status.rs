@@ -1,5 +1,7 @@
 //! The shape of `GET /status`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{LastReload, Protections, RateLimit, Standing};
@@ -86,12 +88,14 @@ pub struct Address {
     pub connections: u32,
     /// Client connections accepted.
     pub accepted: u64,
-    /// Times accepting paused because as many connections were open as may.
+    /// Times accepting paused: for `connections` or `handshakes` of which there were as many as may,
+    /// or for `lack` of file descriptors or memory.
     #[serde(default)]
-    pub full: u64,
-    /// Those that were reset at once because their clients may not connect.
+    pub pauses: BTreeMap<String, u64>,
+    /// Connections that were reset at once: `denied` clients may not connect, `per_client` have as
+    /// many open as they may.
     #[serde(default)]
-    pub denied: u64,
+    pub refused: BTreeMap<String, u64>,
     /// Requests answered, by status class.
     pub responses: Classes,
     /// Exchanges that ended without any response.

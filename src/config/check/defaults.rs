@@ -36,6 +36,8 @@ const POOL_IDLE: &str = "How long an unused connection to a backend is kept; def
 const TOTAL: &str = "From the request's head to the response's last byte; default `off`.";
 const BODY_BYTES: &str = "Bytes of a request body; default `off`.";
 
+const PLACES: Kind = Kind::Integer { min: 1, max: 10_000_000 };
+const PLACES_OR_OFF: Kind = Kind::AnyOf(&[OFF, PLACES]);
 const TIMEOUT_OR_OFF: Kind = Kind::AnyOf(&[OFF, TIMEOUT]);
 const BODY_SIZE: Kind = Kind::AnyOf(&[OFF, Kind::Size { min: 0, max: 1 << 50 }]);
 
@@ -113,8 +115,18 @@ pub(super) static LIMITS: Shape = Shape {
         ),
         key(
             "connections",
-            Kind::Integer { min: 1, max: 10_000_000 },
+            PLACES,
             "Open client connections of a listener, or flows of a `udp` one, all workers together; default 20000.",
+        ),
+        key(
+            "connections_per_client",
+            PLACES_OR_OFF,
+            "Likewise of one client: an IPv4 address or an IPv6 /64; more are reset; default `off`.",
+        ),
+        key(
+            "handshakes",
+            PLACES_OR_OFF,
+            "TLS handshakes under way; others wait to be accepted; default `off`.",
         ),
         key("body_bytes", BODY_SIZE, BODY_BYTES),
     ],
@@ -158,6 +170,8 @@ impl Inherited {
                 head_bytes: defaults::HEAD_BYTES,
                 headers: defaults::HEADERS,
                 connections: defaults::CONNECTIONS,
+                per_client: None,
+                handshakes: None,
             },
             route: RouteTimeouts {
                 first_byte: defaults::FIRST_BYTE_TIMEOUT,
@@ -198,7 +212,8 @@ impl Inherited {
     pub(super) fn without_http(mut self) -> Self {
         let built_in = Self::read(None);
         self.listener = built_in.listener;
-        self.limits = ListenerLimits { connections: self.limits.connections, ..built_in.limits };
+        let ListenerLimits { connections, per_client, .. } = self.limits;
+        self.limits = ListenerLimits { connections, per_client, ..built_in.limits };
         self
     }
 
@@ -241,8 +256,29 @@ impl Inherited {
         let head_bytes = fields.size("head_bytes").and_then(|n| usize::try_from(n).ok());
         self.limits.head_bytes = head_bytes.unwrap_or(self.limits.head_bytes);
         self.limits.headers = fields.integer("headers").unwrap_or(self.limits.headers);
-        self.limits.connections = fields.integer("connections").unwrap_or(self.limits.connections);
+        let ListenerLimits { connections, per_client, handshakes, .. } = &mut self.limits;
+        *connections = fields.integer("connections").unwrap_or(*connections);
+        *per_client = fields.integer_or_off("connections_per_client").unwrap_or(*per_client);
+        *handshakes = fields.integer_or_off("handshakes").unwrap_or(*handshakes);
+        judge(fields, &self.limits);
         self.body_bytes = fields.size_or_off("body_bytes").unwrap_or(self.body_bytes);
+    }
+}
+
+/// Reports limits that others make void.
+fn judge(fields: &Fields<'_>, limits: &ListenerLimits) {
+    let all = limits.connections;
+    let parts = [("connections_per_client", limits.per_client), ("handshakes", limits.handshakes)];
+    for (key, part) in parts {
+        let Some(part) = part.filter(|part| *part > all) else { continue };
+        // Whichever of the two is typed here is the one to change.
+        let cursor = fields.get(key).or_else(|| fields.get("connections"));
+        if let Some(cursor) = cursor {
+            cursor.problem(format!(
+                "`{key}` is {part}, and there may be only {all} connections in all, so it would \
+                 never be reached (expected at most `connections`)"
+            ));
+        }
     }
 }
 

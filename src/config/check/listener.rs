@@ -16,8 +16,8 @@ use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
 use crate::config::shape::{Kind, OFF, Shape, key, required};
 use crate::config::{
-    AccessLog, Action, EscapedSlash, Http2, Listener, LogPath, PathOptions, Protocol, Route,
-    defaults,
+    AccessLog, Action, EscapedSlash, Http2, Listener, ListenerLimits, LogPath, PathOptions,
+    Protocol, Route, defaults,
 };
 
 /// An entry of `listeners`.
@@ -58,7 +58,7 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("timeouts", Kind::Shape(&LISTENER_TIMEOUTS), "Deadlines, also for its routes."),
         key("limits", Kind::Shape(&LIMITS), "Limits, also for its routes."),
-        key("allow", clients::KIND, "Only these clients may connect; default everybody."),
+        key("allow", clients::KIND, "Only these clients may connect, or begin a flow; default everybody."),
         key("deny", clients::KIND, "None of these may, even if they are allowed."),
         key("rate_limit", rate_limit::KIND, "How many requests may come to an `http` listener."),
         key("paths", Kind::Shape(&PATHS), "How paths are normalised."),
@@ -130,25 +130,37 @@ pub(super) fn check(
         Protocol::Tcp(_) | Protocol::Udp(_) => (inherited.without_http(), Vec::new()),
     };
     let trusted = fields.list("trusted_proxies").unwrap_or_default();
+    let tls = tls::check(&fields).map(Arc::new);
+    let handshakes = handshakes(&fields, &inherited).filter(|_| tls.is_some());
     let http2 = if matches!(protocol, Protocol::Http) { http2(&fields) } else { None };
     Some(Listener {
         name,
         bind: binds(&fields, "bind"),
         protocol,
-        tls: tls::check(&fields).map(Arc::new),
+        tls,
         passthrough: passthrough::check(&fields, inherited.listener, &routes, pools),
         http2,
         proxy_protocol: proxy_protocol::inbound(&fields),
         trusted_proxies: trusted.iter().filter_map(network).collect(),
         access_log: access_log(&fields),
         timeouts: inherited.listener,
-        limits: inherited.limits,
+        limits: ListenerLimits { handshakes, ..inherited.limits },
         clients: clients::check(&fields).map(Arc::new),
         rate_limits: rate_limit::check(&fields),
         paths: paths(fields.fields("paths").as_ref()),
         reserved_headers: Arc::default(),
         routes,
     })
+}
+
+/// How many handshakes may be under way, for which there must be such.
+fn handshakes(fields: &Fields<'_>, inherited: &Inherited) -> Option<u32> {
+    let typed = fields.fields("limits").and_then(|limits| limits.get("handshakes"));
+    let ends_tls = fields.get("tls").is_some_and(|tls| !tls.is_word("off"));
+    if let Some(cursor) = typed.filter(|cursor| !ends_tls && !cursor.is_word("off")) {
+        cursor.problem("there are no handshakes without `tls` (remove it, or expected `tls`)");
+    }
+    inherited.limits.handshakes
 }
 
 fn http2(fields: &Fields<'_>) -> Option<Http2> {

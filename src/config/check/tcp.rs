@@ -51,7 +51,7 @@ const HTTP_ROUTE: [&str; 11] = [
 /// Likewise within `timeouts`.
 const HTTP_TIMEOUTS: [&str; 4] = ["head", "first_byte", "body_idle", "total"];
 /// Likewise within `limits`.
-const HTTP_LIMITS: [&str; 3] = ["head_bytes", "headers", "body_bytes"];
+pub(super) const HTTP_LIMITS: [&str; 4] = ["head_bytes", "headers", "body_bytes", "handshakes"];
 /// Keys of a listener that only forwarding gives a meaning.
 const TCP_ONLY: [&str; 2] = ["retries", "client_hello"];
 /// Likewise within `timeouts`.

@@ -1,27 +1,16 @@
 //! What a listener that forwards datagrams has of its own, and which keys have no meaning there.
 
 use super::Pools;
-use super::tcp::{all_forwards, refuse};
+use super::tcp::{HTTP_LIMITS, all_forwards, refuse};
 use crate::config::read::{Fields, Named};
 use crate::config::{Listener, NetworkAsk, Pool, Protocol, Target, Udp, defaults};
 
 /// Keys of a listener that need a connection.
-const CONNECTION_ONLY: [&str; 9] = [
-    "tls",
-    "http2",
-    "trusted_proxies",
-    "paths",
-    "proxy_protocol",
-    "retries",
-    "client_hello",
-    "allow",
-    "deny",
-];
+const CONNECTION_ONLY: [&str; 7] =
+    ["tls", "http2", "trusted_proxies", "paths", "proxy_protocol", "retries", "client_hello"];
 /// Likewise within `timeouts`.
 const TIMEOUTS: [&str; 6] =
     ["head", "first_byte", "body_idle", "total", "lifetime", "connect_total"];
-/// Likewise within `limits`.
-const LIMITS: [&str; 3] = ["head_bytes", "headers", "body_bytes"];
 const ELSEWHERE: &str = "http` or `tcp";
 
 /// Reads what a `protocol: udp` listener has of its own.
@@ -30,7 +19,7 @@ pub(super) fn check(fields: &Fields<'_>, pools: &Pools<'_>) -> Udp {
     refuse(Some(fields), &CONNECTION_ONLY, ELSEWHERE);
     refuse(Some(fields), &["rate_limit"], "http");
     refuse(timeouts.as_ref(), &TIMEOUTS, ELSEWHERE);
-    refuse(fields.fields("limits").as_ref(), &LIMITS, "http");
+    refuse(fields.fields("limits").as_ref(), &HTTP_LIMITS, "http");
     let idle = timeouts.and_then(|timeouts| timeouts.duration("idle"));
     // A datagram says nothing that routes could go by.
     let forwards = all_forwards(fields, pools, &["match"]);

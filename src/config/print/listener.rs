@@ -8,8 +8,8 @@ use super::{clients, rate_limit, route};
 use crate::config::check::{auto_name, passthrough};
 use crate::config::value;
 use crate::config::{
-    AccessLog, Config, EscapedSlash, Forward, HelloMatch, Http2, Listener, LogPath, Otherwise,
-    Protocol, ProxyHeaders, Tcp, TcpTimeouts, TlsTermination, Udp,
+    AccessLog, Config, EscapedSlash, Forward, HelloMatch, Http2, Listener, ListenerLimits, LogPath,
+    Otherwise, Protocol, ProxyHeaders, Tcp, TcpTimeouts, TlsTermination, Udp,
 };
 
 /// A listener with every default.
@@ -28,7 +28,7 @@ fn tcp(config: &Config, listener: &Listener, options: &Tcp) -> Tree {
         ("proxy_protocol", proxy_protocol(listener.proxy_protocol.as_ref())),
         ("access_log", access_log(listener.access_log.as_ref())),
         ("timeouts", tcp_timeouts(options)),
-        ("limits", map([("connections", word(listener.limits.connections))])),
+        ("limits", map(connections(&listener.limits))),
         ("retries", map([("attempts", word(options.attempts))])),
     ];
     let otherwise = match options.hello.otherwise {
@@ -62,14 +62,28 @@ fn passed_through(config: &Config, options: &Tcp) -> Tree {
 }
 
 fn udp(config: &Config, listener: &Listener, options: &Udp) -> Tree {
-    map([
+    let common = [
         ("bind", list(&listener.bind, text)),
         ("protocol", word("udp")),
         ("access_log", access_log(listener.access_log.as_ref())),
         ("timeouts", map([("idle", word(value::duration(options.idle)))])),
-        ("limits", map([("connections", word(listener.limits.connections))])),
-        ("routes", forwards(config, &options.forwards, auto_name)),
-    ])
+        ("limits", map(connections(&listener.limits))),
+    ];
+    let routes = ("routes", forwards(config, &options.forwards, auto_name));
+    let clients = clients::keys(listener.clients.as_deref());
+    map(common.into_iter().chain(clients).chain([routes]))
+}
+
+/// How many may be open.
+fn connections(limits: &ListenerLimits) -> [(&'static str, Tree); 2] {
+    [
+        ("connections", word(limits.connections)),
+        ("connections_per_client", or_off(limits.per_client)),
+    ]
+}
+
+fn or_off(limit: Option<u32>) -> Tree {
+    limit.map_or_else(|| word("off"), word)
 }
 
 fn forwards(config: &Config, forwards: &[Forward], auto_name: fn(usize) -> Arc<str>) -> Tree {
@@ -115,6 +129,8 @@ fn http(config: &Config, listener: &Listener) -> Tree {
                 ("head_bytes", word(value::size(limits.head_bytes as u64))),
                 ("headers", word(limits.headers)),
                 ("connections", word(limits.connections)),
+                ("connections_per_client", or_off(limits.per_client)),
+                ("handshakes", or_off(limits.handshakes)),
             ]),
         ),
         (

@@ -137,6 +137,20 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The whole number of this key; `Some(None)` for `off`. The shape's range must fit `T`.
+    pub(in crate::config) fn integer_or_off<T: TryFrom<u64>>(
+        &self,
+        name: &str,
+    ) -> Option<Option<T>> {
+        let (cursor, kind) = self.with_kind(name)?;
+        let Kind::AnyOf([_, Kind::Integer { min, max }]) = kind else {
+            return self.misread(name, kind);
+        };
+        let parse = |text: &str| text.parse::<u64>().ok();
+        let typed = cursor.or_off(kind, parse, |typed| (*min..=*max).contains(&typed))?;
+        Some(typed.and_then(|n| T::try_from(n).ok()))
+    }
+
     /// The ratio of this key, 0..=1.
     pub(in crate::config) fn ratio(&self, name: &str) -> Option<f64> {
         self.get(name)?.ratio()

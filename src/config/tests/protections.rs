@@ -107,8 +107,8 @@ fn lists_of_clients_that_contradict_each_other_are_told() {
         let found = problems(&with(keys));
         assert!(found.contains(message), "{found}");
     }
-    assert!(problems(&with("protocol: udp, deny: 10.0.0.0/8")).contains("`deny` is for listeners"));
     valid(&with("protocol: tcp, deny: 10.0.0.0/8"));
+    valid(&with("protocol: udp, deny: 10.0.0.0/8"));
     let printed =
         crate::config::print(&valid(&with("allow: 10.0.0.0/8, deny: 10.1.0.0/16")).config);
     assert_eq!(printed, crate::config::print(&valid(&printed).config));
@@ -123,4 +123,38 @@ fn a_budget_has_a_header_of_its_own() {
         let found = problems(&with_route(&route));
         assert!(found.contains(message), "{found}");
     }
+}
+
+#[test]
+fn limits_that_others_make_void_are_told() {
+    let with = |protocol: &str, defaults: &str, limits: &str| {
+        format!(
+            "version: 1\ndefaults: {{ limits: {{ {defaults} }} }}\nlisteners: {{ a: {{ bind: 127.0.0.1:80, pool: p, protocol: {protocol}, limits: {{ {limits} }} }} }}\npools: {{ p: {{ backends: [ 1.2.3.4:5 ] }} }}\n"
+        )
+    };
+    for (protocol, defaults, limits, message) in [
+        (
+            "http",
+            "",
+            "connections: 10, connections_per_client: 11",
+            "`connections_per_client` is 11, and there may be only 10 connections in all",
+        ),
+        (
+            "tcp",
+            "connections_per_client: 11",
+            "connections: 10",
+            "`connections_per_client` is 11, and there may be only 10 connections in all",
+        ),
+        ("http", "handshakes: 30000", "", "`handshakes` is 30000, and there may be only 20000"),
+        ("http", "", "handshakes: 10", "there are no handshakes without `tls`"),
+        ("udp", "", "handshakes: 10", "`handshakes` is for listeners of `protocol: http`"),
+        ("http", "", "connections_per_client: 0", "expected `off`, or a whole number from 1"),
+    ] {
+        let found = problems(&with(protocol, defaults, limits));
+        assert!(found.contains(message), "{found}");
+    }
+    let inherited = with("udp", "handshakes: 10, connections_per_client: 5", "");
+    let printed = crate::config::print(&valid(&inherited).config);
+    assert!(printed.contains("connections_per_client: 5"), "{printed}");
+    assert_eq!(printed, crate::config::print(&valid(&printed).config));
 }

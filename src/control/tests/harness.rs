@@ -184,7 +184,13 @@ pub(super) fn listener(name: &str, bind: &str) -> Listener {
         trusted_proxies: Vec::new(),
         access_log: None,
         timeouts: ListenerTimeouts { head: second, idle: second },
-        limits: ListenerLimits { head_bytes: 1024, headers: 10, connections: 10 },
+        limits: ListenerLimits {
+            head_bytes: 1024,
+            headers: 10,
+            connections: 10,
+            per_client: None,
+            handshakes: None,
+        },
         clients: None,
         rate_limits: Vec::new(),
         paths: PathOptions {

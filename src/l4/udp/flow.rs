@@ -14,6 +14,7 @@ use crate::table::{Forward, Lease, Listener};
 
 use super::flows::Flow;
 use crate::l4::worker::Worker;
+use crate::worker::Entered;
 
 /// What a flow has been given.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Held {
     pub(super) time: UnixMillis,
     /// Passes its backend's answers on.
     pub(super) answers: AbortHandle,
+    /// Counts it as open.
+    pub(super) _entered: Entered,
     /// Its number among the [`Stays`](crate::l4::stays::Stays), while it holds a drain open.
     pub(super) stay: Option<u32>,
 }

@@ -21,10 +21,10 @@ use crate::config::defaults::DRAIN_DEADLINE;
 use crate::l4::stays::{Stay, ends_at};
 use crate::l4::worker::Worker;
 use crate::live::Place;
-use crate::model::{Address, DatagramDropped, ForwardEnded};
+use crate::model::{Address, ConnectionRefused, DatagramDropped, ForwardEnded};
 use crate::net::{Correspondent, Datagrams, Run};
 use crate::table::{Forward, Guest, Lease, Limited, Listener, Seating, Table};
-use crate::worker::{Acceptor, DrainKey, listener_id};
+use crate::worker::{Acceptor, DrainKey, Entered, listener_id};
 
 /// While nothing new is taken, a flow is over when nothing was said for so long.
 const QUIET: Duration = Duration::from_secs(1);
@@ -172,37 +172,32 @@ impl Service {
     /// The flow between these ends, opened if need be and if it may; `tried` = backends that it
     /// should not go to.
     fn flow(self: &Rc<Self>, ends: Ends, tried: &[u64], now: Instant) -> Option<FlowId> {
-        let closing = self.is_closing();
-        let room = !closing && self.acceptor.live.open() < self.flows_max();
-        let admission = match self.flows.borrow_mut().admit(&ends, room || closing) {
-            Admission::Known(id) => return Some(id),
-            admission => admission,
-        };
-        match admission {
-            _ if closing => {
-                self.drop_one(DatagramDropped::Closing);
-                return None;
-            }
-            Admission::Full => {
-                self.drop_one(DatagramDropped::NoRoom);
-                return None;
-            }
-            Admission::Instead(flow) => self.ended(&flow, ForwardEnded::Evicted, now),
-            _ => {}
+        if let Some(id) = self.flows.borrow_mut().of(&ends) {
+            return Some(id);
         }
-        match self.chosen(&ends, tried) {
-            Ok(chosen) => self.open(ends, chosen, now),
-            Err(why) => {
-                self.drop_one(why);
-                None
-            }
-        }
+        let opened = self.enter(&ends, now).and_then(|entered| {
+            let chosen = self.chosen(&ends, tried)?;
+            self.open(ends, chosen, entered, now)
+        });
+        opened.map_err(|why| self.drop_one(why)).ok()
     }
 
-    fn flows_max(&self) -> u32 {
-        self.worker.with_table(|table, _| {
-            self.acceptor.with_listener(table, |listener, _| listener.settings.limits.connections)
-        })
+    /// Counts a flow in, instead of one that has not proven itself if need be.
+    fn enter(&self, ends: &Ends, now: Instant) -> Result<Entered, DatagramDropped> {
+        if self.is_closing() {
+            return Err(DatagramDropped::Closing);
+        }
+        let admitted = self.acceptor.admit(ends.client).map_err(|why| match why {
+            ConnectionRefused::Denied => DatagramDropped::Denied,
+            ConnectionRefused::PerClient => DatagramDropped::PerClient,
+        })?;
+        let max = self.acceptor.connections_max();
+        let room = self.acceptor.live.open() < max;
+        let admission = self.flows.borrow_mut().admit(ends, room);
+        if let Admission::Instead(flow) = admission {
+            self.ended(&flow, ForwardEnded::Evicted, now);
+        }
+        admitted.enter(max).ok_or(DatagramDropped::NoRoom)
     }
 
     fn chosen(&self, ends: &Ends, tried: &[u64]) -> Result<Chosen, DatagramDropped> {
@@ -235,7 +230,13 @@ impl Service {
         })
     }
 
-    fn open(self: &Rc<Self>, ends: Ends, chosen: Chosen, now: Instant) -> Option<FlowId> {
+    fn open(
+        self: &Rc<Self>,
+        ends: Ends,
+        chosen: Chosen,
+        entered: Entered,
+        now: Instant,
+    ) -> Result<FlowId, DatagramDropped> {
         let Chosen { lease, place, forward, pool } = chosen;
         let counters = lease.live.worker(self.worker.index);
         counters.requests.add(1);
@@ -243,19 +244,17 @@ impl Service {
             Address::Inet(address) => Correspondent::connect(*address),
             Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         };
-        let Ok(backend) = connected.map(Rc::new) else {
-            self.drop_one(DatagramDropped::Unsent);
-            return None;
-        };
+        let backend = connected.map(Rc::new).map_err(|_| DatagramDropped::Unsent)?;
         counters.connects.add(1);
-        self.acceptor.opened(&self.worker);
+        self.acceptor.live.worker(self.worker.index).accepted.add(1);
         let mut flows = self.flows.borrow_mut();
         let time = (self.worker.clock)();
         // The task learns its flow's name when it first runs, which is after this.
         let answers = tokio::task::spawn_local(Rc::clone(self).answers(ends, Rc::clone(&backend)));
         let answers = answers.abort_handle();
-        let held = Held { backend, lease, _place: place, forward, pool, time, answers, stay: None };
-        Some(flows.open(ends, held, now))
+        let (_place, _entered, stay) = (place, entered, None);
+        let held = Held { backend, lease, _place, _entered, forward, pool, time, answers, stay };
+        Ok(flows.open(ends, held, now))
     }
 
     /// Passes a backend's answers on, in their order.
@@ -337,7 +336,6 @@ impl Service {
         self.acceptor.with_listener(table, |listener, _| {
             Held::finish(flow, ended, &self.worker, listener, now);
         });
-        self.acceptor.closed(&self.worker);
     }
 
     /// Ends what is due; called at each round of upkeep.

@@ -5,9 +5,7 @@
 //! whole exchange, and *dozes* in a small one until there is something to read.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,7 +23,6 @@ use crate::l7::seat::{Seats, Work};
 use crate::l7::worker::Worker;
 use crate::model::BadRequest;
 use crate::net::{Buffer, Buffers, Stream, Timer};
-use crate::worker::Acceptor;
 use crate::worker::listener_id;
 
 use super::doze::Doze;
@@ -41,8 +38,9 @@ const LINGERING_MAX: usize = 256;
 /// A client connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(super) caller: Caller,
+    /// Dropped before what counts it: who waits for a file descriptor finds it free.
     pub(super) stream: Stream,
+    pub(super) caller: Caller,
     pub(super) timer: Timer,
     /// Nothing was waited for yet: what its client has sent may just not be known here.
     fresh: bool,
@@ -90,14 +88,9 @@ impl Work for Connection {
 
 impl Connection {
     /// Takes an accepted connection over.
-    pub(crate) fn new(
-        worker: &Rc<Worker>,
-        acceptor: &Rc<Acceptor>,
-        stream: Stream,
-        peer: SocketAddr,
-    ) -> Self {
-        let caller = Caller::new(worker, acceptor, peer);
-        Self { caller, stream, timer: worker.timers.timer(), fresh: true, first: true }
+    pub(crate) fn new(caller: Caller, stream: Stream) -> Self {
+        let timer = caller.worker.timers.timer();
+        Self { stream, caller, timer, fresh: true, first: true }
     }
 
     /// Serves requests until the connection ends or goes to doze.

@@ -167,6 +167,20 @@ fn beyond_the_limit_only_who_has_proven_nothing_makes_way() {
 }
 
 #[test]
+fn who_is_denied_or_has_as_many_flows_as_it_may_begins_none() {
+    let limits = "limits: { connections_per_client: 1 }";
+    let stage = Stage::start(Setup::udp().listener("deny: 127.0.0.9").listener(limits), 1);
+    stage.client(9).send(b"denied").expect("room");
+    until("the drop", || stage.dropped("denied").then_some(()));
+    let (one, another) = (stage.client(1), stage.client(1));
+    let (backend, from) = stage.sends(&one, b"one");
+    another.send(b"another").expect("room");
+    until("the drop", || stage.dropped("per_client").then_some(()));
+    assert_eq!(stage.sends(&one, b"more"), (backend, from));
+    stage.sends(&stage.client(2), b"other");
+}
+
+#[test]
 fn where_nobody_listens_is_learnt_and_the_next_datagram_goes_elsewhere() {
     let mut stage = Stage::start(Setup::udp(), 2);
     let client = stage.client(1);
