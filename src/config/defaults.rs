@@ -1,5 +1,6 @@
 //! Every default in one place, so that `check --print` and the documentation cannot drift apart.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Whole request head, from its first byte.
@@ -12,6 +13,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two reads of a body, either direction.
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes per second that a client must send of a body, or take of a response, while it is waited for.
+pub const MIN_RATE: Option<NonZeroU32> = NonZeroU32::new(500);
+/// How long it may be slower than that.
+pub const MIN_RATE_GRACE: Duration = Duration::from_secs(30);
 /// How long an unused upstream connection is kept.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of a request or response head.

@@ -73,7 +73,7 @@ pub use renewal::{CertificateStamps, Renewal};
 pub use retries::{Backoff, Retries, RetryBudget, RetryOn, StatusRange, Statuses};
 pub use route::{
     Action, Concurrent, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match,
-    PathMatch, Priority, Redirect, RedirectTo, Route, RouteTimeouts,
+    MinRate, PathMatch, Priority, Redirect, RedirectTo, Route, RouteTimeouts,
 };
 pub use schema::schema;
 pub use state::EventLog;

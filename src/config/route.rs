@@ -1,5 +1,6 @@
 //! Routes: what a request must look like, and what is done with it then.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Route {
     pub budget_header: Option<Arc<str>>,
     /// Bytes of a request body; `None` = no limit.
     pub body_bytes: Option<u64>,
+    /// How slowly a client may send or take a body.
+    pub min_rate: MinRate,
     /// How many of its requests may come; all must hold.
     pub rate_limits: Vec<RateLimit>,
     /// Requests of the route at once; `None` = no limit of its own.
@@ -53,6 +56,17 @@ pub struct Concurrent {
     pub requests: u32,
     /// Where others wait.
     pub queue: Queue,
+}
+
+/// The fewest bytes per second that a client may send or take while it is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinRate {
+    /// Of a request's body; `None` = as few as it likes.
+    pub request: Option<NonZeroU32>,
+    /// Of a response; likewise.
+    pub response: Option<NonZeroU32>,
+    /// How long it may be slower than that.
+    pub grace: Duration,
 }
 
 /// Which priority class requests are of.

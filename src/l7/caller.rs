@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::model::Ended;
+use crate::model::{Ended, SlowClient};
 use crate::worker::Entered;
 
 use super::record::{Logged, Record, Texts};
@@ -24,6 +24,11 @@ impl Caller {
     /// Is the worker or the listener closing, so that its next request has to go elsewhere?
     pub(crate) fn is_unwanted(&self) -> bool {
         self.worker.closing.get() || self.acceptor.removed.get()
+    }
+
+    /// Counts it as too slow.
+    pub(crate) fn was_slow(&self, with: SlowClient) {
+        self.worker.counters().slow_clients[with as usize].add(1);
     }
 
     /// A request of which nothing can be told begins its record.

@@ -35,6 +35,13 @@ use crate::table::{
 /// The only protocol for which an extended CONNECT can be told to a backend that speaks HTTP/1.1.
 const WEBSOCKET: &str = "websocket";
 
+/// Does it say that its body is messages of gRPC, which come when there is something to say?
+fn is_grpc(headers: &[Header<'_>]) -> bool {
+    const KIND: &[u8] = b"application/grpc";
+    let kind = headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-type"));
+    kind.and_then(|it| it.value.get(..KIND.len())).is_some_and(|it| it.eq_ignore_ascii_case(KIND))
+}
+
 /// What becomes of a request.
 pub(crate) enum Prepared {
     /// It goes to a backend.
@@ -255,6 +262,7 @@ impl Desk<'_> {
             keep_alive: facts.keep_alive && !self.caller.acceptor.removed.get(),
             to_head: request.method == "HEAD",
             idempotent: route.policy.retries.idempotent || is_idempotent(request.method),
+            converses: facts.body != Body::None && is_grpc(request.headers),
             expects: facts.expect_continue,
             upgrade,
             key: websocket,

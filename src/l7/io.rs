@@ -39,7 +39,7 @@ pub(crate) fn give_back(buffer: &mut Option<Buffer>, stock: &Buffers) {
 
 /// Writes all of `bytes`.
 pub(crate) async fn write_all(half: &mut WriteHalf<'_>, bytes: &[u8]) -> io::Result<()> {
-    write_rest(half, bytes, 0, || {}).await
+    write_rest(half, bytes, 0, |_| {}).await
 }
 
 /// Writes `bytes` from `at` on.
@@ -47,16 +47,18 @@ async fn write_rest(
     half: &mut WriteHalf<'_>,
     bytes: &[u8],
     mut at: usize,
-    progress: impl Fn(),
+    progress: impl Fn(usize),
 ) -> io::Result<()> {
     poll_fn(|cx| {
         while at < bytes.len() {
             match ready!(half.poll_write(cx, &bytes[at..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => at += n,
-            }
-            if at < bytes.len() {
-                progress();
+                n => {
+                    at += n;
+                    if at < bytes.len() {
+                        progress(n);
+                    }
+                }
             }
         }
         Poll::Ready(Ok(()))
@@ -64,13 +66,13 @@ async fn write_rest(
     .await
 }
 
-/// Writes all of `first` and `second`, in one system call if the socket takes it; calls `progress`
-/// each time it took a part only.
+/// Writes all of `first` and `second`, in one system call if the socket takes it; tells `progress`
+/// how much it took each time it took a part only.
 pub(crate) async fn write_both(
     half: &mut WriteHalf<'_>,
     first: &[u8],
     second: &[u8],
-    progress: impl Fn(),
+    progress: impl Fn(usize),
 ) -> io::Result<()> {
     let mut at = 0;
     poll_fn(|cx| {
@@ -78,10 +80,12 @@ pub(crate) async fn write_both(
             let slices = [IoSlice::new(&first[at..]), IoSlice::new(second)];
             match ready!(half.poll_write_vectored(cx, &slices))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => at += n,
-            }
-            if at < first.len() + second.len() {
-                progress();
+                n => {
+                    at += n;
+                    if at < first.len() + second.len() {
+                        progress(n);
+                    }
+                }
             }
         }
         Poll::Ready(io::Result::Ok(()))
@@ -111,7 +115,7 @@ mod tests {
         let (head, body) = (vec![b'h'; 1000], vec![b'b'; 4 << 20]);
         let parts = Cell::new(0);
         let mut writing =
-            pin!(write_both(&mut writer, &head, &body, || parts.set(parts.get() + 1)));
+            pin!(write_both(&mut writer, &head, &body, |_| parts.set(parts.get() + 1)));
         let (mut taken, mut room) = (0, vec![0; 64 * 1024]);
         loop {
             tokio::select! {

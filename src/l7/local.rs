@@ -127,7 +127,7 @@ impl Local {
         let body = if self.has_body() { &*text } else { "" };
         timer.set(SEND_MAX);
         let (_, mut writer) = stream.split();
-        let sent = timer.limit(write_both(&mut writer, &head, body.as_bytes(), || {})).await;
+        let sent = timer.limit(write_both(&mut writer, &head, body.as_bytes(), |_| {})).await;
         worker.buffers.put_vec(head);
         if let Some(Ok(())) = sent {
             record.bytes_out += body.len() as u64;

@@ -3,7 +3,7 @@
 use super::{Counter, Gauge};
 use crate::model::{
     BadProxyHeader, BadRequest, BadResponse, Coding, DatagramDropped, Ended, ForwardEnded,
-    Http2Abuse, TlsFailure,
+    Http2Abuse, SlowClient, TlsFailure,
 };
 
 /// A worker's own counters.
@@ -33,8 +33,8 @@ pub struct WorkerCounters {
     pub pooled: Gauge,
     /// Kept upstream connections that were closed by the backend or sent surplus bytes.
     pub pooled_stale: Counter,
-    /// Client connections closed at a deadline before a request (idle or slow head).
-    pub clients_timed_out: Counter,
+    /// Clients that were too slow, indexed by [`SlowClient`].
+    pub slow_clients: Box<[Counter]>,
     /// Access-log lines dropped because the writer could not keep up.
     pub log_dropped: Counter,
 }
@@ -55,7 +55,7 @@ impl Default for WorkerCounters {
             dropped_datagrams: counters(DatagramDropped::ALL.len()),
             pooled: Gauge::default(),
             pooled_stale: Counter::default(),
-            clients_timed_out: Counter::default(),
+            slow_clients: counters(SlowClient::ALL.len()),
             log_dropped: Counter::default(),
         }
     }

@@ -70,8 +70,8 @@ families! {
         "Requests refused as malformed, by reason.";
     BAD_RESPONSES = Counter "pulsegate_bad_responses_total" ["reason"]
         "Responses of backends refused as malformed, by reason.";
-    CLIENT_TIMEOUTS = Counter "pulsegate_client_timeouts_total" []
-        "Client connections closed at a deadline before a request.";
+    CLIENT_TIMEOUTS = Counter "pulsegate_client_timeouts_total" ["reason"]
+        "Clients that were too slow, by what: idle = no next request, head, body and response = nothing more of these in time, body_rate and response_rate = less than limits.min_rate.";
     RATE_LIMITED = Counter "pulsegate_rate_limited_total" ["listener", "route", "limit"]
         "Requests answered with 429, by the limit that refused them; no route = the listener's.";
     RATE_LIMIT_FORGOTTEN = Counter "pulsegate_rate_limit_forgotten_keys_total" ["listener", "route", "limit"]

@@ -49,7 +49,7 @@ pub use proxy_version::ProxyVersion;
 pub use query::{PostgresAsk, RedisAsk};
 pub use reject::{
     AcceptPause, BadProxyHeader, BadRequest, BadResponse, ConnectionRefused, DatagramDropped,
-    Ended, ForwardEnded, Http2Abuse, TlsFailure,
+    Ended, ForwardEnded, Http2Abuse, SlowClient, TlsFailure,
 };
 pub use resolved::Addresses;
 pub use secret::Secret;

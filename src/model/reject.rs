@@ -186,6 +186,24 @@ closed_set! {
 }
 
 closed_set! {
+    /// What a client was too slow with.
+    SlowClient {
+        /// Nothing came of a next request (`timeouts.idle`).
+        Idle = "idle",
+        /// A request's head was not whole in time (`timeouts.head`).
+        Head = "head",
+        /// Nothing came of a request's body (`timeouts.body_idle`).
+        Body = "body",
+        /// A request's body came too slowly (`limits.min_rate`).
+        BodyRate = "body_rate",
+        /// Nothing of a response was taken (`timeouts.body_idle`).
+        Response = "response",
+        /// A response was taken too slowly (`limits.min_rate`).
+        ResponseRate = "response_rate",
+    }
+}
+
+closed_set! {
     /// Why no connections were accepted for a while.
     AcceptPause {
         /// As many were open as may (`limits.connections`).

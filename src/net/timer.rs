@@ -263,6 +263,13 @@ impl Timer {
         TimerKey(self.key)
     }
 
+    /// The time as the wheel has it, in milliseconds since it was made: in whole turns, and free to ask
+    /// for.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.timers.wheel.borrow().now * TICK.as_millis() as u64
+    }
+
     /// Takes the deadline away.
     pub fn clear(&self) {
         self.timers.wheel.borrow_mut().set(self.key, u64::MAX);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::{
     Action, AdminApi, Algorithm, Config, Drain, EscapedSlash, EventLog, Failover, HashKey,
-    HeaderEdits, HealthChecks, Listener, ListenerLimits, ListenerTimeouts, Match, OnDown,
+    HeaderEdits, HealthChecks, Listener, ListenerLimits, ListenerTimeouts, Match, MinRate, OnDown,
     PathOptions, Pool, PoolTimeouts, Priority, Protocol, Queue, Restoration, Retries, RetryBudget,
     Route, RouteTimeouts,
 };
@@ -144,7 +144,13 @@ pub(crate) fn listener(name: &str, routes: Vec<Route>) -> Listener {
         trusted_proxies: vec![],
         access_log: None,
         timeouts: ListenerTimeouts { head: second, idle: second },
-        limits: ListenerLimits { head_bytes: 16_384, headers: 100, connections: 100, per_client: None, handshakes: None },
+        limits: ListenerLimits {
+            head_bytes: 16_384,
+            headers: 100,
+            connections: 100,
+            per_client: None,
+            handshakes: None,
+        },
         clients: None,
         rate_limits: Vec::new(),
         paths: PathOptions {
@@ -173,6 +179,7 @@ pub(crate) fn route(name: &str, matches: Match, action: Action) -> Route {
             total: None,
         },
         body_bytes: None,
+        min_rate: MinRate { request: None, response: None, grace: Duration::from_secs(1) },
         budget_header: None,
         rate_limits: vec![],
         concurrent: None,

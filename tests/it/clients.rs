@@ -96,7 +96,8 @@ fn too_many(proxy: &Pulsegate) -> u64 {
 #[test]
 fn a_client_has_only_so_many_connections_over_all_workers() {
     let server = Server::named("ok");
-    let setup = Setup::default().top("workers: 2").listener("limits: { connections_per_client: 2 }");
+    let setup =
+        Setup::default().top("workers: 2").listener("limits: { connections_per_client: 2 }");
     let site = Site { proxy: setup.over(&[&server]), setup, backends: Backends::start(0) };
     let (mut first, mut second) = (site.client(), site.client());
     assert_eq!((first.get("/").status, second.get("/").status), (200, 200));

@@ -46,6 +46,7 @@ mod restarts;
 mod retries;
 mod routing;
 mod shedding;
+mod slow_clients;
 mod strict_requests;
 mod strict_responses;
 mod tcp;

@@ -229,7 +229,7 @@ fn what_breaks_in_the_middle_is_counted_by_its_reason() {
 fn a_connection_closed_for_idling_is_counted() {
     let site = Setup::default().listener("timeouts: { idle: 100ms }").start();
     assert_eq!(site.client().ended(), End::Fin);
-    assert_eq!(metric(&site, "pulsegate_client_timeouts_total "), 1.0);
+    assert_eq!(metric(&site, "pulsegate_client_timeouts_total{reason=\"idle\"} "), 1.0);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::live::{Counter, Listener, ListenerCounters, Live, WorkerCounters};
 use crate::metrics::{Exposition, Family, names};
 use crate::model::{
     AcceptPause, BadProxyHeader, BadRequest, BadResponse, Coding, ConnectionRefused,
-    DatagramDropped, Ended, ForwardEnded, Http2Abuse, TlsFailure,
+    DatagramDropped, Ended, ForwardEnded, Http2Abuse, SlowClient, TlsFailure,
 };
 
 /// Names of the status classes, as counters are indexed.
@@ -72,6 +72,8 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
     by_index(out, &names::CLIENT_ABUSES, live, reasons, |worker| &worker.http2_abuses);
     let codings = Coding::ALL.iter().map(|it| it.name());
     by_index(out, &names::COMPRESSED, live, codings, |worker| &worker.compressed);
+    let reasons = SlowClient::ALL.iter().map(|it| it.name());
+    by_index(out, &names::CLIENT_TIMEOUTS, live, reasons, |worker| &worker.slow_clients);
     let reasons = BadRequest::ALL.iter().map(|it| it.name());
     by_index(out, &names::BAD_REQUESTS, live, reasons, |worker| &worker.bad_requests);
     let reasons = BadResponse::ALL.iter().map(|it| it.name());
@@ -80,7 +82,6 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
     let sum = |counter: fn(&WorkerCounters) -> &Counter| -> f64 {
         live.workers().map(|worker| counter(worker).get()).sum::<u64>() as f64
     };
-    out.family(&names::CLIENT_TIMEOUTS).add(&[], sum(|worker| &worker.clients_timed_out));
     let idle: i64 = live.workers().map(|worker| worker.pooled.get()).sum();
     out.family(&names::UPSTREAM_IDLE).add(&[], idle as f64);
     out.family(&names::UPSTREAM_STALE).add(&[], sum(|worker| &worker.pooled_stale));

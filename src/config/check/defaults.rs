@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
-use super::{concurrent, header};
+use super::{concurrent, header, min_rate};
 use crate::config::read::Fields;
 use crate::config::shape::{Kind, OFF, Shape, TIMEOUT, key};
-use crate::config::{ListenerLimits, ListenerTimeouts, PoolTimeouts, RouteTimeouts, defaults};
+use crate::config::{
+    ListenerLimits, ListenerTimeouts, MinRate, PoolTimeouts, RouteTimeouts, defaults,
+};
 
 /// `defaults`.
 pub(super) static SHAPE: Shape = Shape {
@@ -35,6 +37,9 @@ const BODY_IDLE: &str = "Between two reads of a body, either direction; default 
 const POOL_IDLE: &str = "How long an unused connection to a backend is kept; default `30s`.";
 const TOTAL: &str = "From the request's head to the response's last byte; default `off`.";
 const BODY_BYTES: &str = "Bytes of a request body; default `off`.";
+
+const MIN_RATE: &str =
+    "How slowly a client may send or take a body; by default 500 bytes a second.";
 
 const PLACES: Kind = Kind::Integer { min: 1, max: 10_000_000 };
 const PLACES_OR_OFF: Kind = Kind::AnyOf(&[OFF, PLACES]);
@@ -129,6 +134,7 @@ pub(super) static LIMITS: Shape = Shape {
             "TLS handshakes under way; others wait to be accepted; default `off`.",
         ),
         key("body_bytes", BODY_SIZE, BODY_BYTES),
+        key("min_rate", min_rate::KIND, MIN_RATE),
     ],
     later: &["rate", "streams"],
 };
@@ -139,6 +145,7 @@ pub(super) static ROUTE_LIMITS: Shape = Shape {
     about: "Limits of one exchange.",
     keys: &[
         key("body_bytes", BODY_SIZE, BODY_BYTES),
+        key("min_rate", min_rate::KIND, MIN_RATE),
         key(
             "concurrent",
             concurrent::OF_ROUTE,
@@ -155,6 +162,7 @@ pub(super) struct Inherited {
     pub(super) limits: ListenerLimits,
     pub(super) route: RouteTimeouts,
     pub(super) body_bytes: Option<u64>,
+    pub(super) min_rate: MinRate,
     pub(super) pool: PoolTimeouts,
 }
 
@@ -179,6 +187,11 @@ impl Inherited {
                 total: None,
             },
             body_bytes: None,
+            min_rate: MinRate {
+                request: defaults::MIN_RATE,
+                response: defaults::MIN_RATE,
+                grace: defaults::MIN_RATE_GRACE,
+            },
             pool: PoolTimeouts {
                 connect: defaults::CONNECT_TIMEOUT,
                 idle: defaults::POOL_IDLE_TIMEOUT,
@@ -224,6 +237,7 @@ impl Inherited {
         }
         if let Some(limits) = fields.fields("limits") {
             self.body_bytes = limits.size_or_off("body_bytes").unwrap_or(self.body_bytes);
+            min_rate::read(&limits, &mut self.min_rate);
         }
         self
     }
@@ -262,6 +276,7 @@ impl Inherited {
         *handshakes = fields.integer_or_off("handshakes").unwrap_or(*handshakes);
         judge(fields, &self.limits);
         self.body_bytes = fields.size_or_off("body_bytes").unwrap_or(self.body_bytes);
+        min_rate::read(fields, &mut self.min_rate);
     }
 }
 

@@ -58,7 +58,11 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("timeouts", Kind::Shape(&LISTENER_TIMEOUTS), "Deadlines, also for its routes."),
         key("limits", Kind::Shape(&LIMITS), "Limits, also for its routes."),
-        key("allow", clients::KIND, "Only these clients may connect, or begin a flow; default everybody."),
+        key(
+            "allow",
+            clients::KIND,
+            "Only these clients may connect, or begin a flow; default everybody.",
+        ),
         key("deny", clients::KIND, "None of these may, even if they are allowed."),
         key("rate_limit", rate_limit::KIND, "How many requests may come to an `http` listener."),
         key("paths", Kind::Shape(&PATHS), "How paths are normalised."),

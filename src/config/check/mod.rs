@@ -18,6 +18,7 @@ mod header;
 mod health;
 mod listener;
 mod matches;
+mod min_rate;
 mod name;
 pub(super) mod passthrough;
 mod pool;

@@ -51,7 +51,8 @@ const HTTP_ROUTE: [&str; 11] = [
 /// Likewise within `timeouts`.
 const HTTP_TIMEOUTS: [&str; 4] = ["head", "first_byte", "body_idle", "total"];
 /// Likewise within `limits`.
-pub(super) const HTTP_LIMITS: [&str; 4] = ["head_bytes", "headers", "body_bytes", "handshakes"];
+pub(super) const HTTP_LIMITS: [&str; 5] =
+    ["head_bytes", "headers", "body_bytes", "handshakes", "min_rate"];
 /// Keys of a listener that only forwarding gives a meaning.
 const TCP_ONLY: [&str; 2] = ["retries", "client_hello"];
 /// Likewise within `timeouts`.

@@ -1,5 +1,6 @@
 //! A route, printed.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::config::check::{auto_name, pattern};
 use crate::config::value;
 use crate::config::{
     Action, Backoff, Compression, Config, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch,
-    Match, PathMatch, Priority, Redirect, RedirectTo, Retries, Route,
+    Match, MinRate, PathMatch, Priority, Redirect, RedirectTo, Retries, Route,
 };
 
 /// A route with every default; what is empty (match, edits) is left out.
@@ -40,7 +41,9 @@ pub(super) fn tree(config: &Config, index: usize, route: &Route) -> Tree {
         Some(limit) => map([("requests", word(limit.requests)), ("queue", queue(&limit.queue))]),
         None => word("off"),
     };
-    keys.push(("limits", map([("body_bytes", body_bytes), ("concurrent", concurrent)])));
+    let min_rate = min_rate(&route.min_rate);
+    let limits = [("body_bytes", body_bytes), ("min_rate", min_rate), ("concurrent", concurrent)];
+    keys.push(("limits", map(limits)));
     keys.extend(rate_limit::key(&route.rate_limits));
     keys.push(("retries", retries(&route.retries)));
     if matches!(route.action, Action::Pools(_)) {
@@ -57,6 +60,21 @@ fn compression(compression: &Compression) -> Tree {
         ("codings", list(codings, |coding| word(coding.name()))),
         ("types", list(types, text)),
         ("min_bytes", word(value::size(*min_bytes))),
+    ])
+}
+
+fn min_rate(rate: &MinRate) -> Tree {
+    let MinRate { request, response, grace } = *rate;
+    if request.is_none() && response.is_none() {
+        return word("off");
+    }
+    let bytes = |rate: Option<NonZeroU32>| {
+        rate.map_or_else(|| word("off"), |rate| word(value::size(u64::from(rate.get()))))
+    };
+    map([
+        ("request", bytes(request)),
+        ("response", bytes(response)),
+        ("grace", word(value::duration(grace))),
     ])
 }
 

@@ -158,3 +158,29 @@ fn limits_that_others_make_void_are_told() {
     assert!(printed.contains("connections_per_client: 5"), "{printed}");
     assert_eq!(printed, crate::config::print(&valid(&printed).config));
 }
+
+#[test]
+fn a_least_rate_is_inherited_in_parts() {
+    let with = |defaults: &str, route: &str| {
+        format!(
+            "version: 1\ndefaults: {{ limits: {{ min_rate: {defaults} }} }}\nlisteners: {{ a: {{ bind: 127.0.0.1:80, routes: [ {{ pool: p, limits: {{ min_rate: {route} }} }} ] }} }}\npools: {{ p: {{ backends: [ 1.2.3.4:5 ] }} }}\n"
+        )
+    };
+    for (defaults, route, rate) in [
+        ("off", "{ request: 1KiB }", "{ request: 1KiB, response: off, grace: 30s }"),
+        ("{ grace: 5s }", "{ response: off }", "{ request: 500, response: off, grace: 5s }"),
+        ("{ request: 9 }", "off", "off"),
+    ] {
+        let printed = crate::config::print(&valid(&with(defaults, route)).config);
+        assert!(printed.contains(&format!("min_rate: {rate}")), "{printed}");
+        assert_eq!(printed, crate::config::print(&valid(&printed).config));
+    }
+    for (route, message) in [
+        ("fast", "expected `off` or `{ request: 500, response: 500, grace: 30s }`"),
+        ("{ request: 0 }", "expected `off`, or a size from 1 to 1GiB"),
+        ("{ request: off, response: off, grace: 1s }", "nothing is asked of a client"),
+    ] {
+        let found = problems(&with("off", route));
+        assert!(found.contains(message), "{found}");
+    }
+}

@@ -167,7 +167,7 @@ async fn pass_interim(
     shared.interim.set(true);
     // Cut short, it cannot be followed by anything.
     shared.begun.set(true);
-    client.write(out, &[], false, || {}).await.map_err(|_| AnswerEnd::ClientGone)?;
+    client.write(out, &[], false, |_| {}).await.map_err(|_| AnswerEnd::ClientGone)?;
     shared.begun.set(false);
     out.clear();
     Ok(())

@@ -183,8 +183,11 @@ fn stay(shared: &Shared<'_>, started: Instant, client: SocketAddr) -> Stay {
 fn late(shared: &Shared<'_>, begun: bool) -> Attempted {
     let failure = match (shared.deadline.is_over(), shared.on_client.get()) {
         (true, _) => Failure::Total,
-        (false, true) => Failure::SlowBody,
-        (false, false) => Failure::Timeout,
+        (false, Some(slow)) => {
+            shared.worker.counters().slow_clients[slow as usize].add(1);
+            Failure::SlowBody
+        }
+        (false, None) => Failure::Timeout,
     };
     if begun {
         return Attempted::Broken(After::Reset, failure.ended());

@@ -72,14 +72,14 @@ pub(crate) trait Sink {
     /// Takes the end of a body that has no length, with the trailers that `give` gives; likewise.
     fn end(&mut self, out: &mut Vec<u8>, give: impl FnOnce(&mut dyn FnMut(&str, &[u8])));
 
-    /// Sends all of `out` and `body`; calls `progress` each time a part was taken. `last` = nothing
+    /// Sends all of `out` and `body`; tells `progress` how much was taken each time a part was. `last` = nothing
     /// follows it.
     async fn write(
         &mut self,
         out: &[u8],
         body: &[u8],
         last: bool,
-        progress: impl Fn(),
+        progress: impl Fn(usize),
     ) -> io::Result<()>;
 
     /// Says whether a close, for whatever reason it comes, is to be such that the client cannot take

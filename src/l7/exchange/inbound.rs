@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::config::MinRate;
 use crate::l7::worker::Worker;
-use crate::model::BadRequest;
+use crate::model::{BadRequest, SlowClient};
 
 use super::backend::Asking;
 use super::client::Client;
 use super::deadline::Deadline;
+use super::pace::{Pace, Rate};
 use super::rescue::Rescue;
 use super::{Parties, Source, Terms, Upload};
 
@@ -47,8 +49,12 @@ pub(super) struct Shared<'a> {
     pub(super) begun: Cell<bool>,
     /// The response is a stream of events, which would not end by itself.
     pub(super) events: Cell<bool>,
-    /// The client is what is waited for.
-    pub(super) on_client: Cell<bool>,
+    /// The client is what is waited for; what it is too slow with if the deadline passes.
+    pub(super) on_client: Cell<Option<SlowClient>>,
+    /// How slowly it has sent its body.
+    sending: Pace,
+    /// How slowly it has taken its response.
+    pub(super) taking: Pace,
     pub(super) status: Cell<u16>,
     pub(super) bytes_in: Cell<u64>,
     pub(super) bytes_out: Cell<u64>,
@@ -81,7 +87,9 @@ impl<'a> Shared<'a> {
             interim: no(),
             begun: no(),
             events: no(),
-            on_client: no(),
+            on_client: Cell::new(None),
+            sending: Pace::default(),
+            taking: Pace::default(),
             status: Cell::new(0),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
@@ -91,6 +99,20 @@ impl<'a> Shared<'a> {
 }
 
 impl Shared<'_> {
+    /// How fast the client must send; as it likes once it is answered, and until it is told to go on.
+    fn sending_rate(&self) -> Rate {
+        let MinRate { request, grace, .. } = self.terms.route.policy.min_rate;
+        let waits = self.terms.expects && !self.interim.get();
+        let free = self.terms.converses || self.begun.get() || waits;
+        Rate { bytes: request.filter(|_| !free), grace }
+    }
+
+    /// How fast it must take what it is sent.
+    pub(super) fn taking_rate(&self) -> Rate {
+        let MinRate { response, grace, .. } = self.terms.route.policy.min_rate;
+        Rate { bytes: response, grace }
+    }
+
     /// May the request be sent again without anyone noticing?
     pub(super) fn is_repeatable(&self) -> bool {
         self.is_held() && (self.terms.idempotent || !self.sent.get())
@@ -150,10 +172,23 @@ pub(super) async fn inbound(
 /// Reads more of the body; `false` = the client ended before its body did, so the request is not
 /// whole and never will be.
 async fn more(shared: &Shared<'_>, client: &mut impl Source, upload: &Upload) -> bool {
-    shared.deadline.set(shared.terms.route.policy.timeouts.body_idle);
-    shared.on_client.set(true);
+    let idle = shared.terms.route.policy.timeouts.body_idle;
+    let (rate, pace) = (shared.sending_rate(), &shared.sending);
+    let slow = if pace.decides(rate, idle) { SlowClient::BodyRate } else { SlowClient::Body };
+    shared.on_client.set(Some(slow));
+    shared.deadline.set(pace.limit(rate, idle));
+    let since_ms = shared.deadline.timer.now_ms();
     let read = client.more(shared.worker, shared.terms.head_bytes).await;
-    shared.on_client.set(false);
+    let waited_ms = shared.deadline.timer.now_ms() - since_ms;
+    if let Ok(n @ 1..) = &read
+        && !shared.sending.moved(shared.sending_rate(), waited_ms, *n)
+    {
+        // The other direction has moved the deadline that it ran into.
+        shared.on_client.set(Some(SlowClient::BodyRate));
+        shared.deadline.set(Duration::ZERO);
+        return std::future::pending().await;
+    }
+    shared.on_client.set(None);
     match read {
         Ok(0) => upload.may_end(),
         Ok(_) => true,

@@ -47,6 +47,8 @@ pub(crate) struct Terms {
     pub(crate) to_head: bool,
     /// The request may be sent again.
     pub(crate) idempotent: bool,
+    /// Its body is one side of a conversation (gRPC): silence is not slowness.
+    pub(crate) converses: bool,
     /// The client waits for `100 Continue`.
     pub(crate) expects: bool,
     /// The protocol the request asks to change to, if the route lets it pass.

@@ -23,6 +23,7 @@ mod inbound;
 mod job;
 mod obtain;
 mod opened;
+mod pace;
 mod pause;
 mod places;
 mod relay;

@@ -15,6 +15,7 @@ use super::backend::Answering;
 use super::client::Sink;
 use super::inbound::Shared;
 use super::opened::Opened;
+use super::pace::Taken;
 
 /// A body with more than this still to come moves through a bulk buffer.
 const BULK_MIN: u64 = 32 * 1024;
@@ -90,12 +91,11 @@ impl<'r, 'a, B: Answering, C: Sink> Relay<'r, 'a, B, C> {
             self.client.break_on_close(true);
         }
         self.shared.begun.set(true);
-        self.shared.on_client.set(true);
-        let idle = self.shared.terms.route.policy.timeouts.body_idle;
+        let taken = Taken::begin(self.shared);
+        let all = self.out.len() + body.len();
         // A slow client is not an idle one.
-        let progress = || self.shared.deadline.set(idle);
-        let written = self.client.write(self.out, body, last, progress).await;
-        self.shared.on_client.set(false);
+        let written = self.client.write(self.out, body, last, |n| taken.some(n)).await;
+        taken.rest(all);
         written.map_err(|_| AnswerEnd::ClientGone)?;
         self.out.clear();
         self.count(n);

@@ -42,7 +42,7 @@ pub(super) async fn tunnel(
     let (source, mut sink) = parties.client.split();
     let (backend_read, backend_write) = backend.split();
     parties.timer.set(IDLE_MAX);
-    let started = sink.write(&[], &early, false, || {});
+    let started = sink.write(&[], &early, false, |_| {});
     if !matches!(parties.timer.limit(started).await, Some(Ok(()))) {
         return;
     }
@@ -112,7 +112,7 @@ async fn say_goodbye(
     parties.timer.set(GRACE);
     // Whoever does not take it now is cut off all the same.
     if down.is_between() {
-        let told = to_client.write(&[], &GOING_AWAY, true, || {});
+        let told = to_client.write(&[], &GOING_AWAY, true, |_| {});
         drop(parties.timer.limit(told).await);
     }
     if up.is_between() {
@@ -197,7 +197,7 @@ impl<'a> Pump<'a> {
             }
             if let Some(buffer) = buffer {
                 self.writing.set(true);
-                to.write(&[], buffer.filled(), false, || {}).await?;
+                to.write(&[], buffer.filled(), false, |_| {}).await?;
                 self.passed(buffer.filled());
                 stock.put(buffer);
             }

@@ -21,7 +21,7 @@ use crate::l7::local::Local;
 use crate::l7::record::Record;
 use crate::l7::seat::{Seats, Work};
 use crate::l7::worker::Worker;
-use crate::model::BadRequest;
+use crate::model::{BadRequest, SlowClient};
 use crate::net::{Buffer, Buffers, Stream, Timer};
 use crate::worker::listener_id;
 
@@ -177,7 +177,7 @@ impl Connection {
             Ok(head) => head,
             Err(HeadEnd::Gone) => return Turn::Over(After::Close),
             Err(HeadEnd::TimedOut) => {
-                self.caller.worker.counters().clients_timed_out.add(1);
+                self.caller.was_slow(SlowClient::Head);
                 return Turn::Over(self.refuse_head(Failure::SlowHead).await);
             }
             Err(HeadEnd::Refused(reason)) => {

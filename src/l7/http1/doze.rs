@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use crate::model::SlowClient;
+
 use super::connection::{Connection, LINGER};
 
 /// Waits until there is something to read; then the connection is served again.
@@ -50,7 +52,7 @@ fn poll_readable(connection: &Connection, cx: &mut Context<'_>) -> Poll<bool> {
         return Poll::Ready(false);
     }
     connection.timer.poll_expired(cx).map(|()| {
-        connection.caller.worker.counters().clients_timed_out.add(1);
+        connection.caller.was_slow(SlowClient::Idle);
         false
     })
 }

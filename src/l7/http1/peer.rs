@@ -119,7 +119,7 @@ impl Sink for Going<'_> {
         out: &[u8],
         body: &[u8],
         _last: bool,
-        progress: impl Fn(),
+        progress: impl Fn(usize),
     ) -> io::Result<()> {
         write_both(&mut self.half, out, body, progress).await
     }

@@ -12,7 +12,7 @@ use h2::server::{self, Builder};
 use tokio::time::Instant;
 
 use crate::l7::caller::Caller;
-use crate::model::Http2Abuse;
+use crate::model::{Http2Abuse, SlowClient};
 use crate::net::tls::Agreement;
 use crate::net::{Buffer, Buffers, Stream, Timer};
 
@@ -108,7 +108,7 @@ async fn run(session: Rc<Session>, wire: Wire<Session>) {
         Some(Ok(connection)) => connection,
         // It was told what is wrong, as far as it listens.
         Some(Err(_)) => return,
-        None => return session.caller.worker.counters().clients_timed_out.add(1),
+        None => return session.caller.was_slow(SlowClient::Head),
     };
     session.rest();
     poll_fn(|cx| session.poll(&mut connection, terms.head, cx)).await;
@@ -195,7 +195,7 @@ impl Session {
                     Due::Calm(abuse) => self.calm(connection, abuse),
                     Due::End if self.leaving.get() => return Poll::Ready(()),
                     Due::End => {
-                        self.caller.worker.counters().clients_timed_out.add(1);
+                        self.caller.was_slow(SlowClient::Idle);
                         self.leave(connection);
                     }
                 },
@@ -210,7 +210,7 @@ impl Session {
                 return Poll::Ready(Due::Calm(abuse));
             }
             if self.poll_slow_head(head, cx).is_ready() {
-                self.caller.worker.counters().clients_timed_out.add(1);
+                self.caller.was_slow(SlowClient::Head);
                 return Poll::Ready(Due::Calm(Http2Abuse::SlowHead));
             }
         }

@@ -117,7 +117,7 @@ impl Client for Peer {
         going.head = head(local.status(), |put| local.fields((worker.clock)(), put));
         timer.set(SEND_MAX);
         let body = if local.has_body() { text.as_bytes() } else { &[] };
-        match timer.limit(going.write(&[], body, true, || {})).await {
+        match timer.limit(going.write(&[], body, true, |_| {})).await {
             Some(Ok(())) => {
                 record.bytes_out += body.len() as u64;
                 After::KeepAlive
@@ -215,7 +215,7 @@ impl Sink for Going<'_> {
         out: &[u8],
         body: &[u8],
         last: bool,
-        progress: impl Fn(),
+        progress: impl Fn(usize),
     ) -> io::Result<()> {
         let trailers = self.trailers.take_if(|_| last);
         let mut ends = last && trailers.is_none();
@@ -257,7 +257,7 @@ impl Going<'_> {
     }
 
     /// Sends a piece of the body as far as the client's window goes, then waits for more of it.
-    async fn data(&self, bytes: &[u8], ends: bool, progress: &impl Fn()) -> io::Result<()> {
+    async fn data(&self, bytes: &[u8], ends: bool, progress: &impl Fn(usize)) -> io::Result<()> {
         if bytes.is_empty() {
             return if ends { self.answer.borrow_mut().send(Bytes::new(), true) } else { Ok(()) };
         }
@@ -266,12 +266,13 @@ impl Going<'_> {
         loop {
             let room = poll_fn(|cx| self.answer.borrow_mut().poll_room(cx)).await?;
             let piece = rest.split_to(room.min(rest.len()));
+            let taken = piece.len();
             let done = rest.is_empty();
             self.answer.borrow_mut().send(piece, ends && done)?;
             if done {
                 return Ok(());
             }
-            progress();
+            progress(taken);
         }
     }
 }
