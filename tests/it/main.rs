@@ -17,6 +17,7 @@ mod bodies;
 mod budgets;
 mod bulk;
 mod bulkheads;
+mod chaos;
 mod client_certificates;
 mod clients;
 mod deadlines;
