@@ -18,6 +18,7 @@
 //! Any failed request makes its measurement void, and the command fails.
 
 mod contender;
+#[path = "../rig/cpu.rs"]
 mod cpu;
 mod echo;
 mod forward;

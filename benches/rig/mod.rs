@@ -4,7 +4,7 @@
 //! could differ is here once: the backend that answers, the load that asks and checks each answer,
 //! how a proxy is configured, pinned to a core, awaited and ended, and where results are written.
 //!
-//! Each file does one thing and all of these benchmarks use it; `crowd` and `plane`, which only some
+//! Each file does one thing and all of these benchmarks use it; `cpu`, `crowd` and `plane`, which only some
 //! need, are included by those, and what only one needs is with it.
 
 pub(crate) mod backend;
