@@ -187,6 +187,7 @@ mod tests {
             draining: false,
             last_reload: None,
             decisions: Vec::new(),
+            buffers: crate::admin::view::Buffers::default(),
             listeners: Vec::new(),
             rate_limits: Vec::new(),
             certificates: Vec::new(),

@@ -277,6 +277,7 @@ mod tests {
                 problems: vec!["f.yaml:1:1: a".to_owned()],
             }),
             decisions: Vec::new(),
+            buffers: crate::admin::view::Buffers::default(),
             listeners: vec![Listener { name: "web".to_owned(), addresses }],
             rate_limits: Vec::new(),
             certificates: [("old", -1), ("due", 12), ("new", 200)].map(certificate).to_vec(),

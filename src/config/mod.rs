@@ -111,6 +111,8 @@ pub struct Config {
     pub record_bytes: Option<u64>,
     /// How much of the event log is kept there.
     pub event_log: EventLog,
+    /// Bytes of buffers that may be in use, all workers together; `None` = as many as it takes.
+    pub buffer_bytes: Option<u64>,
     /// Data-plane workers; the default is one per core.
     pub workers: NonZeroUsize,
 }

@@ -26,6 +26,7 @@ use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::version::Version;
 use crate::l7::worker::{Scratch, Worker};
 use crate::model::{BadRequest, Coding, PriorityClass};
+use crate::net::Pressure;
 use crate::net::tls::Agreement;
 use crate::table::{
     Action, Headers, Listener, Picker, Pool, RateLimit, RequestView, Route, Table, normalise_host,
@@ -231,6 +232,9 @@ impl Desk<'_> {
             return Err(Failure::Request(BadRequest::BodyTooLarge));
         }
         let worker = &self.caller.worker;
+        if worker.buffers.pressure() >= Pressure::Spent {
+            return Ok(Prepared::Local(self.local_failure(Failure::NoMemory, request, facts)));
+        }
         let Some(pool) = self.table.pool(pool) else {
             return Ok(Prepared::Local(self.local_failure(Failure::NoBackend, request, facts)));
         };

@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Protocol,
     /// It comes too soon.
     TooMany,
+    /// Most of the memory for buffers is in use.
+    NoMemory,
     /// There was no place for it, and as many waited as may.
     QueueFull,
     /// No place became free in time.
@@ -63,6 +65,7 @@ impl Failure {
             Self::NoBackend => (503, "no backend can take this request now"),
             Self::Shed => (503, "more is asked than can be borne now"),
             Self::TooMany => (429, "too many requests: come back later"),
+            Self::NoMemory => (503, "too much is under way to begin more"),
             Self::QueueFull => (503, "too many wait already"),
             Self::QueueTimeout => (503, "no place became free in time"),
             Self::Connect => (502, "no connection to a backend could be opened"),
@@ -93,6 +96,7 @@ impl Failure {
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
             Self::TooMany => Ended::RateLimited,
+            Self::NoMemory => Ended::NoMemory,
             Self::QueueFull => Ended::QueueFull,
             Self::QueueTimeout => Ended::QueueTimeout,
             Self::Connect | Self::ConnectTimeout => Ended::ConnectFailed,

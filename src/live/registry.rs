@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_utils::CachePadded;
@@ -32,6 +33,8 @@ pub struct Live {
     tickets: Tickets,
     /// Where acceptors wait that have to.
     pub room: Room,
+    /// Bytes of buffers that may be in use; 0 = as many as it takes.
+    buffers_max: AtomicU64,
     /// Whose PROXY protocol headers were refused and logged.
     pub proxy_refusals: OncePerMinute,
     /// Backends that were told of because there was no agreement with them by TLS.
@@ -80,6 +83,7 @@ impl Live {
             entries: Mutex::default(),
             tickets: Tickets::default(),
             room: Room::default(),
+            buffers_max: AtomicU64::default(),
             proxy_refusals: OncePerMinute::default(),
             tls_refusals: OncePerMinute::default(),
         }
@@ -106,6 +110,21 @@ impl Live {
     /// All workers' counters, to be summed by a reader.
     pub fn workers(&self) -> impl Iterator<Item = &WorkerCounters> {
         self.workers.iter().map(|padded| &**padded)
+    }
+
+    /// From now on so many bytes of buffers may be in use, of which this is a worker's part.
+    pub fn limit_buffers(&self, max: Option<u64>) -> Option<usize> {
+        self.buffers_max.store(max.unwrap_or(0), Relaxed);
+        let part = max? / (self.workers.len() as u64).max(1);
+        Some(usize::try_from(part).unwrap_or(usize::MAX))
+    }
+
+    /// Bytes of buffers in use, and how many may be.
+    #[must_use]
+    pub fn buffers(&self) -> (u64, Option<u64>) {
+        let used: i64 = self.workers().map(|worker| worker.buffers.get()).sum();
+        let max = Some(self.buffers_max.load(Relaxed)).filter(|max| *max > 0);
+        (used.unsigned_abs(), max)
     }
 
     /// The backend of this identity; made if no table refers to it yet.

@@ -31,6 +31,8 @@ pub struct WorkerCounters {
     pub dropped_datagrams: Box<[Counter]>,
     /// Idle upstream connections kept.
     pub pooled: Gauge,
+    /// Bytes of buffers in use.
+    pub buffers: Gauge,
     /// Kept upstream connections that were closed by the backend or sent surplus bytes.
     pub pooled_stale: Counter,
     /// Clients that were too slow, indexed by [`SlowClient`].
@@ -54,6 +56,7 @@ impl Default for WorkerCounters {
             forwarded: counters(ForwardEnded::ALL.len()),
             dropped_datagrams: counters(DatagramDropped::ALL.len()),
             pooled: Gauge::default(),
+            buffers: Gauge::default(),
             pooled_stale: Counter::default(),
             slow_clients: counters(SlowClient::ALL.len()),
             log_dropped: Counter::default(),

@@ -41,9 +41,9 @@ families! {
     ACCEPTED = Counter "pulsegate_connections_accepted_total" ["listener", "address"]
         "Client connections accepted.";
     REFUSED = Counter "pulsegate_connections_refused_total" ["listener", "address", "reason"]
-        "Connections reset as soon as their client was known: denied = it may not connect (allow, deny), per_client = it has as many open as it may.";
+        "Connections reset as soon as their client was known: denied = it may not connect (allow, deny), per_client = it has as many open as it may; memory = later, as something was to be read and all of limits.buffers was in use.";
     ACCEPT_PAUSES = Counter "pulsegate_accept_pauses_total" ["listener", "address", "reason"]
-        "Times accepting paused until something ended: connections and handshakes = as many as may (limits), lack = no file descriptor or memory left.";
+        "Times accepting paused until something ended: connections and handshakes = as many as may (limits), lack = no file descriptor or memory left, memory = much of limits.buffers in use.";
     HANDSHAKES_OPEN = Gauge "pulsegate_tls_handshakes_under_way" ["listener", "address"]
         "TLS handshakes with clients that have not ended yet.";
     REQUESTS = Counter "pulsegate_requests_total" ["listener", "address", "class"]
@@ -66,6 +66,10 @@ families! {
         "When a listener's certificate expires (seconds since 1970), by its file.";
     CERTIFICATES_REFUSED = Gauge "pulsegate_certificate_refused" ["listener", "certificate"]
         "1 if what a certificate's files hold now cannot be used, and what was read before still is.";
+    BUFFERS = Gauge "pulsegate_buffer_bytes" []
+        "Memory of buffers in use, as of the last 100 ms.";
+    BUFFERS_MAX = Gauge "pulsegate_buffer_bytes_max" []
+        "How much may be (limits.buffers); 0 = as much as it takes.";
     BAD_REQUESTS = Counter "pulsegate_bad_requests_total" ["reason"]
         "Requests refused as malformed, by reason.";
     BAD_RESPONSES = Counter "pulsegate_bad_responses_total" ["reason"]

@@ -100,6 +100,8 @@ closed_set! {
         Shed = "shed",
         /// It came too soon.
         RateLimited = "rate_limited",
+        /// Most of the memory for buffers was in use (`limits.buffers`).
+        NoMemory = "no_memory",
         /// There was no place for it, and as many waited as may.
         QueueFull = "queue_full",
         /// No place became free in time.
@@ -182,6 +184,8 @@ closed_set! {
         Denied = "denied",
         /// Its client has as many open as it may (`limits.connections_per_client`).
         PerClient = "per_client",
+        /// All of the memory for buffers was in use (`limits.buffers`), so nothing of it was read.
+        Memory = "memory",
     }
 }
 
@@ -212,6 +216,8 @@ closed_set! {
         Handshakes = "handshakes",
         /// The process had no file descriptor or memory left.
         Lack = "lack",
+        /// Much of the memory for buffers was in use (`limits.buffers`).
+        Memory = "memory",
     }
 }
 

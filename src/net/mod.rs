@@ -24,7 +24,7 @@ pub mod tls;
 mod trust;
 
 pub use alarm::Alarm;
-pub use buffer::{Buffer, Buffers};
+pub use buffer::{Buffer, Buffers, Pressure};
 pub use client_tls::client_tls;
 pub use datagram::{Batch, Correspondent, Datagrams, Run};
 pub use fault::{is_lack, is_local};

@@ -74,6 +74,7 @@ pub(crate) fn config(pools: Vec<Pool>, listeners: Vec<Listener>) -> Config {
         state_dir: None,
         record_bytes: None,
         event_log: EventLog::DEFAULT,
+        buffer_bytes: None,
         workers: std::num::NonZeroUsize::MIN,
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::config::ListenerLimits;
 use crate::live::{self, Socket};
 use crate::model::{AcceptPause, ConnectionRefused};
-use crate::net::{FirstWord, Listening, Stream, is_lack};
+use crate::net::{FirstWord, Listening, Pressure, Stream, is_lack};
 use crate::table::{Listener, Table};
 
 use super::entered::{Admitted, Entered, Handshake};
@@ -130,6 +130,11 @@ impl Acceptor {
         Ok(admitted)
     }
 
+    /// Counts a connection that is closed because of its client, or of what there is too much of.
+    pub fn refused(&self, why: ConnectionRefused) {
+        self.live.worker(self.worker.index).refused[why as usize].add(1);
+    }
+
     /// How many connections or flows may be open.
     #[must_use]
     pub fn connections_max(&self) -> u32 {
@@ -193,8 +198,8 @@ impl Acceptor {
         self.last_call(&socket, planes).await;
     }
 
-    /// The next connection, once there is room for it. One that was accepted when another worker had just
-    /// taken the last place is kept in `early`.
+    /// The next connection, once there is room for it. One that came when the room had just been taken is
+    /// kept in `early`.
     async fn accept(
         self: &Rc<Self>,
         socket: &Listening,
@@ -238,11 +243,18 @@ impl Acceptor {
         if self.live.open() >= limits.connections {
             return Some(AcceptPause::Connections);
         }
+        if self.worker.buffers.pressure() > Pressure::None {
+            return Some(AcceptPause::Memory);
+        }
         let shaking = limits.handshakes.is_some_and(|max| self.live.handshakes() >= max);
         (tls && shaking).then_some(AcceptPause::Handshakes)
     }
 
+    /// Counts one more in, unless what there was room for has filled up since.
     fn enter(self: &Rc<Self>) -> Option<(Entered, Option<Handshake>)> {
+        if self.full().is_some() {
+            return None;
+        }
         let (limits, tls) = self.limits();
         let handshake = match tls {
             true => Some(Handshake::begin(self, limits.handshakes.unwrap_or(u32::MAX))?),

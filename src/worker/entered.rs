@@ -85,7 +85,7 @@ impl Entered {
     ) -> bool {
         let judged = self.0.judge(clients, limits, client);
         if let Err(why) = judged {
-            self.live.worker(self.worker.index).refused[why as usize].add(1);
+            self.refused(why);
         }
         judged.is_ok()
     }

@@ -85,6 +85,7 @@ async fn upkeep(worker: Rc<Worker>, planes: Rc<[Rc<dyn Plane>]>) {
             planes.iter().for_each(|plane| plane.sweep());
         }
         worker.drains.forget_left();
+        worker.count_buffers();
         planes.iter().for_each(|plane| plane.count());
         round = round.wrapping_add(1);
     }

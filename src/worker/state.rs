@@ -11,7 +11,7 @@ use crate::access_log::{Line, Sink, Writer};
 use crate::config::LogPath;
 use crate::live::{Live, WorkerCounters};
 use crate::model::UnixMillis;
-use crate::net::{Buffers, Timers, tls};
+use crate::net::{Buffers, Pressure, Timers, tls};
 use crate::table::{CachedReader, Picker, Table};
 
 use super::{Drains, Settings};
@@ -92,6 +92,15 @@ impl Worker {
             }
         };
         self.counters().log_dropped.add(dropped);
+    }
+
+    /// Tells how much of its buffers is in use, and whoever waits until it is less.
+    pub(super) fn count_buffers(&self) {
+        let told = &self.counters().buffers;
+        told.add(self.buffers.borrowed() as i64 - told.get());
+        if self.buffers.pressure() == Pressure::None {
+            self.live.room.freed();
+        }
     }
 
     pub(super) fn flush_logs(&self) {

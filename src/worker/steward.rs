@@ -55,6 +55,7 @@ async fn tell(planes: &Rc<[Rc<dyn Plane>]>, ask: oneshot::Sender<Vec<Drain>>) {
 fn follow(worker: &Rc<Worker>, planes: &Rc<[Rc<dyn Plane>]>, acceptors: &mut Vec<Rc<Acceptor>>) {
     let now = Instant::now();
     worker.with_table(|table, _| {
+        worker.buffers.limit(worker.live.limit_buffers(table.config.buffer_bytes));
         // A limit may have been raised.
         worker.live.room.freed();
         acceptors.retain(|acceptor| {

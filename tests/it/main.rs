@@ -33,6 +33,7 @@ mod identity;
 mod leaving;
 mod lifecycle;
 mod limits;
+mod memory;
 mod orders;
 mod peers;
 mod persistence;

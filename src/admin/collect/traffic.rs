@@ -82,6 +82,9 @@ pub(super) fn workers(out: &mut Exposition, live: &Live, losses: &Losses) {
     let sum = |counter: fn(&WorkerCounters) -> &Counter| -> f64 {
         live.workers().map(|worker| counter(worker).get()).sum::<u64>() as f64
     };
+    let (used, max) = live.buffers();
+    out.family(&names::BUFFERS).add(&[], used as f64);
+    out.family(&names::BUFFERS_MAX).add(&[], max.unwrap_or(0) as f64);
     let idle: i64 = live.workers().map(|worker| worker.pooled.get()).sum();
     out.family(&names::UPSTREAM_IDLE).add(&[], idle as f64);
     out.family(&names::UPSTREAM_STALE).add(&[], sum(|worker| &worker.pooled_stale));

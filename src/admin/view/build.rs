@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::protections::{protections, rate_limits};
 use super::standing::standing;
 use super::{
-    Address, Backend, Certificate, Check, Classes, Counters, Ejected, LastReload, Layer, Listener,
-    Pool, Region, Seen, Status, Zone,
+    Address, Backend, Buffers, Certificate, Check, Classes, Counters, Ejected, LastReload, Layer,
+    Listener, Pool, Region, Seen, Status, Zone,
 };
 use crate::control::{self, BackendEvidence, CheckEvidence, LayerVerdict, ReloadReport};
 use crate::live::{self, BackendCounters, Counter, ListenerCounters, Live};
@@ -23,6 +23,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
         protections: protections(live, &pool.name),
         regions: pool.regions.iter().map(|it| region(it, live, now)).collect(),
     });
+    let (used, max) = live.buffers();
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         generation: status.generation,
@@ -34,6 +35,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
         draining: status.draining,
         last_reload: status.last_reload.as_ref().map(last_reload),
         decisions: cleaned(&status.report),
+        buffers: Buffers { used, max },
         listeners: listeners(&live.listeners()),
         rate_limits: rate_limits(live),
         certificates: status.certificates.iter().map(|it| certificate(it, now)).collect(),

@@ -21,6 +21,6 @@ pub use protections::{Protections, Queue, RateLimit, Retries};
 pub use reload::{Confirmed, Events, Failed, LastReload, Ready, Reloaded};
 pub use standing::Standing;
 pub use status::{
-    Address, Backend, Certificate, Check, Classes, Counters, Ejected, Layer, Listener, Pool,
-    Region, Seen, Status, Zone,
+    Address, Backend, Buffers, Certificate, Check, Classes, Counters, Ejected, Layer, Listener,
+    Pool, Region, Seen, Status, Zone,
 };

@@ -39,6 +39,9 @@ pub struct Status {
     pub last_reload: Option<LastReload>,
     /// What the last decision did and what it waits for: one line each.
     pub decisions: Vec<String>,
+    /// Memory for buffers.
+    #[serde(default)]
+    pub buffers: Buffers,
     /// By name.
     pub listeners: Vec<Listener>,
     /// Rate limits, by listener, route and name.
@@ -48,6 +51,15 @@ pub struct Status {
     pub certificates: Vec<Certificate>,
     /// In config order.
     pub pools: Vec<Pool>,
+}
+
+/// Memory for buffers, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buffers {
+    /// In use.
+    pub used: u64,
+    /// How much may be; `null` = as much as it takes.
+    pub max: Option<u64>,
 }
 
 /// A certificate in use.

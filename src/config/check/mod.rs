@@ -55,7 +55,7 @@ use self::defaults::Inherited;
 use super::problem::{Report, nearest, shown};
 use super::raw::Node;
 use super::read::{Cursor, Fields, Named};
-use super::shape::{Kind, Shape, key, required};
+use super::shape::{Kind, OFF, Shape, key, required};
 use super::{Action, Config, Listener, Pool};
 use crate::model::Transport;
 
@@ -82,6 +82,7 @@ pub(super) static ROOT: Shape = Shape {
             Kind::List(&Kind::Shape(&webhook::SHAPE)),
             "Who is told of transitions, escalations and restarts that are due; default nobody.",
         ),
+        key("limits", Kind::Shape(&LIMITS), "Limits of the process as a whole."),
         key("state", Kind::Shape(&state::SHAPE), "Where state is kept across restarts."),
         key("reload", Kind::Shape(&RELOAD), "When the file is read again."),
         key(
@@ -90,8 +91,23 @@ pub(super) static ROOT: Shape = Shape {
             "Data-plane threads; the default is one per core.",
         ),
     ],
-    later: &["cluster", "discovery", "dns", "alerts", "slo", "log", "tracing", "limits", "tls"],
+    later: &["cluster", "discovery", "dns", "alerts", "slo", "log", "tracing", "tls"],
 };
+
+static LIMITS: Shape = Shape {
+    name: "process_limits",
+    about: "Limits of the process as a whole.",
+    keys: &[key(
+        "buffers",
+        Kind::AnyOf(&[OFF, Kind::Size { min: BUFFERS_MIN, max: 1 << 44 }]),
+        "Memory of buffers in use, cut into as many parts as there are workers; from 75 % nobody \
+         new is accepted, from 90 % requests are answered 503; default `off`.",
+    )],
+    later: &["memory", "connections"],
+};
+
+/// The least memory for buffers that a worker can do anything with.
+const BUFFERS_MIN: u64 = 1 << 20;
 
 static RELOAD: Shape = Shape {
     name: "reload",
@@ -164,6 +180,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     let state = fields.fields("state").as_ref().map(state::check).unwrap_or_default();
     let watch = fields.fields("reload").and_then(|reload| reload.boolean("watch"));
     let workers = fields.integer::<usize>("workers").and_then(NonZeroUsize::new);
+    let workers = workers.unwrap_or_else(one_per_core);
     Some(Config {
         path: origin.map(Path::to_owned),
         watch: watch.unwrap_or(false),
@@ -174,8 +191,23 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
         state_dir: state.dir,
         record_bytes: state.record_bytes,
         event_log: state.event_log,
-        workers: workers.unwrap_or_else(one_per_core),
+        buffer_bytes: buffers(&fields, workers),
+        workers,
     })
+}
+
+/// How much memory buffers may take, of which each worker needs a part.
+fn buffers(fields: &Fields<'_>, workers: NonZeroUsize) -> Option<u64> {
+    let limits = fields.fields("limits")?;
+    let bytes = limits.size_or_off("buffers").flatten()?;
+    let least = BUFFERS_MIN.saturating_mul(workers.get() as u64);
+    if let Some(cursor) = limits.get("buffers").filter(|_| bytes < least) {
+        cursor.problem(format!(
+            "it is cut into {workers} parts, one per worker, of 1MiB at least (expected `{}` or more)",
+            super::value::size(least)
+        ));
+    }
+    Some(bytes)
 }
 
 fn one_per_core() -> NonZeroUsize {

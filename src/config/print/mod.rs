@@ -49,6 +49,8 @@ fn tree(config: &Config) -> Tree {
         keys.push(("state", map([("dir", dir), ("events", events), ("record", record)])));
     }
     keys.push(("reload", map([("watch", word(config.watch))])));
+    let buffers = config.buffer_bytes.map_or_else(|| word("off"), |it| word(value::size(it)));
+    keys.push(("limits", map([("buffers", buffers)])));
     keys.push(("workers", word(config.workers)));
     map(keys)
 }

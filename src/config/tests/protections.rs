@@ -184,3 +184,19 @@ fn a_least_rate_is_inherited_in_parts() {
         assert!(found.contains(message), "{found}");
     }
 }
+
+#[test]
+fn memory_for_buffers_is_enough_for_each_worker() {
+    let with = |limits: &str| {
+        format!(
+            "version: 1\nworkers: 4\nlimits: {{ {limits} }}\nlisteners: {{ a: {{ bind: 127.0.0.1:80, pool: p }} }}\npools: {{ p: {{ backends: [ 1.2.3.4:5 ] }} }}\n"
+        )
+    };
+    let found = problems(&with("buffers: 2MiB"));
+    assert!(found.contains("cut into 4 parts") && found.contains("expected `4MiB`"), "{found}");
+    assert!(problems(&with("buffers: 1KiB")).contains("a size from 1MiB"));
+    assert!(problems(&with("memory: 1GiB")).contains("not available in this version"));
+    let printed = crate::config::print(&valid(&with("buffers: 4MiB")).config);
+    assert!(printed.contains("limits: { buffers: 4MiB }"), "{printed}");
+    assert_eq!(printed, crate::config::print(&valid(&printed).config));
+}

@@ -28,6 +28,7 @@ pub(crate) fn config(pools: Vec<Pool>) -> Config {
         state_dir: None,
         record_bytes: None,
         event_log: EventLog::DEFAULT,
+        buffer_bytes: None,
         workers: NonZeroUsize::MIN,
     }
 }

@@ -190,6 +190,7 @@ impl Service {
         let admitted = self.acceptor.admit(ends.client).map_err(|why| match why {
             ConnectionRefused::Denied => DatagramDropped::Denied,
             ConnectionRefused::PerClient => DatagramDropped::PerClient,
+            ConnectionRefused::Memory => DatagramDropped::NoRoom,
         })?;
         let max = self.acceptor.connections_max();
         let room = self.acceptor.live.open() < max;

@@ -21,8 +21,8 @@ use crate::l7::local::Local;
 use crate::l7::record::Record;
 use crate::l7::seat::{Seats, Work};
 use crate::l7::worker::Worker;
-use crate::model::{BadRequest, SlowClient};
-use crate::net::{Buffer, Buffers, Stream, Timer};
+use crate::model::{BadRequest, ConnectionRefused, SlowClient};
+use crate::net::{Buffer, Buffers, Pressure, Stream, Timer};
 use crate::worker::listener_id;
 
 use super::doze::Doze;
@@ -98,6 +98,10 @@ impl Connection {
         let mut input: Option<Buffer> = None;
         let end = loop {
             let limits = self.limits();
+            if input.is_none() && self.caller.worker.buffers.pressure() == Pressure::Full {
+                self.caller.acceptor.refused(ConnectionRefused::Memory);
+                return self.stream.reset_on_close();
+            }
             if input.as_ref().is_none_or(Buffer::is_empty) {
                 match self.linger(&mut input, limits.head_bytes).await {
                     Woken::Readable => {}
