@@ -2,7 +2,7 @@
 //! could not lose one or protect themselves.
 
 use super::table::age;
-use crate::admin::view::{Pool, Standing, Status};
+use crate::admin::view::{Pool, Shed, Standing, Status};
 use crate::model::printable;
 
 /// One line for each.
@@ -12,6 +12,7 @@ pub(super) fn lines(status: &Status) -> Vec<String> {
         lines.extend(headroom(pool));
         lines.extend(budget(pool));
         lines.extend(queue(pool));
+        lines.extend(load(pool));
         for region in &pool.regions {
             let share = region.share * 100.0;
             let about = || format!("region {} of pool {}", region.name, pool.name);
@@ -50,6 +51,17 @@ fn queue(pool: &Pool) -> Option<String> {
         format!(
             "pool {name}: {} wait for a place; {} found the queue full and {} waited in vain",
             queue.waiting, queue.full, queue.late
+        )
+    })
+}
+
+fn load(pool: &Pool) -> Option<String> {
+    let Shed { under_way, limit, refused } = pool.protections.shed;
+    let name = printable(&pool.name);
+    let borne = limit.map_or(String::new(), |limit| format!(" of {limit} that it bears"));
+    (refused > 0).then(|| {
+        format!(
+            "pool {name}: {under_way} requests under way{borne}; {refused} refused for the load"
         )
     })
 }
@@ -121,10 +133,12 @@ mod tests {
             protections: Protections {
                 retries: Retries { sent: 3, refused: 7 },
                 queue: Queue { admitted: 9, waiting: 2, full: 1, late: 0 },
+                shed: Shed { under_way: 50, limit: Some(40), refused: 6 },
             },
             regions: vec![region],
         };
-        let lines = [headroom(&pool), budget(&pool), queue(&pool)].into_iter().flatten();
+        let lines = [headroom(&pool), budget(&pool), queue(&pool), load(&pool)];
+        let lines = lines.into_iter().flatten();
         let zones = pool.regions[0].zones.iter().filter_map(|zone| {
             let name = || zone.name.clone();
             standing(&zone.standing, name, || format!("{} of {}", zone.share, zone.entitled))
@@ -133,6 +147,7 @@ mod tests {
         pool api could carry 47 % without its largest zone
         pool api: 7 requests not sent again, its retry budget was spent
         pool api: 2 wait for a place; 1 found the queue full and 0 waited in vain
+        pool api: 50 requests under way of 40 that it bears; 6 refused for the load
         b: out, 0 of 0, for 1m, because its health is 0 %,�below 50 %, held until 2026-11-21T02:27:04.123Z
         c: restoring (stage 2), 0.033 of 0.333, for 4m, because stage 1 held
         ");

@@ -32,6 +32,7 @@ mod route;
 pub mod scenario;
 mod schema;
 mod shape;
+mod shed;
 mod state;
 mod tcp;
 #[cfg(test)]
@@ -76,6 +77,7 @@ pub use route::{
     MinRate, PathMatch, Priority, Redirect, RedirectTo, Route, RouteTimeouts,
 };
 pub use schema::schema;
+pub use shed::{Adaptive, Shed};
 pub use state::EventLog;
 pub use tcp::{Forward, HelloMatch, HelloTerms, Otherwise, Tcp, TcpTimeouts};
 pub use tls::{

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BackendTls, Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration, RetryBudget,
+    BackendTls, Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration, RetryBudget, Shed,
     defaults,
 };
 use crate::model::ProxyVersion;
@@ -47,6 +47,8 @@ pub struct Pool {
     pub concurrent: Option<u32>,
     /// Where connections and requests wait while there is no place for them.
     pub queue: Queue,
+    /// When it refuses requests because it has enough to do; `None` = never.
+    pub shed: Option<Shed>,
     /// How TLS is spoken with its backends; `None` = in clear.
     pub tls: Option<BackendTls>,
     /// How HTTP/2 is spoken with its backends; `None` = HTTP/1.1 is.

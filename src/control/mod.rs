@@ -13,6 +13,7 @@ mod counters;
 mod event;
 mod journal;
 mod keep;
+mod limits;
 mod line;
 mod listeners;
 mod names;

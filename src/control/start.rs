@@ -11,6 +11,7 @@ use super::client::{Client, Shared};
 use super::clock::{WallClock, anchor};
 use super::event::Event;
 use super::journal::Journal;
+use super::limits::Limits;
 use super::listeners::{Open, open_all};
 use super::ordering::drained_listeners;
 use super::recall::Recall;
@@ -142,19 +143,14 @@ impl Control {
             journal,
             recorder: record,
             sampler: Sampler::default(),
+            limits: Limits::default(),
             reloads: Reloads::new(load, Arc::clone(&open), workers, Arc::clone(&config)),
             open,
             standings: Standings::new(state_dir.as_ref()),
             keeper: state_dir.map(keeper),
             recall,
             outbox,
-            times: Times {
-                started,
-                configured: started,
-                published: started,
-                sampled: now,
-                sample_at: None,
-            },
+            times: Times::begun(started, now),
             last_reload: None,
             versions: Versions::new(&config, identity),
             refused: BTreeMap::new(),

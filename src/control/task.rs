@@ -14,6 +14,7 @@ use super::command::Command;
 use super::event::Event;
 use super::journal::Journal;
 use super::keep::{Write, kept};
+use super::limits::Limits;
 use super::listeners::Open;
 use super::ordering::drained_listeners;
 use super::recall::Recall;
@@ -61,6 +62,7 @@ pub(super) struct Task {
     pub(super) journal: Journal,
     pub(super) recorder: Option<Recorder>,
     pub(super) sampler: Sampler,
+    pub(super) limits: Limits,
     pub(super) reloads: Reloads,
     pub(super) open: Arc<Open>,
     /// Where standing orders are kept, if anywhere.
@@ -87,6 +89,14 @@ pub(super) struct Times {
     pub(super) sampled: Instant,
     /// When to sample before the next tick, because a connection failed.
     pub(super) sample_at: Option<Instant>,
+}
+
+impl Times {
+    /// Of a process that begins now.
+    pub(super) fn begun(started: UnixMillis, now: Instant) -> Self {
+        let (configured, published) = (started, started);
+        Self { started, configured, published, sampled: now, sample_at: None }
+    }
 }
 
 impl Task {
@@ -180,6 +190,7 @@ impl Task {
 
     fn ticked(&mut self) {
         self.sample();
+        self.limits.tick(self.times.sampled);
         if self.standings.are_due(&self.state) {
             self.standings.keep(&self.state, anchor(self.clock));
         }
@@ -280,6 +291,7 @@ impl Task {
         let members = self.state.pools().flat_map(|(_, members)| members);
         let pools = self.state.config().pools.iter().map(|pool| &pool.name);
         self.sampler.watch(&self.live, pools, members.map(|member| &member.backend.key));
+        self.limits.follow(&self.live, &self.state, Instant::now());
         self.unpruned = true;
     }
 

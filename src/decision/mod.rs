@@ -31,6 +31,7 @@ mod candidate;
 mod decided;
 mod failover;
 mod gate;
+mod gradient;
 mod headroom;
 mod index;
 mod load;
@@ -56,6 +57,7 @@ mod watches;
 mod zone;
 
 pub use candidate::Candidate;
+pub use gradient::{Gradient, Seen};
 pub use member::Member;
 pub use orders::{Ordered, Orders};
 pub use outlook::Outlook;

@@ -7,7 +7,7 @@ use crate::table::{Pool, RateLimit};
 
 /// The protections of the way that leads to this pool.
 pub(super) fn protections(led: &Led<'_>, pool: &Pool) -> Vec<String> {
-    let told = [route_places(led), places(pool), retries(led, pool)];
+    let told = [route_places(led), places(pool), shedding(led, pool), retries(led, pool)];
     let rates = led.route.into_iter().flat_map(|route| &route.rate_limits);
     let rates = led.listener_rates.iter().chain(rates).map(rate);
     rates.chain(told.into_iter().flatten()).collect()
@@ -46,6 +46,26 @@ fn places(pool: &Pool) -> Option<String> {
         "at most {max} requests of the pool at once: {} now, {waiting} wait",
         queue.taken()
     ))
+}
+
+fn shedding(led: &Led<'_>, pool: &Pool) -> Option<String> {
+    let shedding = pool.door.shedding.as_ref()?;
+    let class = led.class.name();
+    let most = shedding.most(led.class).map(|most| {
+        let now = shedding.pressure.under_way();
+        format!("{most} are under way ({now} now)")
+    });
+    let waiting = shedding.most_waiting(led.class).map(|most| {
+        let now = shedding.waiting();
+        format!("{most} wait ({now} now)")
+    });
+    let told: Vec<String> = most.into_iter().chain(waiting).collect();
+    let told = match told.is_empty() {
+        // Its latency has not said anything yet.
+        true => String::from("too many are under way, which is not found out yet"),
+        false => told.join(", or "),
+    };
+    Some(format!("refused as {class} once {told}"))
 }
 
 /// Only HTTP has requests to be sent again.

@@ -11,7 +11,7 @@ use crate::config::Queue;
 use crate::live::{self, Place, PoolId};
 use crate::model::{ForwardEnded, ProxyVersion};
 use crate::net::{Buffer, Stream, Timer};
-use crate::table::{Guest, Lease, Limited, Seating};
+use crate::table::{Guest, Lease, Limited, Pool, Seating};
 
 use super::client::Client;
 
@@ -74,7 +74,8 @@ pub(super) fn terms(client: &mut Client) -> Result<Terms, ForwardEnded> {
             let forward = listener.forward(client.hello.as_deref()).ok_or(ForwardEnded::NoRoute)?;
             let pool = forward.split.choose(picker);
             let (class, worker) = (forward.policy.priority, client.worker.index);
-            if table.pool(pool).is_some_and(|pool| !pool.admits(class, picker, worker)) {
+            let refused = |pool: &Pool| pool.admits(class, picker, worker).is_err();
+            if table.pool(pool).is_some_and(refused) {
                 return Err(ForwardEnded::Shed);
             }
             let logged = client.is_logged().then(|| Arc::clone(forward));

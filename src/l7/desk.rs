@@ -240,9 +240,9 @@ impl Desk<'_> {
         };
         record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
         let class = class(&route.policy.priority, sight);
-        if !pool.admits(class, picker, worker.index) {
+        let Ok(under_way) = pool.admits(class, picker, worker.index) else {
             return Ok(Prepared::Local(self.local_failure(Failure::Shed, request, facts)));
-        }
+        };
         let upgrade = upgrade(route, facts);
         if facts.is_connect && upgrade.as_deref() != Some(WEBSOCKET) {
             return Ok(Prepared::Local(self.local_failure(Failure::Protocol, request, facts)));
@@ -277,6 +277,7 @@ impl Desk<'_> {
         };
         Ok(Prepared::Forward(Job {
             lease,
+            _under_way: under_way,
             pool: pool.id,
             policy: pool.into(),
             key,

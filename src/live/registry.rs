@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::tickets::Tickets;
 use super::{
-    Arrivals, Backend, Ledger, Limiter, Listener, OncePerMinute, Queue, Retries, Room,
+    Arrivals, Backend, Ledger, Limiter, Listener, OncePerMinute, Pressure, Queue, Retries, Room,
     WorkerCounters,
 };
 use crate::model::{BackendKey, PoolName, ZoneKey};
@@ -65,6 +65,7 @@ struct Entries {
     route_queues: HashMap<(Arc<str>, Arc<str>), Weak<Queue>>,
     arrivals: HashMap<PoolName, Arc<Arrivals>>,
     retries: HashMap<PoolName, Arc<Retries>>,
+    pressures: HashMap<PoolName, Arc<Pressure>>,
 }
 
 impl Live {
@@ -231,6 +232,11 @@ impl Live {
     pub fn retries(&self, name: &PoolName) -> Arc<Retries> {
         let new = || Arc::new(Retries::new(self.workers.len()));
         Arc::clone(self.lock().retries.entry(Arc::clone(name)).or_insert_with(new))
+    }
+
+    /// How much the pool of this name has to do.
+    pub fn pressure(&self, name: &PoolName) -> Arc<Pressure> {
+        Arc::clone(self.lock().pressures.entry(Arc::clone(name)).or_default())
     }
 
     /// The number of the zone of this identity.

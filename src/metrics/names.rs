@@ -97,6 +97,12 @@ families! {
         "Requests and connections that wait for a place in the pool or at its backends.";
     POOL_NOT_PLACED = Counter "pulsegate_pool_not_placed_total" ["pool", "reason"]
         "Requests and connections without a place: full = as many waited as may, late = they waited too long.";
+    POOL_UNDER_WAY = Gauge "pulsegate_pool_requests_under_way" ["pool"]
+        "Requests under way, those that wait included, in pools that shed by load (shed).";
+    POOL_LIMIT = Gauge "pulsegate_pool_adaptive_limit" ["pool"]
+        "Requests under way from which on the lowest priority class is refused, as found out by latency (shed.adaptive).";
+    POOL_OVERLOADED = Counter "pulsegate_pool_overloaded_total" ["pool"]
+        "Requests refused because the pool had enough to do (shed); they count as shed, too.";
     ZONE_PHASE = Gauge "pulsegate_zone_phase" ["pool", "region", "zone", "phase"]
         "1 for the phase the zone is in between taking part and being out, 0 for the others.";
     ZONE_SHARE = Gauge "pulsegate_zone_share" ["pool", "region", "zone"]

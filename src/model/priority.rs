@@ -34,6 +34,26 @@ impl PriorityClass {
         }
     }
 
+    /// From how many on one of this class is refused, where the lowest class is from `lowest` on:
+    /// each later than the one before, and the critical one at twice as many.
+    #[must_use]
+    pub fn limit(self, lowest: u32) -> u32 {
+        let quarters: u64 = match self {
+            Self::Low => 4,
+            Self::Normal => 5,
+            Self::High => 6,
+            Self::Critical => 8,
+        };
+        u32::try_from(u64::from(lowest) * quarters / 4).unwrap_or(u32::MAX)
+    }
+
+    /// The same of what is limited anyway: from which part of it on, 0..=1, where the lowest class is
+    /// refused from `lowest` on. The critical one has all of it.
+    #[must_use]
+    pub fn part(self, lowest: f64) -> f64 {
+        lowest + (1.0 - lowest) * f64::from(self as u8) / (PRIORITY_CLASSES - 1) as f64
+    }
+
     /// The class of this name, whatever the case of its letters.
     #[must_use]
     pub fn named(name: &[u8]) -> Option<Self> {
@@ -70,5 +90,18 @@ impl fmt::Display for Admission {
             write!(f, "{comma}{} {:.1} %", class.name(), self.of(class) * 100.0)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_class_goes_first_and_the_critical_one_last() {
+        assert_eq!(PriorityClass::ALL.map(|class| class.limit(40)), [40, 50, 60, 80]);
+        assert_eq!(PriorityClass::ALL.map(|class| class.limit(u32::MAX))[3], u32::MAX);
+        let parts = PriorityClass::ALL.map(|class| (class.part(0.4) * 100.0).round());
+        assert_eq!(parts, [40.0, 60.0, 80.0, 100.0]);
     }
 }

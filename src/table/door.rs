@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::Picker;
+use super::{Picker, Shedding};
 use crate::balance::round_robin::Schedule;
 use crate::balance::share_parts;
-use crate::live::{self, PoolId};
+use crate::live::{self, PoolId, UnderWay};
 use crate::model::{Admission, PRIORITY_CLASSES, PriorityClass};
 
 /// A pool's door.
@@ -18,37 +18,54 @@ pub struct Door {
     pub admission: Admission,
     /// The turns of those that are let in (0) and refused (1), by class.
     turns: [Schedule; PRIORITY_CLASSES],
+    /// Whom it refuses because it has enough to do; `None` = nobody.
+    pub shedding: Option<Shedding>,
     counters: Arc<live::Arrivals>,
 }
 
+/// One that is not let in: not all can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
+
 impl Door {
-    pub(super) fn new(admission: Admission, counters: Arc<live::Arrivals>) -> Self {
+    pub(super) fn new(
+        admission: Admission,
+        shedding: Option<Shedding>,
+        counters: Arc<live::Arrivals>,
+    ) -> Self {
         let turns = |part: f64| Schedule::new(&[share_parts(part), share_parts(1.0 - part)]);
-        Self { admission, turns: admission.0.map(turns), counters }
+        Self { admission, turns: admission.0.map(turns), shedding, counters }
     }
 
-    /// Whether one of this class is let in; counts it. `worker` is the asking worker's index.
+    /// Lets one of this class in, or not; counts it. `worker` is the asking worker's index. Where it
+    /// is counted how much is under way, it is for as long as what is returned lives.
     pub(super) fn admits(
         &self,
         pool: PoolId,
         class: PriorityClass,
         picker: &mut Picker,
         worker: usize,
-    ) -> bool {
+    ) -> Result<Option<UnderWay>, Refused> {
         let counters = self.counters.worker(worker);
         counters.arrived[class as usize].add(1);
         let admits = self.admission.of(class) >= 1.0
             || self.turns[class as usize].next(picker.admission(pool, class)) == Some(0);
-        if !admits {
+        let entered = match &self.shedding {
+            _ if !admits => Err(Refused),
+            None => Ok(None),
+            Some(shedding) => shedding.enter(class).map(Some).ok_or(Refused),
+        };
+        if entered.is_err() {
             counters.shed[class as usize].add(1);
         }
-        admits
+        entered
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Queue, Shed};
     use crate::live::Live;
     use crate::model::PoolName;
 
@@ -57,10 +74,11 @@ mod tests {
         const ASKED: u64 = 10_000;
         let (live, name) = (Live::new(1), PoolName::from("p"));
         let admission = Admission([0.0, 0.4, 0.999, 1.0]);
-        let door = Door::new(admission, live.arrivals(&name));
+        let door = Door::new(admission, None, live.arrivals(&name));
         let (id, mut picker) = (live.pool_id(&name), Picker::new(1));
         for class in PriorityClass::ALL {
-            let admitted = (0..ASKED).filter(|_| door.admits(id, class, &mut picker, 0)).count();
+            let admitted =
+                (0..ASKED).filter(|_| door.admits(id, class, &mut picker, 0).is_ok()).count();
             let expected = admission.of(class) * ASKED as f64;
             assert!((admitted as f64 - expected).abs() <= 4.0, "{class:?}: {admitted}");
             let counted = live.arrivals(&name);
@@ -68,5 +86,21 @@ mod tests {
             assert_eq!(arrived[class as usize], ASKED);
             assert_eq!(shed[class as usize], ASKED - admitted as u64);
         }
+    }
+
+    #[test]
+    fn who_is_refused_for_the_load_is_counted_as_shed_too() {
+        let (live, name) = (Live::new(1), PoolName::from("p"));
+        let terms = Shed { concurrent: Some(2), queue: None, adaptive: None };
+        let queue = Queue { length: 0, timeout: std::time::Duration::ZERO };
+        let shedding = Shedding::new(terms, live.pressure(&name), live.queue(&name), queue);
+        let door = Door::new(Admission::ALL, Some(shedding), live.arrivals(&name));
+        let (id, mut picker) = (live.pool_id(&name), Picker::new(1));
+        let asked: Vec<_> =
+            (0..5).map(|_| door.admits(id, PriorityClass::Low, &mut picker, 0)).collect();
+        assert_eq!(asked.iter().filter(|it| it.is_ok()).count(), 2);
+        assert_eq!(live.arrivals(&name).shed()[0], 3);
+        drop(asked);
+        assert!(door.admits(id, PriorityClass::Low, &mut picker, 0).is_ok());
     }
 }

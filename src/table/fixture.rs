@@ -99,6 +99,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         concurrent: None,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
+        shed: None,
         tls: None,
         http2: None,
     }

@@ -26,6 +26,7 @@ mod pool;
 mod rate;
 mod route;
 mod seat;
+mod shedding;
 mod zone;
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ mod tests;
 pub use backend::{Backend, Lease};
 pub use budget::Budget;
 pub use build::{Inputs, build};
-pub use door::Door;
+pub use door::{Door, Refused};
 pub use handle::{CachedReader, Publisher, Reader};
 pub use host::{HostError, normalise_host};
 pub use listener::{Forward, HelloMismatch, Listener};
@@ -47,6 +48,7 @@ pub use pool::Pool;
 pub use rate::RateLimit;
 pub use route::{Action, Headers, Mismatch, RequestView, Route, Split};
 pub use seat::{Guest, Limited, Seating};
+pub use shedding::Shedding;
 pub use zone::{Leaving, Zone};
 
 use std::sync::Arc;

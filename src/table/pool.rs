@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Budget, Door, Lease, Picker, Zone};
+use super::{Budget, Door, Lease, Picker, Refused, Zone};
 use crate::balance::ip_hash;
 use crate::balance::round_robin::Schedule;
 use crate::config::{self, Algorithm, BackendTls, FixedResponse, OnDown, PoolTimeouts};
-use crate::live::{self, PoolId};
+use crate::live::{self, PoolId, UnderWay};
 use crate::model::{PoolPlan, PriorityClass, ProxyVersion};
 use crate::net::tls::ClientContext;
 
@@ -66,10 +66,18 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Whether a request of this class is let in; asked once for each request, before its first
-    /// choice. `worker` is the asking worker's index.
-    #[must_use]
-    pub fn admits(&self, class: PriorityClass, picker: &mut Picker, worker: usize) -> bool {
+    /// Lets a request of this class in, or not; asked once for each request, before its first choice.
+    /// `worker` is the asking worker's index. Where it is counted how much is under way, the request
+    /// is for as long as what is returned lives.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn admits(
+        &self,
+        class: PriorityClass,
+        picker: &mut Picker,
+        worker: usize,
+    ) -> Result<Option<UnderWay>, Refused> {
         self.door.admits(self.id, class, picker, worker)
     }
 

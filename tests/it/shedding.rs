@@ -2,9 +2,15 @@
 
 use std::iter;
 
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::harness::{Client, Finished, Pulsegate, Server, Setup, pulsegate, until};
+use crate::harness::{
+    Client, Finished, Pulsegate, Server, Setup, Site, Upstream, pulsegate, until,
+};
 
 const CLASSES: [&str; 4] = ["low", "normal", "high", "critical"];
 
@@ -97,4 +103,121 @@ fn connections_have_a_class_too() {
     let site = start("high");
     let (_client, mut upstream) = site.send("a");
     assert_eq!(upstream.exactly(1), b"a");
+}
+
+/// A request to this path that a backend has and does not answer.
+fn occupy(site: &Site, path: &str) -> (Client, Upstream) {
+    let (client, mut upstream) = site.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    upstream.head();
+    (client, upstream)
+}
+
+#[test]
+fn from_a_set_load_on_the_lowest_class_is_refused_and_the_critical_one_last() {
+    let setup = by_class("10.0.0.0/8").listener("access_log: { path: access.log }");
+    let site = setup.pool("shed: { concurrent: 4 }").start();
+    let refused = |path: &str| {
+        let response = site.client().get(path);
+        assert_eq!((response.status, response.head.get("retry-after")), (503, Some("1")), "{path}");
+    };
+    let mut busy = Vec::new();
+    for (class, more) in CLASSES.into_iter().zip([4, 1, 1, 2]) {
+        let path = format!("/{class}");
+        busy.extend((0..more).map(|_| occupy(&site, &path)));
+        refused(&path);
+    }
+    let told = tell(&site.proxy, "explain GET http://x/low").stdout;
+    assert!(told.contains("refused as low once 4 are under way (8 now)"), "{told}");
+    let mut admin = Client::connect(site.proxy.admin());
+    let metrics = admin.admin("/metrics").text();
+    assert!(metrics.contains("pulsegate_pool_overloaded_total{pool=\"site\"} 4\n"), "{metrics}");
+    assert!(metrics.contains("pulsegate_pool_requests_under_way{pool=\"site\"} 8\n"), "{metrics}");
+    let log = until("the lines", || {
+        let text = std::fs::read_to_string(site.proxy.path().join("access.log")).ok()?;
+        (text.lines().count() == 4).then_some(text)
+    });
+    assert!(log.lines().all(|line| line.contains("\"ended\":\"shed\"")), "{log}");
+    for (client, upstream) in &mut busy {
+        upstream.ok("done");
+        assert_eq!(client.response().text(), "done");
+    }
+    drop(busy);
+    // It is over: everybody is welcome.
+    let (mut client, mut upstream) = occupy(&site, "/low");
+    upstream.ok("again");
+    assert_eq!(client.response().text(), "again");
+}
+
+#[test]
+fn a_queue_that_fills_refuses_the_lowest_class_first() {
+    let setup = by_class("10.0.0.0/8").pool("limits: { concurrent: 1 }");
+    let setup = setup.pool("queue: { length: 4, timeout: 1h }").pool("shed: { queue: 50% }");
+    let site = setup.start();
+    let (_first, _upstream) = occupy(&site, "/low");
+    let mut waiting = Vec::new();
+    for count in 1..=2 {
+        let mut client = site.client();
+        client.send("GET /low HTTP/1.1\r\nHost: a\r\n\r\n");
+        waiting.push(client);
+        until("it to wait", || {
+            let told = tell(&site.proxy, "explain GET http://x/low").stdout;
+            told.contains(&format!("once 2 wait ({count} now)")).then_some(())
+        });
+    }
+    assert_eq!(site.client().get("/low").status, 503);
+    let mut critical = site.client();
+    critical.send("GET /critical HTTP/1.1\r\nHost: a\r\n\r\n");
+    until("it to wait", || {
+        let told = tell(&site.proxy, "explain GET http://x/low").stdout;
+        told.contains("once 2 wait (3 now)").then_some(())
+    });
+}
+
+/// Answers one request after the other, each after a while.
+fn one_by_one() -> Server {
+    let busy = Mutex::new(());
+    Server::answering(Arc::new(move |_| {
+        let _turn = busy.lock().expect("nobody panics here");
+        thread::sleep(Duration::from_millis(2));
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec()
+    }))
+}
+
+#[test]
+fn a_limit_that_follows_latency_refuses_what_would_only_wait() {
+    const CROWD: usize = 24;
+    let server = one_by_one();
+    let shed = "shed: { adaptive: { min: 2, max: 100, window: 1h } }";
+    let proxy = by_class("10.0.0.0/8").pool(shed).over(&[&server]);
+    let address = proxy.address("web");
+    let limit = || {
+        let status = Client::connect(proxy.admin()).admin("/status").text();
+        let status: Value = serde_json::from_str(&status).expect("JSON");
+        status["pools"][0]["protections"]["shed"]["limit"].as_u64()
+    };
+    // What an answer takes alone is learnt while there is little to do.
+    let mut client = Client::connect(address);
+    (0..200).for_each(|_| assert_eq!(client.get("/normal").status, 200));
+    assert_eq!(limit(), Some(100), "all of it was borne");
+    let over = Mutex::new(false);
+    thread::scope(|scope| {
+        for _ in 0..CROWD {
+            scope.spawn(|| {
+                let mut client = Client::connect(address);
+                while !*over.lock().expect("nobody panics here") {
+                    if client.get("/low").status == 503 {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            });
+        }
+        let mut critical = Client::connect(address);
+        until("the limit to come down", || {
+            assert_eq!(critical.get("/critical").status, 200);
+            limit().filter(|limit| *limit < CROWD as u64 / 2)
+        });
+        *over.lock().expect("nobody panics here") = true;
+    });
+    assert!(counted(&proxy, "pulsegate_pool_shed_total", "low") > 0.0);
+    assert_eq!(counted(&proxy, "pulsegate_pool_shed_total", "critical"), 0.0);
 }

@@ -37,6 +37,23 @@ pub(super) fn queues(out: &mut Exposition, status: &Status, live: &Live) {
     }
 }
 
+/// How much those pools have to do that shed by load.
+pub(super) fn loads(out: &mut Exposition, status: &Status, live: &Live) {
+    let loads: Vec<_> = status.pools.iter().map(|it| (&it.name, live.pressure(&it.name))).collect();
+    let mut under_way = out.family(&names::POOL_UNDER_WAY);
+    for (pool, pressure) in &loads {
+        under_way.add(&[pool], f64::from(pressure.under_way()));
+    }
+    let mut limit = out.family(&names::POOL_LIMIT);
+    for (pool, pressure) in loads.iter().filter(|(_, pressure)| pressure.limit() < u32::MAX) {
+        limit.add(&[pool], f64::from(pressure.limit()));
+    }
+    let mut refused = out.family(&names::POOL_OVERLOADED);
+    for (pool, pressure) in &loads {
+        refused.add(&[pool], pressure.refused() as f64);
+    }
+}
+
 /// What came too soon.
 pub(super) fn rate_limits(out: &mut Exposition, live: &Live) {
     type Counted = fn(&Limiter) -> u64;

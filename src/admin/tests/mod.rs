@@ -317,6 +317,7 @@ fn sample_counters(live: &Live) -> (Arc<live::Listener>, Arc<live::Backend>, Arc
     listener.worker(0).accepted.add(2);
     listener.worker(0).responses[1].add(7);
 
+    live.pressure(&"api".into()).set_limit(40);
     let backend = live.backend(&BackendKey { pool: "api".into(), name: "a1".into() });
     backend.enter();
     let counters = backend.worker(0);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::live::Live;
+use crate::live::{Live, Pressure};
 use crate::model::PoolName;
 
 /// What a pool's protections did since the process began.
@@ -14,6 +14,20 @@ pub struct Protections {
     /// Who has a place, and who waits for one.
     #[serde(default)]
     pub queue: Queue,
+    /// What it has to do, and what it refuses for that.
+    #[serde(default)]
+    pub shed: Shed,
+}
+
+/// The load of a pool that sheds by load (`shed`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shed {
+    /// Requests under way, those that wait included; 0 where they are not counted.
+    pub under_way: u32,
+    /// How many it bears by its latency (`shed.adaptive`); `null` = not known.
+    pub limit: Option<u32>,
+    /// Requests refused so far because it had enough to do.
+    pub refused: u64,
 }
 
 /// Places in a pool and at its backends, where their number is limited.
@@ -74,5 +88,11 @@ pub(super) fn protections(live: &Live, pool: &PoolName) -> Protections {
     Protections {
         retries: Retries { sent, refused },
         queue: Queue { admitted, waiting, full, late },
+        shed: shed(&live.pressure(pool)),
     }
+}
+
+fn shed(pressure: &Pressure) -> Shed {
+    let limit = Some(pressure.limit()).filter(|limit| *limit < u32::MAX);
+    Shed { under_way: pressure.under_way(), limit, refused: pressure.refused() }
 }

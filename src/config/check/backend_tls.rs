@@ -1,7 +1,6 @@
 //! `tls` of a pool or of a layer that asks its backends: whom to ask for, whom to believe, and what to
 //! show.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,9 +9,9 @@ use rustls::pki_types::ServerName;
 
 use super::tls;
 use crate::config::pem;
-use crate::config::read::{Cursor, Fields, Named};
+use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Key, Kind, OFF, Shape, key};
-use crate::config::{BackendTls, Listener, Pool, Protocol, Trust, system_roots};
+use crate::config::{BackendTls, Trust, system_roots};
 use crate::model::TrustedRoots;
 
 /// The key `tls` of a pool.
@@ -71,29 +70,6 @@ pub(super) fn trust(cursor: &Cursor<'_>, fields: &Fields<'_>) -> Option<Trust> {
         (Some((cursor, path)), true) => authorities(&cursor, path),
         (None, false) => Some(Trust::Anyone),
         (None, true) => Some(system(cursor)),
-    }
-}
-
-/// What is forwarded byte by byte is encrypted by the client, or by nobody.
-pub(super) fn http_only(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>, Listener)]) {
-    let forwards = listeners.iter().flat_map(|(_, listener)| {
-        let passed = listener.passthrough.iter().flat_map(|it| &it.forwards);
-        let own = match &listener.protocol {
-            Protocol::Http => &[][..],
-            Protocol::Tcp(tcp) => &tcp.forwards,
-            Protocol::Udp(udp) => &udp.forwards,
-        };
-        own.iter().chain(passed)
-    });
-    let led_to: BTreeSet<usize> =
-        forwards.flat_map(|forward| &forward.pools).map(|(index, _)| *index).collect();
-    for named in led_to.into_iter().filter_map(|index| named.get(index)) {
-        if pools.iter().any(|pool| *pool.name == *named.name && pool.tls.is_some()) {
-            named.problem(
-                "`tls` is for pools of `http` routes, and bytes are passed through to here as they \
-                 come (give each a pool of its own; its probes have a `tls` of their own)",
-            );
-        }
     }
 }
 

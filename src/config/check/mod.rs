@@ -16,6 +16,7 @@ mod defaults;
 mod failover;
 mod header;
 mod health;
+mod http_only;
 mod listener;
 mod matches;
 mod min_rate;
@@ -32,6 +33,7 @@ mod retries;
 mod route;
 pub(super) mod scenario;
 mod secret;
+mod shed;
 mod state;
 mod tcp;
 mod tls;
@@ -171,7 +173,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     warn_unused(&named_pools, &names);
     forwarding_only(&named_pools, &pools, &listeners);
     udp::pools_fit(&named_pools, &pools, &listeners);
-    backend_tls::http_only(&named_pools, &pools, &listeners);
+    http_only::judge(&named_pools, &pools, &listeners);
     probing::warn(&fields, &named_pools, &pools);
 
     let admin = admin::check(fields.fields("admin").as_ref());

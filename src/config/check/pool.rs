@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::defaults::{Inherited, POOL_TIMEOUTS};
 use super::{
     backend, backend_tls, concurrent, failover, header, health, name, proxy_protocol, restoration,
-    retries,
+    retries, shed,
 };
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
@@ -67,6 +67,7 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("limits", Kind::Shape(&concurrent::OF_POOL), "Limits of the pool as a whole."),
         key("queue", Kind::Shape(&concurrent::QUEUE), "Where who finds no free place waits."),
+        key("shed", shed::KIND, "From which load on requests are refused; default `off`."),
         key(
             "proxy_protocol",
             proxy_protocol::OUTBOUND,
@@ -189,6 +190,8 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
     let failover = failover::check(fields.fields("failover").as_ref(), bounded);
     failover::judge(&fields, &failover, &restoration);
     let drain = fields.fields("drain").and_then(|fields| fields.duration("deadline"));
+    let queue = concurrent::queue(fields.fields("queue").as_ref());
+    let shed = shed::check(&fields, concurrent, &regions, queue);
     Some(Pool {
         name,
         algorithm: fields
@@ -213,7 +216,8 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
         },
         retries: retries::of_pool(&fields),
         concurrent,
-        queue: concurrent::queue(fields.fields("queue").as_ref()),
+        shed,
+        queue,
         proxy_protocol: proxy_protocol::outbound(&fields),
         tls,
         http2: http2(&fields),

@@ -6,7 +6,8 @@ use super::tls::backend_tls;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
 use crate::config::{
-    Algorithm, Backend, BackendHttp2, BackendLimits, HashKey, Pool, Queue, Region, Zone,
+    Adaptive, Algorithm, Backend, BackendHttp2, BackendLimits, HashKey, Pool, Queue, Region, Shed,
+    Zone,
 };
 use crate::model::ProxyVersion;
 
@@ -48,6 +49,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ),
         ("limits", map([("concurrent", pool.concurrent.map_or(word("off"), word))])),
         ("queue", queue(&pool.queue)),
+        ("shed", pool.shed.as_ref().map_or(word("off"), shed)),
         ("tls", backend_tls(&pool.tls)),
         ("proxy_protocol", word(pool.proxy_protocol.map_or("off", ProxyVersion::name))),
     ]
@@ -64,6 +66,21 @@ fn http2(terms: BackendHttp2) -> (&'static str, Tree) {
 /// A queue.
 pub(super) fn queue(queue: &Queue) -> Tree {
     map([("length", word(queue.length)), ("timeout", word(value::duration(queue.timeout)))])
+}
+
+fn shed(shed: &Shed) -> Tree {
+    let concurrent = shed.concurrent.map(|count| ("concurrent", word(count)));
+    let queue = shed.queue.map(|part| ("queue", word(value::ratio(part))));
+    let adaptive = |it: &Adaptive| {
+        map([
+            ("min", word(it.min)),
+            ("max", word(it.max)),
+            ("tolerance", word(value::ratio(it.tolerance))),
+            ("window", word(value::duration(it.window))),
+        ])
+    };
+    let adaptive = ("adaptive", shed.adaptive.as_ref().map_or(word("off"), adaptive));
+    map(concurrent.into_iter().chain(queue).chain([adaptive]))
 }
 
 fn region_tree(region: &Region) -> Tree {

@@ -200,3 +200,50 @@ fn memory_for_buffers_is_enough_for_each_worker() {
     assert!(printed.contains("limits: { buffers: 4MiB }"), "{printed}");
     assert_eq!(printed, crate::config::print(&valid(&printed).config));
 }
+
+#[test]
+fn thresholds_that_could_never_act_are_told() {
+    let with = |keys: &str| with_pool(&format!("backends: [ 1.2.3.4:5 ], {keys}"));
+    for (keys, message) in [
+        ("shed: {}", "nothing is named (expected one of `concurrent`, `queue` and `adaptive`)"),
+        ("shed: on", "expected a mapping with `concurrent`, `queue` and more"),
+        ("shed: { queue: 50% }", "nobody ever waits here: the pool has no `limits.concurrent`"),
+        (
+            "max_requests: 3, queue: { length: 0 }, shed: { queue: 50% }",
+            "nobody ever waits here: `queue.length` is 0",
+        ),
+        ("max_requests: 3, shed: { queue: 100% }", "expected more than `0%` and less than `100%`"),
+        (
+            "limits: { concurrent: 5 }, queue: { length: 5 }, shed: { concurrent: 10 }",
+            "10 requests can never be under way: `limits.concurrent` and `queue.length` let only 10",
+        ),
+        (
+            "shed: { adaptive: { min: 9, max: 8 } }",
+            "the least is more than the most: `min` is 9 and `max` 8",
+        ),
+        (
+            "limits: { concurrent: 5 }, queue: { length: 5 }, shed: { adaptive: on }",
+            "the least number is 10, and `limits.concurrent` and `queue.length` let only 10 in",
+        ),
+        (
+            "shed: { concurrent: 10, adaptive: on }",
+            "the set threshold is 10, and the adaptive one never goes below 10",
+        ),
+        ("shed: { adaptive: { tolerance: 0% } }", "no two answers take equally long"),
+    ] {
+        let found = problems(&with(keys));
+        assert!(found.contains(message), "{keys}: {found}");
+    }
+    for keys in [
+        "shed: off",
+        "shed: { concurrent: 1 }",
+        "shed: { adaptive: on }",
+        "shed: { adaptive: off, concurrent: 3 }",
+        "max_requests: 3, shed: { queue: 40%, adaptive: { min: 1, window: 1s } }",
+    ] {
+        let printed = crate::config::print(&valid(&with(keys)).config);
+        assert_eq!(printed, crate::config::print(&valid(&printed).config), "{keys}");
+    }
+    let tcp = "version: 1\nlisteners: { db: { bind: 127.0.0.1:80, protocol: tcp, pool: site } }\npools: { site: { backends: [ 1.2.3.4:5 ], shed: { concurrent: 3 } } }\n";
+    assert!(problems(tcp).contains("`shed` is for pools of `http` routes"));
+}

@@ -209,7 +209,7 @@ impl Service {
             let forward = forward.ok_or(DatagramDropped::NoBackend)?;
             let pool = table.pool(forward.split.choose(picker));
             let pool = pool.ok_or(DatagramDropped::NoBackend)?;
-            if !pool.admits(forward.policy.priority, picker, self.worker.index) {
+            if pool.admits(forward.policy.priority, picker, self.worker.index).is_err() {
                 return Err(DatagramDropped::Shed);
             }
             let key = ip_hash::address_key(ends.client.ip());

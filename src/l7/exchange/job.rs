@@ -7,7 +7,7 @@ use crate::config::OnDown;
 use crate::l7::budget::Budget;
 use crate::l7::headers::WebSocketKey;
 use crate::l7::version::Version;
-use crate::live::PoolId;
+use crate::live::{PoolId, UnderWay};
 use crate::model::Coding;
 use crate::table::{Lease, Pool, Route};
 
@@ -18,6 +18,8 @@ use super::Upload;
 pub(crate) struct Job {
     /// The first backend, chosen by the table the request was routed by.
     pub(crate) lease: Option<Lease>,
+    /// It counts as under way in its pool, where that is counted.
+    pub(crate) _under_way: Option<UnderWay>,
     /// The pool, to be looked up in the newest table at each further try.
     pub(crate) pool: PoolId,
     /// The pool's settings.
@@ -75,7 +77,7 @@ pub(crate) struct PoolPolicy {
     /// The oldest idle one that takes a request which must not be sent twice.
     pub(crate) unsafe_reuse_age: Duration,
     /// How many idle ones are kept per backend.
-    pub(crate) idle_connections: usize,
+    pub(crate) idle_connections: u32,
     /// What becomes of the request if its backend goes down and it may not be sent elsewhere.
     pub(crate) on_down: OnDown,
     /// How many requests it has at once at most.
@@ -90,7 +92,7 @@ impl From<&Pool> for PoolPolicy {
             connect: pool.timeouts.connect,
             idle: pool.timeouts.idle,
             unsafe_reuse_age: pool.unsafe_reuse_age,
-            idle_connections: pool.idle_connections,
+            idle_connections: u32::try_from(pool.idle_connections).unwrap_or(u32::MAX),
             on_down: pool.on_down,
             concurrent: pool.concurrent,
             abort_on_close: pool.abort_on_close,

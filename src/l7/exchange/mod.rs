@@ -404,7 +404,7 @@ fn keep_idle(
     at: Instant,
 ) {
     if let (Some(keep), Link::Http1(stream)) = (keep, upstream.link) {
-        let max = job.policy.idle_connections;
+        let max = job.policy.idle_connections as usize;
         parties.worker.idle.put(lease, stream, keep, max, at);
     }
 }

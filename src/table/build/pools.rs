@@ -7,10 +7,11 @@ use super::{Inputs, members};
 use crate::balance::round_robin::Schedule;
 use crate::balance::{ip_hash, share_parts};
 use crate::config::{self, FixedResponse, WhenAllDown};
+use crate::live::Live;
 use crate::model::{Admission, PoolPlan, ZoneKey, ZonePlan};
 use crate::net::tls::ClientContext;
 use crate::table::pool::Secured;
-use crate::table::{Budget, Door, Pool, Zone};
+use crate::table::{Budget, Door, Pool, Shedding, Zone};
 
 pub(super) fn build(inputs: &Inputs<'_>) -> Vec<Arc<Pool>> {
     let settings = inputs.config.pools.iter().enumerate();
@@ -75,7 +76,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         tls,
         waiting: inputs.live.queue(name),
         when_down: when_down(settings),
-        door: Door::new(admission, inputs.live.arrivals(name)),
+        door: Door::new(admission, shedding(inputs.live, settings), inputs.live.arrivals(name)),
         turns: Schedule::new(&shares),
         plan: plan.map(Arc::clone),
         zones,
@@ -94,8 +95,14 @@ fn same_settings(before: &Pool, settings: &config::Pool) -> bool {
         && before.queue == settings.queue
         && before.proxy_protocol == settings.proxy_protocol
         && before.http2 == settings.http2.is_some()
+        && before.door.shedding.as_ref().map(|it| it.terms) == settings.shed
         && before.tls.as_ref().map(|tls| &tls.terms) == settings.tls.as_ref()
         && before.when_down == when_down(settings)
+}
+
+fn shedding(live: &Live, settings: &config::Pool) -> Option<Shedding> {
+    let (name, queue) = (&settings.name, settings.queue);
+    Some(Shedding::new(settings.shed?, live.pressure(name), live.queue(name), queue))
 }
 
 /// How TLS is spoken with the backends: the same context as before where nothing of it has changed, so
