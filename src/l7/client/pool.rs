@@ -39,6 +39,17 @@ pub(crate) enum Link {
     Http2(Box<http2::Stream>),
 }
 
+impl Upstream {
+    /// If it broke off: was it dead before it was used?
+    pub(crate) fn was_stale(&self) -> bool {
+        let silent = match &self.link {
+            Link::Http1(_) => true,
+            Link::Http2(stream) => stream.is_silent(),
+        };
+        self.reused && silent
+    }
+}
+
 #[derive(Debug)]
 struct Idle {
     stream: Stream,

@@ -368,7 +368,7 @@ fn used(
             Next::Again(Failure::Status, Cause::Status(status))
         }
         Attempted::Upgraded(_) => Next::Over(After::Close, Ended::Tunnel),
-        Attempted::Early { repeatable: true } if upstream.reused && !again => {
+        Attempted::Early { repeatable: true } if !again && upstream.was_stale() => {
             parties.worker.counters().pooled_stale.add(1);
             return Used::Again;
         }

@@ -4,7 +4,7 @@
 //! up, as fast as they come: a client that sends little else keeps a core busy for a few bytes each
 //! (CVE-2019-9512, -9515, CVE-2023-44487). It has no hook for that, so the heads of frames are
 //! read here, beneath it, as their bytes go by. Each frame of those kinds takes from an allowance,
-//! which time refills, and every answer that was wanted.
+//! which time refills, and every answer that was wanted, and every piece of a body that was sent.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct Terms {
 
 const OF_CLIENT: Terms = Terms { allowance: 400, refill: Duration::from_millis(10), heads: false };
 
-/// A backend may ask how long the way is each time a body moves, as gRPC's do. Its heads are metered
+/// A backend's heads are metered, too,
 /// because no window holds interim answers back: they wait in memory for a client that takes none.
 const OF_BACKEND: Terms = Terms { allowance: 2000, refill: Duration::from_millis(1), heads: true };
 
@@ -175,8 +175,8 @@ impl Meter {
         left.is_some()
     }
 
-    /// An answer was wanted and taken.
-    pub(super) fn earn(&self) {
+    /// An answer was wanted and taken, or a piece of a body was sent.
+    pub(crate) fn earn(&self) {
         self.left.set((self.left.get() + 1).min(self.terms.allowance));
     }
 

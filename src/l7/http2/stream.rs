@@ -53,7 +53,7 @@ impl Stream {
         let (head, body) = request.into_parts();
         let prepared = prepare(session, &head, body.is_end_stream(), &mut record);
         drop(head);
-        let mut peer = Peer::new(body, respond);
+        let mut peer = Peer::new(&session.meter, body, respond);
         let timer = caller.worker.timers.timer();
         let (after, ended) = match prepared {
             Prepared::Forward(mut job) => {

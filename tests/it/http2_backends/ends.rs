@@ -53,17 +53,43 @@ fn a_refused_stream_is_asked_again_whatever_its_method() {
 /// But not for ever, and not if it was reset for any other reason.
 #[test]
 fn a_request_that_may_have_been_processed_is_not_repeated() {
-    for (code, tries) in [(REFUSED_STREAM, 2), (INTERNAL_ERROR, 1)] {
+    for (method, code, tries) in
+        [("POST", REFUSED_STREAM, 2), ("POST", INTERNAL_ERROR, 1), ("GET", INTERNAL_ERROR, 1)]
+    {
         let site = site("");
         let mut client = client(&site);
-        client.request(1, "POST", &[("content-length", "0")], true);
+        // Not the first request of its connection, which is kept.
+        client.get(1);
         let mut backend = trunk(&site);
+        backend.asked();
+        backend.ok(1, "well");
+        assert_eq!(client.answer(1).0, 200);
+        client.request(3, method, &[("content-length", "0")], true);
         for _ in 0..tries {
             let stream = backend.asked();
             backend.refuse_stream(stream, code);
         }
-        assert_eq!(client.answer(1).0, 502);
+        assert_eq!(client.answer(3).0, 502, "{method} {code}");
     }
+}
+
+/// A connection that was dead says nothing about its backend.
+#[test]
+fn a_connection_that_was_lost_unnoticed_is_replaced_at_once() {
+    let site = site("");
+    let mut client = client(&site);
+    client.get(1);
+    let mut backend = trunk(&site);
+    assert_eq!(backend.asked(), 1);
+    backend.ok(1, "well");
+    assert_eq!(client.answer(1).0, 200);
+    client.get(3);
+    assert_eq!(backend.asked(), 3);
+    drop(backend);
+    let mut backend = trunk(&site);
+    assert_eq!(backend.asked(), 1);
+    backend.ok(1, "well again");
+    assert_eq!(client.answer(3), (200, "well again".to_owned()));
 }
 
 /// What an answer lacks must not be missed, whatever the client speaks.

@@ -85,10 +85,15 @@ impl Stream {
         (requests, Answers { stream: self, from: None, held, trailers, over: false })
     }
 
+    /// Has nothing at all come on the connection since the exchange began?
+    pub(crate) fn is_silent(&self) -> bool {
+        self.ticket.heard() == self.heard
+    }
+
     /// No answer came in time. If nothing else has come either, the connection may be dead, and it
     /// would be for all who share it.
     pub(crate) fn suspect(&self) {
-        if self.ticket.heard() == self.heard {
+        if self.is_silent() {
             self.ticket.retire_trunk();
         }
     }
@@ -115,6 +120,7 @@ impl Requests<'_> {
     /// Sends a piece of the body as far as the backend's window goes, then waits for more of it.
     async fn data(&mut self, bytes: &[u8], ends: bool) -> io::Result<()> {
         let to = self.to.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        self.stream.ticket.earn();
         let mut rest = Bytes::copy_from_slice(bytes);
         to.reserve_capacity(rest.len());
         while !rest.is_empty() {

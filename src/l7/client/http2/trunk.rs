@@ -230,6 +230,11 @@ impl Ticket {
         self.sender.clone()
     }
 
+    /// A piece of a body was sent, at which the backend may ask how long the way is.
+    pub(super) fn earn(&self) {
+        self.trunk.meter.earn();
+    }
+
     /// Changes whenever the backend has sent something on this connection.
     pub(super) fn heard(&self) -> u32 {
         self.trunk.meter.heard()
