@@ -71,7 +71,7 @@ pub use problem::{Problem, Problems, nearest};
 pub use proxy_protocol::ProxyHeaders;
 pub use rate_limit::{LimitKey, Per, RateLimit};
 pub use renewal::{CertificateStamps, Renewal};
-pub use retries::{Backoff, Retries, RetryBudget, RetryOn, StatusRange, Statuses};
+pub use retries::{Backoff, GrpcCodes, Retries, RetryBudget, RetryOn, StatusRange, Statuses};
 pub use route::{
     Action, Concurrent, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, Match,
     MinRate, PathMatch, Priority, Redirect, RedirectTo, Route, RouteTimeouts,

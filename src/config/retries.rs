@@ -45,16 +45,22 @@ pub struct RetryOn {
     pub timeout: bool,
     /// The response has one of these statuses.
     pub statuses: Statuses,
+    /// A call of gRPC ended at once with one of these codes.
+    pub codes: GrpcCodes,
 }
 
 impl RetryOn {
     /// What a backend's going away does to requests.
-    pub const DEFAULT: Self =
-        Self { connect_failure: true, reset: true, timeout: false, statuses: Statuses::NONE };
+    pub const DEFAULT: Self = Self { connect_failure: true, reset: true, ..Self::NOTHING };
 
     /// Nothing.
-    pub const NOTHING: Self =
-        Self { connect_failure: false, reset: false, timeout: false, statuses: Statuses::NONE };
+    pub const NOTHING: Self = Self {
+        connect_failure: false,
+        reset: false,
+        timeout: false,
+        statuses: Statuses::NONE,
+        codes: GrpcCodes::NONE,
+    };
 
     /// Each cause as it is typed.
     #[must_use]
@@ -65,7 +71,43 @@ impl RetryOn {
             (self.timeout, "timeout"),
         ];
         let words = words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word.to_owned());
-        words.chain(self.statuses.ranges().map(|range| range.to_string())).collect()
+        let statuses = self.statuses.ranges().map(|range| range.to_string());
+        words.chain(self.codes.names().map(str::to_owned)).chain(statuses).collect()
+    }
+}
+
+/// A set of codes with which a call of gRPC may end, of those after which it makes sense to ask another
+/// backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GrpcCodes(u32);
+
+/// These codes (gRPC, statuscodes.md), by the names that Envoy has for them.
+pub(super) const GRPC_CODES: [(&str, u8); 5] = [
+    ("cancelled", 1),
+    ("deadline-exceeded", 4),
+    ("internal", 13),
+    ("resource-exhausted", 8),
+    ("unavailable", 14),
+];
+
+impl GrpcCodes {
+    /// No code.
+    pub const NONE: Self = Self(0);
+
+    /// Adds one.
+    pub fn add(&mut self, code: u8) {
+        self.0 |= 1_u32.checked_shl(u32::from(code)).unwrap_or(0);
+    }
+
+    /// Is this one of them?
+    #[must_use]
+    pub fn has(&self, code: u8) -> bool {
+        self.0 & 1_u32.checked_shl(u32::from(code)).unwrap_or(0) != 0
+    }
+
+    /// Their names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        GRPC_CODES.iter().filter(move |(_, code)| self.has(*code)).map(|(name, _)| *name)
     }
 }
 

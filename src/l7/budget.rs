@@ -2,7 +2,8 @@
 //!
 //! A backend that works on an answer for which nobody waits any more takes time from those who do.
 //! So a route may name a header in which clients say how many milliseconds they wait: never longer
-//! than the route allows anyway, and each backend is told what is left when it is asked.
+//! than the route allows anyway, and each backend is told what is left when it is asked. gRPC has a
+//! header for that, in which every time has its unit.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use httparse::Header;
 
 /// Digits that the header has room for.
 const DIGITS: usize = 10;
+/// The largest number before a unit.
+const WITH_UNIT_MAX: u64 = 99_999_999;
 
 /// What the client says, if it says it and it can be understood.
 pub(crate) fn said(headers: &[Header<'_>], name: &str) -> Option<Duration> {
@@ -39,14 +42,17 @@ pub(crate) struct Budget {
     waits_ms: Option<NonZeroU32>,
     /// Where the head tells how long.
     at: Option<NonZeroU32>,
+    /// With its unit, as gRPC has it.
+    with_unit: bool,
 }
 
 impl Budget {
-    /// Of a client that waits so long; told where [`write`] said.
-    pub(crate) fn new(waits: Option<Duration>, at: Option<usize>) -> Self {
+    /// Of a client that waits so long; told where [`write`] said, with a unit if so.
+    pub(crate) fn new(waits: Option<Duration>, at: Option<usize>, with_unit: bool) -> Self {
         let ms = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1);
         let at = at.and_then(|at| u32::try_from(at).ok());
-        Self { waits_ms: waits.map(ms).and_then(NonZeroU32::new), at: at.and_then(NonZeroU32::new) }
+        let waits_ms = waits.map(ms).and_then(NonZeroU32::new);
+        Self { waits_ms, at: at.and_then(NonZeroU32::new), with_unit }
     }
 
     /// How long the client waits, if it said so.
@@ -59,11 +65,19 @@ impl Budget {
     pub(crate) fn tell(self, head: &mut [u8], left: Duration) {
         let Some(at) = self.at.map(|at| at.get() as usize) else { return };
         let Some(room) = head.get_mut(at..at + DIGITS) else { return };
-        let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).min(9_999_999_999);
+        let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let (n, unit) = match self.with_unit {
+            false => (ms.min(9_999_999_999), None),
+            true if ms <= WITH_UNIT_MAX => (ms, Some(b'm')),
+            true => ((ms / 1000).min(WITH_UNIT_MAX), Some(b'S')),
+        };
         let mut digits = itoa::Buffer::new();
-        let digits = digits.format(ms).as_bytes();
+        let digits = digits.format(n).as_bytes();
         room.fill(b' ');
         room[..digits.len()].copy_from_slice(digits);
+        if let Some(unit) = unit {
+            room[digits.len()] = unit;
+        }
     }
 }
 
@@ -89,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_client_that_waits_for_nothing_is_not_one_that_says_nothing() {
-        let waits = |said| Budget::new(said, None).waits();
+        let waits = |said| Budget::new(said, None, false).waits();
         assert_eq!(waits(None), None);
         assert_eq!(waits(Some(Duration::ZERO)), Some(Duration::from_millis(1)));
     }
@@ -97,11 +111,25 @@ mod tests {
     #[test]
     fn each_try_is_told_what_is_left() {
         let mut head = b"GET / HTTP/1.1\r\n".to_vec();
-        let budget = Budget::new(None, Some(write(&mut head, "x-budget")));
+        let budget = Budget::new(None, Some(write(&mut head, "x-budget")), false);
         for (left, told) in [(1500, "1500      "), (7, "7         "), (u64::MAX, "9999999999")] {
             budget.tell(&mut head, Duration::from_millis(left));
             let text = String::from_utf8(head.clone()).unwrap();
             assert_eq!(text, format!("GET / HTTP/1.1\r\nx-budget: {told}\r\n"));
         }
+    }
+
+    #[test]
+    fn a_call_is_told_with_a_unit() {
+        let mut head = Vec::new();
+        let budget = Budget::new(None, Some(write(&mut head, "grpc-timeout")), true);
+        for (left, told) in
+            [(1500, "1500m     "), (99_999_999, "99999999m "), (100_000_000, "100000S   ")]
+        {
+            budget.tell(&mut head, Duration::from_millis(left));
+            assert_eq!(String::from_utf8_lossy(&head), format!("grpc-timeout: {told}\r\n"));
+        }
+        budget.tell(&mut head, Duration::MAX);
+        assert_eq!(head, b"grpc-timeout: 99999999S \r\n");
     }
 }

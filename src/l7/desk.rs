@@ -4,6 +4,7 @@
 //! request's bytes stand still; what has to outlive them is copied, and it is little.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use httparse::Header;
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use crate::l7::caller::Caller;
 use crate::l7::compress;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Job, Terms, Upload};
+use crate::l7::grpc;
 use crate::l7::headers::{
     Origin, Outgoing, WebSocketKey, client_address, elements, given_id, is_claim, is_trusted,
     write_request,
@@ -72,10 +74,12 @@ impl Desk<'_> {
         picker: &mut Picker,
         record: &mut Record,
     ) -> Prepared {
-        match self.place(request, read, picker, record) {
-            Ok(prepared) => prepared,
-            Err(failure) => Prepared::Local(Local::failure(&self.caller.worker, failure)),
+        let refused = |failure| Prepared::Local(Local::failure(&self.caller.worker, failure));
+        let mut prepared = self.place(request, read, picker, record).unwrap_or_else(refused);
+        if let Prepared::Local(local) = &mut prepared {
+            local.to_call = is_call(request);
         }
+        prepared
     }
 
     fn place<'b>(
@@ -254,8 +258,8 @@ impl Desk<'_> {
             return Ok(Prepared::Local(self.shape(Local::fixed(fixed), request, facts)));
         }
         let mut head = worker.buffers.take_vec();
-        let name = route.policy.budget_header.as_deref();
-        let waits = name.and_then(|name| budget::said(request.headers, name));
+        let is_call = is_call(request);
+        let (waits, name) = waits(request, route, is_call);
         let limited = waits.is_some() || route.policy.timeouts.total.is_some();
         let budget = name.map(|name| (name, limited));
         let switch = (upgrade.as_deref(), websocket.as_deref());
@@ -268,6 +272,7 @@ impl Desk<'_> {
             idempotent: route.policy.retries.idempotent || is_idempotent(request.method),
             converses: facts.body != Body::None && is_grpc(request.headers),
             expects: facts.expect_continue,
+            is_call,
             upgrade,
             key: websocket,
             hsts: self.hsts().cloned(),
@@ -282,7 +287,7 @@ impl Desk<'_> {
             policy: pool.into(),
             key,
             head,
-            budget: Budget::new(waits, budget_at),
+            budget: Budget::new(waits, budget_at, is_call),
             upload: Upload::new(facts.body, limit),
             terms,
         }))
@@ -386,6 +391,27 @@ impl Desk<'_> {
             let logged = Logged::unreadable((worker.clock)(), self.caller.peer);
             record.texts = Some(Texts::new(worker.buffers.take_vec(), &logged));
         }
+    }
+}
+
+/// Is it a call of gRPC? Those come by HTTP/2 only.
+fn is_call(request: &Request<'_, '_>) -> bool {
+    request.version == Version::Http2 && grpc::is_call(request.headers)
+}
+
+/// How long the client waits, if it says so, and the header in which the backend is told.
+fn waits<'r>(
+    request: &Request<'_, '_>,
+    route: &'r Route,
+    is_call: bool,
+) -> (Option<Duration>, Option<&'r str>) {
+    let name = route.policy.budget_header.as_deref();
+    let said = name.and_then(|name| budget::said(request.headers, name));
+    if is_call {
+        let waits = grpc::timeout(request.headers).into_iter().chain(said).min();
+        (waits, Some(grpc::TIMEOUT))
+    } else {
+        (said, name)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::config::{FixedResponse, Redirect, RedirectTo};
 use crate::l7::error::Failure;
 use crate::l7::exchange::After;
+use crate::l7::grpc;
 use crate::l7::headers::{HSTS, append};
 use crate::l7::io::write_both;
 use crate::l7::limits::TooMany;
@@ -34,6 +35,8 @@ pub(crate) struct Local {
     pub(crate) close: bool,
     /// The request was a HEAD.
     pub(crate) to_head: bool,
+    /// The request was a call of gRPC, whose client understands a refusal only in its own terms.
+    pub(crate) to_call: bool,
 }
 
 #[derive(Debug)]
@@ -55,17 +58,8 @@ impl Local {
         let body = Text::Sentence(sentence);
         let ended = failure.ended();
         let (location, too_many) = (None, None);
-        Self {
-            status,
-            ended,
-            body,
-            location,
-            too_many,
-            hsts: None,
-            unread: close,
-            close,
-            to_head: false,
-        }
+        let (hsts, unread, to_head, to_call) = (None, close, false, false);
+        Self { status, ended, body, location, too_many, hsts, unread, close, to_head, to_call }
     }
 
     /// A fixed response.
@@ -102,8 +96,8 @@ impl Local {
     fn ours(status: u16, body: Text) -> Self {
         let ended = Ended::Local;
         let (location, too_many) = (None, None);
-        let (unread, close, to_head) = (false, false, false);
-        Self { status, ended, body, location, too_many, hsts: None, unread, close, to_head }
+        let (hsts, unread, close, to_head, to_call) = (None, false, false, false, false);
+        Self { status, ended, body, location, too_many, hsts, unread, close, to_head, to_call }
     }
 
     /// How the exchange ended by it.
@@ -144,14 +138,23 @@ impl Local {
         matches!(self.status, 204 | 304)
     }
 
-    /// The status.
+    /// What it is counted as.
     pub(crate) fn status(&self) -> u16 {
         self.status
     }
 
+    /// The status that it is sent with.
+    pub(crate) fn said_status(&self) -> u16 {
+        if self.refuses_call() { 200 } else { self.status }
+    }
+
+    fn refuses_call(&self) -> bool {
+        self.to_call && self.status >= 400
+    }
+
     /// Is its text sent with it?
     pub(crate) fn has_body(&self) -> bool {
-        !self.to_head && !self.is_bodiless()
+        !self.to_head && !self.is_bodiless() && !self.refuses_call()
     }
 
     /// What it says.
@@ -161,6 +164,14 @@ impl Local {
             Text::Sentence(text) => {
                 format!("{} {}: {text}\n", self.status, reason(self.status)).into()
             }
+        }
+    }
+
+    /// What it says to a person.
+    fn sentence(&self) -> &str {
+        match &self.body {
+            Text::Fixed(text) => text,
+            Text::Sentence(text) => text,
         }
     }
 
@@ -182,7 +193,12 @@ impl Local {
         let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now.0);
         put("Date", httpdate::fmt_http_date(date).as_bytes());
         put("Server", b"pulsegate");
-        if !self.is_bodiless() {
+        if self.refuses_call() {
+            let code = grpc::code_of(self.status, self.ended);
+            put("Content-Type", grpc::CONTENT_TYPE);
+            put(grpc::STATUS, itoa::Buffer::new().format(code).as_bytes());
+            put(grpc::MESSAGE, grpc::message(self.sentence()).as_bytes());
+        } else if !self.is_bodiless() {
             put("Content-Type", b"text/plain; charset=utf-8");
             let length = self.text().len();
             put("Content-Length", itoa::Buffer::new().format(length).as_bytes());

@@ -19,6 +19,7 @@ mod compress;
 mod desk;
 mod error;
 mod exchange;
+mod grpc;
 pub mod headers;
 pub mod http1;
 mod http2;

@@ -26,6 +26,8 @@ pub(crate) enum Cause {
     Timeout,
     /// The response has this status.
     Status(u16),
+    /// A call of gRPC ended at once with this code.
+    Code(u8),
 }
 
 impl Cause {
@@ -46,6 +48,7 @@ impl Cause {
             Self::Reset => retries.on.reset,
             Self::Timeout => retries.on.timeout,
             Self::Status(status) => retries.on.statuses.has(status),
+            Self::Code(code) => retries.on.codes.has(code),
         }
     }
 }
@@ -73,8 +76,10 @@ impl Retry<'_> {
             table.pool(self.pool).is_some_and(|pool| {
                 let regular = pool.choose(picker, self.key, self.tried).is_some();
                 // An answer, however bad, is better than what might be a worse one.
-                let last =
-                    || !matches!(cause, Cause::Status(_)) && pool.last_resort(self.tried).is_some();
+                let last = || {
+                    !matches!(cause, Cause::Status(_) | Cause::Code(_))
+                        && pool.last_resort(self.tried).is_some()
+                };
                 (regular || last())
                     && (cause == Cause::Connect || pool.budget.grants(worker.index, Instant::now()))
             })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::problem::{nearest, shown};
 use crate::config::read::{Cursor, Fields};
+use crate::config::retries::GRPC_CODES;
 use crate::config::shape::{DAY_MS, Kind, OFF, Shape, TIMEOUT, duration, key};
 use crate::config::{Backoff, Retries, RetryBudget, RetryOn, RouteTimeouts};
 
@@ -58,8 +59,9 @@ pub(super) static OF_POOL: Shape = Shape {
 };
 
 const PAUSE: Kind = duration(1, DAY_MS);
-const CAUSE: &str =
-    "`connect-failure`, `reset`, `timeout`, a status such as 503, or a range such as 502-504";
+const CAUSE: &str = "`connect-failure`, `reset`, `timeout`, a status such as 503, a range such as \
+                     502-504, or of gRPC `unavailable`, `resource-exhausted`, `internal`, \
+                     `deadline-exceeded`, `cancelled`";
 const WORDS: [&str; 3] = ["connect-failure", "reset", "timeout"];
 
 /// Reads the `retries` of a route with these deadlines.
@@ -121,7 +123,8 @@ fn cause(cursor: &Cursor<'_>, on: &mut RetryOn) {
                 shown(text)
             )),
         },
-        _ => match nearest(text, WORDS) {
+        _ if code(text).is_some() => on.codes.add(code(text).unwrap_or_default()),
+        _ => match nearest(text, WORDS.into_iter().chain(GRPC_CODES.map(|(name, _)| name))) {
             Some(near) => cursor.problem(format!(
                 "{} does not fit (expected {CAUSE}; did you mean `{near}`?)",
                 shown(text)
@@ -129,6 +132,11 @@ fn cause(cursor: &Cursor<'_>, on: &mut RetryOn) {
             None => cursor.mismatch(CAUSE),
         },
     }
+}
+
+/// The code of gRPC that is called so.
+fn code(text: &str) -> Option<u8> {
+    GRPC_CODES.iter().find(|(name, _)| *name == text).map(|(_, code)| *code)
 }
 
 fn statuses(text: &str) -> Option<(u16, u16)> {

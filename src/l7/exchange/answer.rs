@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::l7::client::ResponseBody;
+use crate::l7::grpc;
 use crate::l7::retry::Cause;
 use crate::live::BackendCounters;
 use crate::model::{BadRequest, BadResponse, Coding};
@@ -27,9 +28,9 @@ pub(super) enum AnswerEnd {
     },
     /// The protocol changed; these bytes of the new one are already there.
     Upgraded(Vec<u8>),
-    /// Its status is one after which another backend is to be asked.
+    /// It is one after which another backend is to be asked.
     Unwanted {
-        status: u16,
+        cause: Cause,
         /// How long the backend's connection may be kept, if at all.
         keep: Option<Duration>,
     },
@@ -59,15 +60,19 @@ pub(super) async fn answer(
     let end = match final_head(shared, backend, client, &mut out).await {
         Ok(opened) => {
             count(shared, counters, &opened);
-            if is_to_be_retried(shared, &opened) {
-                Ok(unwanted(&opened, shared.uploaded.get(), backend.bytes()))
+            if let Some(cause) = to_be_retried(shared, &opened) {
+                Ok(unwanted(&opened, cause, shared.uploaded.get(), backend.bytes()))
             } else {
-                match opened.coding {
+                let end = match opened.coding {
                     None => Relay::new(shared, backend, client, &mut out).body(opened).await,
                     Some(coding) => {
                         Box::pin(coded(shared, backend, client, &mut out, (opened, coding))).await
                     }
+                };
+                if end.is_ok() {
+                    count_outcome(shared, counters, &opened);
                 }
+                end
             }
         }
         Err(end) => Err(end),
@@ -101,15 +106,16 @@ async fn coded(
     })
 }
 
-/// Is this answer one that the client need not see, because there is another backend to ask?
-fn is_to_be_retried(shared: &Shared<'_>, opened: &Opened) -> bool {
-    let (retries, cause) = (&shared.terms.route.policy.retries, Cause::Status(opened.status));
+/// Why the client need not see this answer, if there is another backend to ask.
+fn to_be_retried(shared: &Shared<'_>, opened: &Opened) -> Option<Cause> {
+    let retries = &shared.terms.route.policy.retries;
+    let cause = opened.code.map_or(Cause::Status(opened.status), Cause::Code);
     let asked_for = cause.is_among(retries) && shared.is_repeatable();
-    asked_for && shared.rescue.retry(retries).follows(cause)
+    (asked_for && shared.rescue.retry(retries).follows(cause)).then_some(cause)
 }
 
 /// The connection is good for another request if nothing more is to come on it.
-fn unwanted(opened: &Opened, uploaded: bool, input: &[u8]) -> AnswerEnd {
+fn unwanted(opened: &Opened, cause: Cause, uploaded: bool, input: &[u8]) -> AnswerEnd {
     let there = input.len() as u64;
     let whole = match opened.body {
         ResponseBody::None | ResponseBody::Empty => there == 0,
@@ -117,7 +123,7 @@ fn unwanted(opened: &Opened, uploaded: bool, input: &[u8]) -> AnswerEnd {
         ResponseBody::Chunked | ResponseBody::Close | ResponseBody::Stream => false,
     };
     let keep = opened.keep.filter(|_| whole && uploaded);
-    AnswerEnd::Unwanted { status: opened.status, keep }
+    AnswerEnd::Unwanted { cause, keep }
 }
 
 fn count(shared: &Shared<'_>, counters: &BackendCounters, opened: &Opened) {
@@ -126,8 +132,28 @@ fn count(shared: &Shared<'_>, counters: &BackendCounters, opened: &Opened) {
     let us = now.duration_since(shared.sent_at.get()).as_micros() as u64;
     shared.first_byte_us.set(Some(us));
     counters.latency.record_us(us);
-    counters.responses[usize::from(opened.status / 100) - 1].add(1);
     shared.status.set(opened.status);
+    let class = match opened.code {
+        Some(code) => grpc::class(code),
+        // How it ended is not known before its trailers.
+        None if is_call(shared, opened) => return,
+        None => usize::from(opened.status / 100) - 1,
+    };
+    counters.responses[class].add(1);
+}
+
+/// A call whose outcome was still to come when its answer began.
+fn is_call(shared: &Shared<'_>, opened: &Opened) -> bool {
+    shared.terms.is_call && opened.status == 200 && opened.code.is_none()
+}
+
+/// Counts how a call ended of which the answer's end had to tell that. One that does not tell, its
+/// client takes for a failure.
+fn count_outcome(shared: &Shared<'_>, counters: &BackendCounters, opened: &Opened) {
+    if is_call(shared, opened) {
+        let code = shared.code.get().unwrap_or(grpc::UNTOLD);
+        counters.responses[grpc::class(code)].add(1);
+    }
 }
 
 /// Reads heads until the final one, passing interim ones on; leaves the final one in `out`.

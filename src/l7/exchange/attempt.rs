@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::l7::error::Failure;
 use crate::l7::record::Record;
+use crate::l7::retry::Cause;
 use crate::l7::waits::Stay;
 use crate::l7::worker::Worker;
 use crate::live::BackendCounters;
@@ -41,8 +42,8 @@ pub(super) enum Attempted {
     Refused,
     /// The request is refused, in its body or for what it cannot be said in.
     BadRequest(BadRequest),
-    /// The backend answered with a status after which another is to be asked.
-    Unwanted { status: u16, keep: Option<Duration>, at: Instant },
+    /// The backend's answer is one after which another is to be asked.
+    Unwanted { cause: Cause, keep: Option<Duration>, at: Instant },
     /// A deadline passed before the response.
     Late { failure: Failure, repeatable: bool },
     /// It ended after a part of the response, or because the client left.
@@ -137,8 +138,8 @@ fn judge(shared: &Shared<'_>, first: First) -> Attempted {
             };
             Attempted::Done { after, keep, at: shared.answered_at.get() }
         }
-        First::Answer(AnswerEnd::Unwanted { status, keep }) => {
-            Attempted::Unwanted { status, keep, at: shared.answered_at.get() }
+        First::Answer(AnswerEnd::Unwanted { cause, keep }) => {
+            Attempted::Unwanted { cause, keep, at: shared.answered_at.get() }
         }
         First::Answer(AnswerEnd::Upgraded(leftover)) => Attempted::Upgraded(leftover),
         First::Answer(AnswerEnd::Closed) => Attempted::Early { repeatable: shared.is_repeatable() },

@@ -56,6 +56,8 @@ pub(super) struct Shared<'a> {
     /// How slowly it has taken its response.
     pub(super) taking: Pace,
     pub(super) status: Cell<u16>,
+    /// How a call of gRPC ended, once its trailers have told.
+    pub(super) code: Cell<Option<u8>>,
     pub(super) bytes_in: Cell<u64>,
     pub(super) bytes_out: Cell<u64>,
     pub(super) first_byte_us: Cell<Option<u64>>,
@@ -91,6 +93,7 @@ impl<'a> Shared<'a> {
             sending: Pace::default(),
             taking: Pace::default(),
             status: Cell::new(0),
+            code: Cell::new(None),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
             first_byte_us: Cell::new(None),

@@ -53,6 +53,8 @@ pub(crate) struct Terms {
     pub(crate) converses: bool,
     /// The client waits for `100 Continue`.
     pub(crate) expects: bool,
+    /// It is a call of gRPC.
+    pub(crate) is_call: bool,
     /// The protocol the request asks to change to, if the route lets it pass.
     pub(crate) upgrade: Option<Arc<str>>,
     /// The key of its handshake, where the proxy made it: the client takes any success for the switch.

@@ -363,9 +363,9 @@ fn used(
             keep_idle(parties, job, lease, upstream, keep, at);
             Next::Over(after, Ended::Done)
         }
-        Attempted::Unwanted { status, keep, at } => {
+        Attempted::Unwanted { cause, keep, at } => {
             keep_idle(parties, job, lease, upstream, keep, at);
-            Next::Again(Failure::Status, Cause::Status(status))
+            Next::Again(Failure::Status, cause)
         }
         Attempted::Upgraded(_) => Next::Over(After::Close, Ended::Tunnel),
         Attempted::Early { repeatable: true } if !again && upstream.was_stale() => {
@@ -419,6 +419,7 @@ async fn refuse(
     let mut local = Local::failure(parties.worker, failure);
     local.to_head = job.terms.to_head;
     local.hsts = job.terms.hsts.clone();
+    local.to_call = job.terms.is_call;
     local.unread |= !job.upload.is_done();
     let plain = job.terms.version == Version::Http10;
     local.close |= !job.terms.keep_alive || plain || parties.removed.get();

@@ -6,6 +6,7 @@ use httparse::Header;
 
 use crate::l7::client::{Response, ResponseBody};
 use crate::l7::compress::{Answer, Compressed, judge};
+use crate::l7::grpc;
 use crate::l7::headers::{ClientFraming, ClientSide, Known, elements, known};
 use crate::l7::version::Version;
 use crate::model::{BadResponse, Coding};
@@ -18,6 +19,8 @@ use super::inbound::Shared;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opened {
     pub(super) status: u16,
+    /// How a call of gRPC ended, if that comes with the head.
+    pub(super) code: Option<u8>,
     /// Where the backend's body ends.
     pub(super) body: ResponseBody,
     /// How the client will find the end.
@@ -92,8 +95,8 @@ fn switch(
     let framing = ClientFraming::Upgrade;
     let side = side(shared, framing, false, Compressed::No);
     client.head(out, response, &side);
-    let (body, coding) = (ResponseBody::None, None);
-    Opened { status: 101, body, framing, coding, close: false, keep: None }
+    let (body, code, coding) = (ResponseBody::None, None, None);
+    Opened { status: 101, code, body, framing, coding, close: false, keep: None }
 }
 
 /// HTTP/1.0 knows no interim responses; `100` goes only to who asked for it.
@@ -145,8 +148,9 @@ fn last(
         Compressed::By(coding) if body != ResponseBody::None => Some(coding),
         _ => None,
     };
-    let keep = reusable.then_some(keep);
-    Opened { status: response.status, body, framing, coding, close, keep }
+    let (status, keep) = (response.status, reusable.then_some(keep));
+    let code = if terms.is_call { grpc::status(response.headers) } else { None };
+    Opened { status, code, body, framing, coding, close, keep }
 }
 
 /// What the client is told beside the backend's own fields.
@@ -174,7 +178,8 @@ fn side<'a>(
 fn compressed(shared: &Shared<'_>, response: &Response<'_, '_>) -> Compressed {
     let terms = shared.terms;
     let Some(compression) = &terms.route.policy.compression else { return Compressed::No };
-    if terms.version == Version::Http10 || matches!(response.status, 204 | 205 | 304) {
+    let alone = terms.version == Version::Http10 || terms.is_call;
+    if alone || matches!(response.status, 204 | 205 | 304) {
         return Compressed::No;
     }
     let room = shared.worker.compressing.get() < COMPRESSING_MAX;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::l7::chunked::{Decoder, Step, begin_chunk, trailers};
 use crate::l7::client::ResponseBody;
+use crate::l7::grpc;
 use crate::l7::headers::ClientFraming;
 use crate::model::BadResponse;
 
@@ -200,7 +201,7 @@ impl<'r, 'a, B: Answering, C: Sink> Relay<'r, 'a, B, C> {
             }
             let over = self.backend.is_over();
             if over {
-                self.client.end(self.out, |put| self.backend.trailers(put));
+                self.end();
             }
             if over || n > 0 || self.has_unwritten() {
                 self.write(n, over).await?;
@@ -210,6 +211,19 @@ impl<'r, 'a, B: Answering, C: Sink> Relay<'r, 'a, B, C> {
             }
             // What comes to nothing is the end: it is over then.
             self.read().await?;
+        }
+    }
+
+    /// Passes the end on, with the trailers it came with.
+    fn end(&mut self) {
+        let Self { shared, backend, client, out, .. } = self;
+        client.end(out, |put| backend.trailers(put));
+        if shared.terms.is_call {
+            backend.trailers(&mut |name, value| {
+                if name == grpc::STATUS {
+                    shared.code.set(Some(grpc::code(value)));
+                }
+            });
         }
     }
 

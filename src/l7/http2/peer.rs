@@ -124,7 +124,7 @@ impl Client for Peer<'_> {
         record.status = local.status();
         let text = local.text();
         let (_, mut going) = self.split();
-        going.head = head(local.status(), |put| local.fields((worker.clock)(), put));
+        going.head = head(local.said_status(), |put| local.fields((worker.clock)(), put));
         timer.set(SEND_MAX);
         let body = if local.has_body() { text.as_bytes() } else { &[] };
         match timer.limit(going.write(&[], body, true, |_| {})).await {

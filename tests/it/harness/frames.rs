@@ -142,6 +142,20 @@ impl Frames {
         self.0.offer(bytes);
     }
 
+    /// Asks how long the way is, and waits for what comes back.
+    pub(crate) fn ping(&mut self) {
+        self.frame(kind::PING, 0, 0, &[7; 8]);
+        loop {
+            let frame = self.any();
+            match (frame.kind, frame.flags) {
+                (kind::PING, 1) => return,
+                (kind::SETTINGS, 0) => self.frame(kind::SETTINGS, 1, 0, &[]),
+                (kind::SETTINGS | kind::WINDOW_UPDATE, _) => {}
+                _ => panic!("{frame:?}"),
+            }
+        }
+    }
+
     /// Sends a head of these fields.
     pub(crate) fn head(&mut self, stream: u32, fields: &[(&str, &str)], ends: bool) {
         let flags = END_HEADERS | if ends { END_STREAM } else { 0 };

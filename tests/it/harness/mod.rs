@@ -8,6 +8,7 @@ mod client;
 mod database;
 mod faulty;
 mod frames;
+mod http2_client;
 mod http2_server;
 #[path = "../../../src/probe/tests/installed.rs"]
 mod installed;
@@ -26,6 +27,7 @@ pub(crate) use client::{Client, Framing, Response};
 pub(crate) use database::Database;
 pub(crate) use faulty::{Faulty, Mood};
 pub(crate) use frames::{Frames, kind};
+pub(crate) use http2_client::{Answered, ask};
 pub(crate) use http2_server::{Answer, Http2Server, Request};
 pub(crate) use installed::{Installed, PASSWORD, USER, installed};
 pub(crate) use message::Head;

@@ -1,7 +1,9 @@
 //! Backends that speak HTTP/2: how requests share connections, and what passes both ways.
 
+mod calls;
 mod ends;
 mod grounds;
+mod grpcio;
 mod messages;
 mod trunks;
 
