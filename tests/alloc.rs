@@ -54,11 +54,11 @@ fn answer(mut stream: TcpStream) {
     }
 }
 
-fn start(backend: SocketAddr, access_log: &str) -> Instance {
+fn start(backend: SocketAddr, access_log: &str, pool: &str) -> Instance {
     let text = format!(
         "version: 1\nworkers: 1\nadmin: {{ socket: off }}\n\
          listeners: {{ web: {{ bind: 127.0.0.1:0, protocol: http, access_log: {access_log}, pool: site }} }}\n\
-         pools: {{ site: {{ backends: [ {backend} ], health: off }} }}\n"
+         pools: {{ site: {{ backends: [ {backend} ], health: off, {pool} }} }}\n"
     );
     let Loaded { config, .. } = Config::parse(&text, None).unwrap();
     let again = config.clone();
@@ -78,8 +78,8 @@ fn exchange(client: &mut TcpStream, buffer: &mut [u8]) {
     assert!(buffer.starts_with(b"HTTP/1.1 200 "));
 }
 
-fn allocations_per_request(access_log: &str) -> f64 {
-    let instance = start(backend(), access_log);
+fn allocations_per_request(access_log: &str, pool: &str) -> f64 {
+    let instance = start(backend(), access_log, pool);
     let (_, address) = instance.listeners()[0];
     let mut client = TcpStream::connect(address).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -100,8 +100,10 @@ fn allocations_per_request(access_log: &str) -> f64 {
 fn a_request_in_steady_state_allocates_nothing() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let logged = format!("{{ path: {} }}", log.path().display());
-    for access_log in ["off", &logged] {
-        let count = allocations_per_request(access_log);
-        assert!(count < 0.1, "{count} allocations per request with access_log: {access_log}");
+    let protected =
+        "breaker: on, limits: { concurrent: 100 }, shed: { concurrent: 90, adaptive: on }";
+    for (access_log, pool) in [("off", ""), (&logged, ""), ("off", protected)] {
+        let count = allocations_per_request(access_log, pool);
+        assert!(count < 0.1, "{count} allocations per request with {access_log} and {pool}");
     }
 }

@@ -11,7 +11,7 @@ use pulsegate::config::{Config, Loaded, ResolvedBackend, expand};
 use pulsegate::l7::{Http, Readiness};
 use pulsegate::live::{self, Live};
 use pulsegate::model::{
-    Addresses, Admin, Admission, BackendPlan, Health, Plan, PoolPlan, Standing, Transport,
+    Addresses, Admin, Admission, BackendPlan, Circuit, Health, Plan, PoolPlan, Standing, Transport,
     UnixMillis, ZonePlan,
 };
 use pulsegate::net;
@@ -144,6 +144,7 @@ fn everything_up(config: &Config) -> Plan {
             regions: Vec::new(),
             shed: 0.0,
             admission: Admission::ALL,
+            circuit: Circuit::Closed,
         })
     });
     Plan { pools: pools.collect() }

@@ -9,8 +9,8 @@ use clap_complete::Shell;
 use super::bench_args::BenchArgs;
 use super::certs::CertsCommand;
 use super::order_args::{
-    AutomationArgs, DrainArgs, EmergencyArgs, FailoverArgs, RestoreArgs, TrafficArgs, UndrainArgs,
-    WeightArgs,
+    AutomationArgs, BreakerArgs, DrainArgs, EmergencyArgs, FailoverArgs, RestoreArgs, TrafficArgs,
+    UndrainArgs, WeightArgs,
 };
 use super::plan_args::PlanArgs;
 
@@ -104,6 +104,11 @@ Examples:
     Automation(AutomationArgs),
     /// Let a pool serve only a part of its traffic; the rest is shed
     Traffic(TrafficArgs),
+    /// Close a pool's circuit breaker
+    #[command(after_help = "\
+Examples:
+  pulsegate breaker reset shop --why 'the database is back'")]
+    Breaker(BreakerArgs),
     /// Take a region out at once
     Emergency(EmergencyArgs),
     /// List what is being drained, and every connection that holds it open

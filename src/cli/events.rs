@@ -71,6 +71,9 @@ pub(super) fn told(event: &Event) -> (String, Vec<String>) {
             let percent = headroom * 100.0;
             (format!("headroom: {pool} {now} its largest zone: {percent:.0} % without it"), none())
         }
+        Event::Circuit { pool, from, to, because } => {
+            (format!("circuit: {pool} {from} -> {to}: {because}"), none())
+        }
         Event::SetBack { pool, backend, because } => {
             (format!("set back: {pool}/{backend} starts again: {because}"), none())
         }

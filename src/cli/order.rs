@@ -1,5 +1,5 @@
 //! `pulsegate drain`, `undrain`, `failover`, `restore`, `weight`, `automation`, `traffic`,
-//! `emergency` and `orders`: one way from what is typed to an order and its answer.
+//! `breaker`, `emergency` and `orders`: one way from what is typed to an order and its answer.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use anyhow::anyhow;
 use super::args::ListArgs;
 use super::failure::{Failure, note, print};
 use super::order_args::{
-    Automation, AutomationArgs, DrainArgs, Emergency, EmergencyArgs, Failover, FailoverArgs, Kind,
-    OrderArgs, RestoreArgs, TargetArgs, TrafficArgs, UndrainArgs, WeightArgs,
+    Automation, AutomationArgs, Breaker, BreakerArgs, DrainArgs, Emergency, EmergencyArgs,
+    Failover, FailoverArgs, Kind, OrderArgs, RestoreArgs, TargetArgs, TrafficArgs, UndrainArgs,
+    WeightArgs,
 };
 use super::remote;
 use crate::admin::view::{Give, Given};
@@ -63,6 +64,11 @@ pub(super) fn traffic(args: &TrafficArgs) -> Result<(), Failure> {
     // All of it is no order: it ends the one before.
     let part = (args.percent < 100.0).then_some(args.percent / 100.0);
     give(Scope::Pool { pool: args.pool.clone() }, Action::Traffic { part }, &args.order)
+}
+
+pub(super) fn breaker(args: &BreakerArgs) -> Result<(), Failure> {
+    let Breaker::Reset { pool, order } = &args.what;
+    give(Scope::Pool { pool: pool.clone() }, Action::ResetBreaker {}, order)
 }
 
 pub(super) fn emergency(args: &EmergencyArgs) -> Result<(), Failure> {

@@ -172,6 +172,23 @@ pub(super) struct TrafficArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct BreakerArgs {
+    #[command(subcommand)]
+    pub(super) what: Breaker,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Breaker {
+    /// Close it, and forget what was seen: all requests are let in again
+    Reset {
+        /// The pool
+        pool: String,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(super) struct EmergencyArgs {
     #[command(subcommand)]
     pub(super) what: Emergency,

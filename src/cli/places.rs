@@ -13,6 +13,7 @@ pub(super) fn lines(status: &Status) -> Vec<String> {
         lines.extend(budget(pool));
         lines.extend(queue(pool));
         lines.extend(load(pool));
+        lines.extend(breaker(pool));
         for region in &pool.regions {
             let share = region.share * 100.0;
             let about = || format!("region {} of pool {}", region.name, pool.name);
@@ -66,6 +67,16 @@ fn load(pool: &Pool) -> Option<String> {
     })
 }
 
+fn breaker(pool: &Pool) -> Option<String> {
+    let breaker = pool.protections.breaker.as_ref().filter(|it| it.state != "closed")?;
+    let until = breaker.until.as_ref().map_or(String::new(), |until| format!(", until {until}"));
+    let text = format!(
+        "pool {}: circuit breaker {}{until}, because {}; {} requests refused",
+        pool.name, breaker.state, breaker.cause, breaker.refused
+    );
+    Some(printable(&text).into_owned())
+}
+
 fn standing(
     standing: &Standing,
     about: impl Fn() -> String,
@@ -94,7 +105,7 @@ fn standing(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{Protections, Queue, Region, Retries, Zone};
+    use crate::admin::view::{Breaker, Protections, Queue, Region, Retries, Zone};
 
     #[test]
     fn who_does_not_simply_take_part_has_a_line() {
@@ -134,10 +145,18 @@ mod tests {
                 retries: Retries { sent: 3, refused: 7 },
                 queue: Queue { admitted: 9, waiting: 2, full: 1, late: 0 },
                 shed: Shed { under_way: 50, limit: Some(40), refused: 6 },
+                breaker: Some(Breaker {
+                    state: "open".to_owned(),
+                    since: None,
+                    cause: "9 of 10 tries failed".to_owned(),
+                    until: Some("2026-11-21T02:27:34.123Z".to_owned()),
+                    opened: 1,
+                    refused: 5,
+                }),
             },
             regions: vec![region],
         };
-        let lines = [headroom(&pool), budget(&pool), queue(&pool), load(&pool)];
+        let lines = [headroom(&pool), budget(&pool), queue(&pool), load(&pool), breaker(&pool)];
         let lines = lines.into_iter().flatten();
         let zones = pool.regions[0].zones.iter().filter_map(|zone| {
             let name = || zone.name.clone();
@@ -148,6 +167,7 @@ mod tests {
         pool api: 7 requests not sent again, its retry budget was spent
         pool api: 2 wait for a place; 1 found the queue full and 0 waited in vain
         pool api: 50 requests under way of 40 that it bears; 6 refused for the load
+        pool api: circuit breaker open, until 2026-11-21T02:27:34.123Z, because 9 of 10 tries failed; 5 requests refused
         b: out, 0 of 0, for 1m, because its health is 0 %,�below 50 %, held until 2026-11-21T02:27:04.123Z
         c: restoring (stage 2), 0.033 of 0.333, for 4m, because stage 1 held
         ");

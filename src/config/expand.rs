@@ -169,6 +169,7 @@ mod tests {
             concurrent: None,
             queue: Queue { length: 0, timeout: Duration::ZERO },
             proxy_protocol: None,
+            breaker: None,
             shed: None,
             tls: None,
             http2: None,

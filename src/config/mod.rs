@@ -6,6 +6,7 @@
 //! regular expressions are compiled, and defaults are filled in.
 
 mod admin;
+mod breaker;
 mod certificate;
 mod check;
 mod clients;
@@ -43,6 +44,7 @@ mod value;
 mod webhook;
 
 pub use admin::{AdminApi, AlertAction, AlertPlace, AlertRule, Role, SecretSource, Token};
+pub use breaker::Breaker;
 pub use certificate::{Certificate, CertificateFiles, Part, Unusable};
 pub use clients::{ClientList, Clients, ListSource, Networks};
 pub use compression::Compression;

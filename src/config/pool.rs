@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BackendTls, Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration, RetryBudget, Shed,
-    defaults,
+    BackendTls, Breaker, Capacity, Drain, Failover, HealthChecks, OwnHealth, Restoration,
+    RetryBudget, Shed, defaults,
 };
 use crate::model::ProxyVersion;
 
@@ -49,6 +49,8 @@ pub struct Pool {
     pub queue: Queue,
     /// When it refuses requests because it has enough to do; `None` = never.
     pub shed: Option<Shed>,
+    /// When it is left alone for a while as a whole; `None` = never.
+    pub breaker: Option<Breaker>,
     /// How TLS is spoken with its backends; `None` = in clear.
     pub tls: Option<BackendTls>,
     /// How HTTP/2 is spoken with its backends; `None` = HTTP/1.1 is.

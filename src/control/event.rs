@@ -6,7 +6,7 @@ use super::{Actor, ReloadError, Reloaded};
 use crate::decision::Moved;
 use crate::events::wire::{Configuration, Move};
 use crate::health::Cause;
-use crate::model::{BackendKey, Failure, Health, Order};
+use crate::model::{BackendKey, Circuit, Failure, Health, Order};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +74,17 @@ pub(super) enum Event {
         backend: BackendKey,
         /// In which way it is worse.
         why: Arc<str>,
+    },
+    /// A pool's circuit breaker has another state.
+    Circuit {
+        /// The pool.
+        pool: Arc<str>,
+        /// Before.
+        from: Circuit,
+        /// Now.
+        to: Circuit,
+        /// What led to it.
+        cause: Arc<str>,
     },
     /// The time of an order was over.
     Expired {

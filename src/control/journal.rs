@@ -13,7 +13,7 @@ use crate::decision::Moved;
 use crate::events::wire::Line;
 use crate::events::{Chain, Tap, Writer};
 use crate::health::Cause;
-use crate::model::{Health, Phase};
+use crate::model::{Circuit, Health, Phase};
 
 /// Events kept in memory.
 const KEPT: usize = 1_000;
@@ -102,6 +102,10 @@ fn log(event: &Event) {
         Event::Headroom { pool, low: false, headroom } => {
             info!(%pool, headroom, "the pool can lose its largest zone again");
         }
+        Event::Circuit { pool, from, to, cause } => match to {
+            Circuit::Open { .. } => warn!(%pool, %from, circuit = %to, %cause, "circuit changed"),
+            _ => info!(%pool, %from, circuit = %to, %cause, "circuit changed"),
+        },
         Event::Expired { order } => info!(%order, "order expired"),
         Event::Started { .. } => {}
         Event::Published { generation, .. } => debug!(generation, "table published"),

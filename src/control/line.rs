@@ -61,6 +61,12 @@ pub(super) fn of(event: Event, anchor: Anchor) -> wire::Event {
             backend: clean(&backend.name),
             because: clean(&why),
         },
+        Event::Circuit { pool, from, to, cause } => wire::Event::Circuit {
+            pool: clean(&pool),
+            from: from.name().to_owned(),
+            to: to.name().to_owned(),
+            because: clean(&cause),
+        },
         Event::Expired { order } => wire::Event::Expired { order: written(&order, anchor) },
         Event::Published { generation, moves, because } => {
             wire::Event::Published { generation, moves, because }

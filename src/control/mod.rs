@@ -47,6 +47,6 @@ pub use reload::{Fresh, Load};
 pub use snapshot::Snapshot;
 pub use start::{Control, Ports, StartError, Started};
 pub use status::{
-    BackendEvidence, CertificateStatus, CheckEvidence, Detail, LayerVerdict, PlaceStatus,
-    PoolStatus, RegionStatus, Seen, Status, ZoneStatus,
+    BackendEvidence, BreakerStatus, CertificateStatus, CheckEvidence, Detail, LayerVerdict,
+    PlaceStatus, PoolStatus, RegionStatus, Seen, Status, ZoneStatus,
 };

@@ -44,6 +44,11 @@ pub(super) fn unknown(config: &Config, scope: &Scope, action: &Action) -> Vec<St
             check(named("backend", of_host(&key.name), backends.map(|backend| &*backend.name)));
         }
     }
+    if let (Action::ResetBreaker, Scope::Pool(name)) = (action, scope)
+        && config.pools.iter().any(|pool| pool.name == *name && pool.breaker.is_none())
+    {
+        check(Err(format!("pool `{name}` has no `breaker`")));
+    }
     if let Action::Fail { to: Some(to) } = action {
         match scope {
             Scope::Region { pool: of, .. } => {
@@ -103,7 +108,7 @@ pub(super) fn unfit(scope: &Scope, action: &Action) -> Option<String> {
             !matches!(scope, Scope::Listener(_) | Scope::Backend(_)),
             "a zone, region, pool or all",
         ),
-        Action::Traffic(_) => (matches!(scope, Scope::Pool(_)), "a pool"),
+        Action::Traffic(_) | Action::ResetBreaker => (matches!(scope, Scope::Pool(_)), "a pool"),
         Action::Stop => (matches!(scope, Scope::Region { .. }), "a region"),
     };
     let itself = match (scope, action) {

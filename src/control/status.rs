@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::ReloadReport;
 use crate::health::Verdict;
-use crate::model::{Address, Admin, BackendKey, Health, Layer, Outcome, Phase, UnixMillis};
+use crate::model::{
+    Address, Admin, BackendKey, Circuit, Health, Layer, Outcome, Phase, UnixMillis,
+};
 
 /// How much a status tells.
 ///
@@ -72,8 +74,25 @@ pub struct PoolStatus {
     /// The part of what is asked of it that it could carry without the zone that carries most; from 1
     /// on, that zone may be lost. `None` = nothing takes traffic, or nothing is asked.
     pub headroom: Option<f64>,
+    /// How its circuit breaker stands; `None` = it has none.
+    pub breaker: Option<BreakerStatus>,
     /// In config order.
     pub regions: Vec<RegionStatus>,
+}
+
+/// How a pool's circuit breaker stands.
+#[derive(Clone, Debug)]
+pub struct BreakerStatus {
+    /// Its state.
+    pub circuit: Circuit,
+    /// Since when; `None` = always.
+    pub since: Option<UnixMillis>,
+    /// What led to it: one line; empty = nothing did.
+    pub cause: Arc<str>,
+    /// When a trial begins, while it is open.
+    pub until: Option<UnixMillis>,
+    /// How often it has opened.
+    pub opened: u64,
 }
 
 /// Where a zone or region stands between taking part and being out.

@@ -258,6 +258,9 @@ impl Task {
                 Change::Headroom { pool, low, headroom } => {
                     self.journal.record(Event::Headroom { pool, low, headroom });
                 }
+                Change::Circuit { pool, from, to, cause } => {
+                    self.journal.record(Event::Circuit { pool, from, to, cause });
+                }
                 Change::Expired(order) => self.expired(order),
                 Change::CommonCause(pool, symptom) => {
                     let failure = symptom.map(|(_, failure)| failure);

@@ -9,15 +9,15 @@ use tokio::time::Instant;
 use super::clock::{WallClock, anchor, at};
 use super::names::is_meant;
 use super::status::{
-    BackendEvidence, CertificateStatus, CheckEvidence, Detail, LayerVerdict, PlaceStatus,
-    PoolStatus, RegionStatus, Seen, ZoneStatus,
+    BackendEvidence, BreakerStatus, CertificateStatus, CheckEvidence, Detail, LayerVerdict,
+    PlaceStatus, PoolStatus, RegionStatus, Seen, ZoneStatus,
 };
 use crate::config::{Backend, Config, Listener, Pool, Region, Target, Zone};
 use crate::decision::{Member, Outlook, PoolReport, Report, State};
-use crate::health::{self, Cause, Detector, LayerEvidence, Sample, Verdict};
+use crate::health::{self, Cause, CircuitEvidence, Detector, LayerEvidence, Sample, Verdict};
 use crate::model::{
-    Admin, BackendKey, Health, Layer, LookupSpec, Outcome, Phase, PoolPlan, Reason, Standing,
-    UnixMillis, ZonePlan, printable,
+    Admin, BackendKey, Circuit, Health, Layer, LookupSpec, Outcome, Phase, PoolPlan, Reason,
+    Standing, UnixMillis, ZonePlan, printable,
 };
 
 /// What each listener shows its clients, in config order.
@@ -52,9 +52,11 @@ pub(super) fn pools(
     let now = Instant::now().into_std();
     let view = View { state, clock, now, configured, detail };
     let plans = state.plan().pools.iter().zip(state.outlooks());
-    let pools = state.pools().zip(plans);
-    let told =
-        pools.map(|((pool, members), (plan, outlook))| view.pool(pool, members, plan, outlook));
+    let pools = state.pools().zip(plans).zip(state.breakers());
+    let told = pools.map(|(((pool, members), (plan, outlook)), breaker)| {
+        let breaker = breaker.map(|it| view.breaker(it));
+        PoolStatus { breaker, ..view.pool(pool, members, plan, outlook) }
+    });
     told.filter(|pool| view.tells_all() || !pool.regions.is_empty()).collect()
 }
 
@@ -118,7 +120,18 @@ impl View<'_> {
             }
         }
         let (name, algorithm) = (Arc::clone(&pool.name), pool.algorithm.name());
-        PoolStatus { name, algorithm, headroom: outlook.headroom, regions }
+        PoolStatus { name, algorithm, headroom: outlook.headroom, breaker: None, regions }
+    }
+
+    fn breaker(&self, evidence: CircuitEvidence) -> BreakerStatus {
+        let CircuitEvidence { circuit, since, cause, opened } = evidence;
+        let anchor = anchor(self.clock);
+        let moment = |moment: std::time::Instant| UnixMillis(anchor.wall(moment));
+        let until = match circuit {
+            Circuit::Open { until } => Some(moment(until)),
+            Circuit::Closed | Circuit::HalfOpen { .. } => None,
+        };
+        BreakerStatus { circuit, since: since.map(moment), cause, until, opened }
     }
 
     fn place(&self, pool: &Pool, standing: &Standing) -> PlaceStatus {

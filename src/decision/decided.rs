@@ -1,6 +1,7 @@
 //! What a step decided, line by line: what a replay compares.
 
-use super::state::{Change, Step};
+use super::Change;
+use super::state::Step;
 use crate::model::{Health, Phase, Plan, PoolPlan, ZonePlan};
 
 impl Step {
@@ -41,6 +42,9 @@ fn change(change: &Change) -> Option<String> {
             let now = if *low { "can not lose" } else { "can lose" };
             let percent = headroom * 100.0;
             Some(format!("pool {pool} {now} its largest zone: {percent:.0} % without it"))
+        }
+        Change::Circuit { pool, from, to, cause } => {
+            Some(format!("circuit of {pool} {from} -> {to}: {cause}"))
         }
         Change::Expired(order) => Some(format!("order over: {order}")),
         Change::Resolved(..) | Change::Unresolved(..) | Change::Members => None,

@@ -31,7 +31,10 @@ impl PoolCore {
     }
 
     /// Counts what was seen of a backend's traffic.
-    pub(super) fn count(&mut self, place: usize, sample: &Traffic) {
+    pub(super) fn count(&mut self, pool: &Pool, place: usize, sample: &Traffic, now: Instant) {
+        if let Some(terms) = &pool.breaker {
+            self.breaker.sample(sample, terms, now);
+        }
         if self.bounded {
             self.load.count(sample.requests);
             if let Some(in_flight) = self.in_flight.get_mut(place) {
@@ -100,6 +103,9 @@ impl PoolCore {
         self.load = before.load.clone();
         self.headroom = before.headroom.clone();
         self.mix = before.mix.clone();
+        if pool.breaker.is_some() {
+            self.breaker = before.breaker.clone();
+        }
         self.carried = before.carried;
         self.plan = Arc::clone(&before.plan);
         self.last_good.clone_from(&before.last_good);

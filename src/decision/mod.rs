@@ -28,6 +28,7 @@
 mod alarms;
 mod all_down;
 mod candidate;
+mod change;
 mod decided;
 mod failover;
 mod gate;
@@ -57,10 +58,11 @@ mod watches;
 mod zone;
 
 pub use candidate::Candidate;
+pub use change::Change;
 pub use gradient::{Gradient, Seen};
 pub use member::Member;
 pub use orders::{Ordered, Orders};
 pub use outlook::Outlook;
 pub use pool::Moved;
 pub use report::{Entry, PoolReport, Report, Stage, Why};
-pub use state::{Change, Input, Recalled, State, Step};
+pub use state::{Input, Recalled, State, Step};

@@ -53,6 +53,7 @@ impl Orders {
         let stands = !matches!(
             order.action,
             Action::Ready
+                | Action::ResetBreaker
                 | Action::Restore { .. }
                 | Action::Resume
                 | Action::Weight(None)
@@ -189,6 +190,7 @@ enum Question {
     Failed,
     Automation,
     Traffic,
+    Breaker,
 }
 
 fn question(action: &Action) -> Question {
@@ -198,6 +200,7 @@ fn question(action: &Action) -> Question {
         Action::Fail { .. } | Action::Restore { .. } => Question::Failed,
         Action::Pause | Action::Resume => Question::Automation,
         Action::Traffic(_) => Question::Traffic,
+        Action::ResetBreaker => Question::Breaker,
     }
 }
 

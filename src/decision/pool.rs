@@ -21,7 +21,8 @@ use super::trial::Flow;
 use super::zone::{Mode, Zone};
 use super::{Candidate, all_down, moves, restoration, share};
 use crate::config::Pool;
-use crate::model::{Admission, PlaceKey, PoolPlan, RegionPlan, Standing, ZonePlan};
+use crate::health::CircuitBreaker;
+use crate::model::{Admission, Circuit, PlaceKey, PoolPlan, RegionPlan, Standing, ZonePlan};
 
 /// What happened to a zone or region.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +58,8 @@ pub(super) struct PoolCore {
     pub(super) headroom: Headroom,
     /// Which classes arrive.
     pub(super) mix: Mix,
+    /// Whether it is left alone for how requests end.
+    pub(super) breaker: CircuitBreaker,
     /// The weight that carried everything when zones began to come back.
     pub(super) carried: Option<f64>,
     pub(super) plan: Arc<PoolPlan>,
@@ -98,6 +101,7 @@ impl PoolCore {
             regions: vec![],
             shed: 0.0,
             admission: Admission::ALL,
+            circuit: Circuit::Closed,
         };
         Self {
             zone_places: vec![Place::default(); zones.len()],
@@ -111,6 +115,7 @@ impl PoolCore {
             load: Load::default(),
             headroom: Headroom::default(),
             mix: Mix::default(),
+            breaker: CircuitBreaker::default(),
             carried: None,
             plan: Arc::new(plan),
             last_good: None,
@@ -176,6 +181,22 @@ impl PoolCore {
         self.flows.iter_mut().for_each(|flow| *flow = Flow::default());
     }
 
+    /// What its breaker says.
+    fn circuit(&self, pool: &Pool) -> Circuit {
+        pool.breaker.as_ref().map_or(Circuit::Closed, |terms| self.breaker.circuit(terms))
+    }
+
+    /// Lets its breaker judge what was seen; what it was before, if it is another now.
+    pub(super) fn judge_breaker(&mut self, pool: &Pool, now: Instant) -> Option<Circuit> {
+        let terms = pool.breaker.as_ref()?;
+        let before = self.breaker.circuit(terms);
+        let turned = self.breaker.elapse(terms, now);
+        if turned {
+            (self.changed, self.urgent) = (true, true);
+        }
+        turned.then_some(before)
+    }
+
     fn call_backups(&self, report: &mut PoolReport) -> Mode {
         let mode = self.mode();
         if !self.zones.iter().any(|zone| zone.tally.backups > 0.0) {
@@ -225,9 +246,10 @@ impl PoolCore {
             region: region.name.clone(),
             standing: place.standing.clone(),
         });
+        let circuit = self.circuit(pool);
         let (pool, regions) = (pool.name.clone(), regions.collect());
         let (shed, admission) = (shares.shed, admission(shares.shed, self.mix.planned()));
-        PoolPlan { pool, zones, regions, shed, admission }
+        PoolPlan { pool, zones, regions, shed, admission, circuit }
     }
 
     fn take_over(&mut self, plan: PoolPlan, good: bool, now: Instant) {
@@ -254,6 +276,7 @@ fn same(a: &PoolPlan, b: &PoolPlan) -> bool {
     };
     a.shed == b.shed
         && a.admission == b.admission
+        && a.circuit == b.circuit
         && a.regions == b.regions
         && a.zones.len() == b.zones.len()
         && a.zones.iter().zip(&b.zones).all(zone)

@@ -13,16 +13,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Member;
 use super::alarms::{Alarms, Place};
 use super::index::Index;
 use super::member::{Before, Changes, carried_over};
 use super::orders::Orders;
 use super::pace::Pace;
-use super::pool::{Moved, PoolCore};
+use super::pool::PoolCore;
 use super::report::Report;
 use super::start::Starts;
 use super::watches::Watches;
+use super::{Change, Member};
 use crate::config::{Config, Pool, Target};
 use crate::health::{self, BackendHealth, Symptom, Turn};
 use crate::model::{
@@ -46,38 +46,6 @@ pub enum Input {
     Ordered(Order),
     /// There is a new configuration.
     Configured(Arc<Config>),
-}
-
-/// What a fact changed, besides the plan.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// A backend's verdict.
-    Health(BackendKey, health::Change),
-    /// A business failure shows in every zone of a pool, or (`None`) not any more.
-    CommonCause(PoolName, Option<Symptom>),
-    /// A backend that starts slowly turned out to be worse than those beside it, and begins again.
-    SetBack(BackendKey, Arc<str>),
-    /// A hostname's addresses: how many it has now.
-    Resolved(LookupSpec, usize),
-    /// A hostname can no longer be resolved, or for another reason than before.
-    Unresolved(LookupSpec, Arc<str>),
-    /// How a zone or region stands.
-    Moved(Moved),
-    /// A pool could no longer lose its largest zone, or can again: what it carries without that one, of
-    /// what is asked of it.
-    Headroom {
-        /// The pool.
-        pool: PoolName,
-        /// Whether it is too little.
-        low: bool,
-        /// How much, from 0.
-        headroom: f64,
-    },
-    /// The time of an order is over.
-    Expired(Order),
-    /// Which backends there are, where they are, or what is asked of them: probes, lookups and
-    /// samples must follow.
-    Members,
 }
 
 /// What one step led to.
@@ -161,6 +129,7 @@ impl State {
         self.judge_starts(now, &mut changes);
         self.keep_starting(now);
         self.judge_traffic(now);
+        self.judge_breakers(now, &mut changes);
         let decided = self.is_due(now) && self.decide(now, &mut changes);
         self.judge_headroom(now, &mut changes);
         Step { changes, plan: decided.then(|| Arc::clone(&self.plan)) }
@@ -174,8 +143,9 @@ impl State {
         let limits = self.config.pools.iter().zip(&self.cores);
         let headroom =
             limits.filter_map(|(pool, core)| core.headroom.due(pool.failover.headroom.as_ref()?));
+        let breakers = self.cores.iter().filter_map(|core| core.breaker.due());
         let own = self.pace.due().into_iter().chain(self.order_due).chain(self.next_start);
-        own.chain(looks).chain(pools).chain(headroom).min()
+        own.chain(looks).chain(pools).chain(headroom).chain(breakers).min()
     }
 
     /// The configuration in force.
@@ -257,7 +227,7 @@ impl State {
             }
             Input::Sampled(sample) => {
                 if let Some(place) = self.index.get(&sample.backend) {
-                    self.count(place, &sample);
+                    self.count(place, &sample, now);
                 }
                 let mut bad = false;
                 self.judge(&sample.backend, now, changes, |health| {
@@ -273,6 +243,7 @@ impl State {
             Input::LookedUp(lookup) => self.looked_up(lookup, now, changes),
             Input::Ordered(order) => {
                 self.restore(&order, now);
+                self.reset_breakers(&order, now, changes);
                 self.orders.give(order);
                 self.order_due = Some(now);
             }

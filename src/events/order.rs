@@ -116,6 +116,7 @@ fn action_written(action: &Action) -> wire::Action {
         Action::Pause => wire::Action::Pause {},
         Action::Resume => wire::Action::Resume {},
         Action::Traffic(part) => wire::Action::Traffic { part: *part },
+        Action::ResetBreaker => wire::Action::ResetBreaker {},
         Action::Stop => wire::Action::Stop {},
     }
 }
@@ -135,6 +136,7 @@ pub fn action(action: &wire::Action) -> Action {
         wire::Action::Pause {} => Action::Pause,
         wire::Action::Resume {} => Action::Resume,
         wire::Action::Traffic { part } => Action::Traffic(*part),
+        wire::Action::ResetBreaker {} => Action::ResetBreaker,
         wire::Action::Stop {} => Action::Stop,
     }
 }
@@ -186,6 +188,7 @@ mod tests {
             Action::Resume,
             Action::Traffic(Some(0.25)),
             Action::Stop,
+            Action::ResetBreaker,
         ];
         for (scope, action) in scopes.iter().cycle().zip(actions) {
             let order = Order {

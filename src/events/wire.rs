@@ -118,6 +118,17 @@ pub enum Event {
         /// What it carries without that zone, of what is asked of it, from 0.
         headroom: f64,
     },
+    /// Output: a pool's circuit breaker has another state.
+    Circuit {
+        /// The pool.
+        pool: String,
+        /// Before: `closed`, `open` or `half-open`.
+        from: String,
+        /// Now.
+        to: String,
+        /// What led to it.
+        because: String,
+    },
     /// Output: a backend that starts slowly turned out to be worse than those beside it, and begins
     /// again.
     SetBack {
@@ -176,6 +187,7 @@ impl Event {
             | Self::Unresolved { .. }
             | Self::Moved { .. }
             | Self::Headroom { .. }
+            | Self::Circuit { .. }
             | Self::SetBack { .. }
             | Self::Expired { .. }
             | Self::Confirmed { .. }
@@ -320,6 +332,8 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<f64>,
     },
+    /// Closes a pool's circuit breaker.
+    ResetBreaker {},
     /// Emergency stop.
     Stop {},
 }

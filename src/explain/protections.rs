@@ -3,11 +3,13 @@
 use super::listed;
 use super::pools::Led;
 use crate::config::LimitKey;
+use crate::model::Circuit;
 use crate::table::{Pool, RateLimit};
 
 /// The protections of the way that leads to this pool.
 pub(super) fn protections(led: &Led<'_>, pool: &Pool) -> Vec<String> {
-    let told = [route_places(led), places(pool), shedding(led, pool), retries(led, pool)];
+    let told =
+        [breaker(pool), route_places(led), places(pool), shedding(led, pool), retries(led, pool)];
     let rates = led.route.into_iter().flat_map(|route| &route.rate_limits);
     let rates = led.listener_rates.iter().chain(rates).map(rate);
     rates.chain(told.into_iter().flatten()).collect()
@@ -26,6 +28,20 @@ fn rate(limit: &RateLimit) -> String {
         count => format!("; {count} refused so far"),
     };
     format!("{}: at most {} {by}, {} at once{refused}", policy.name, policy.rate(), policy.burst)
+}
+
+/// While it is closed, it is as if it was not there.
+fn breaker(pool: &Pool) -> Option<String> {
+    match pool.door.circuit {
+        Circuit::Closed => None,
+        Circuit::Open { .. } => {
+            Some(String::from("nothing is let in: the pool's circuit breaker is open"))
+        }
+        Circuit::HalfOpen { share } => Some(format!(
+            "{:.0} % is let in on trial: the pool's circuit breaker is half-open",
+            share * 100.0
+        )),
+    }
 }
 
 fn route_places(led: &Led<'_>) -> Option<String> {

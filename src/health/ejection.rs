@@ -123,7 +123,7 @@ impl Ejections {
             return self.unreachable(sample.connect_failures, checks, settings, now);
         }
         let Some(settings) = settings else { return };
-        let tally = Tally::of(sample, settings);
+        let tally = Tally::of(sample, settings.slow);
         match &mut self.phase {
             Phase::In => self.window.add(tally, settings.window, now),
             // What ends now was sent before.

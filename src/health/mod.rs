@@ -73,6 +73,7 @@
 
 mod backend;
 mod check;
+mod circuit;
 mod combine;
 mod common_cause;
 mod detector;
@@ -90,6 +91,7 @@ mod tests;
 mod window;
 
 pub use backend::{BackendHealth, Change};
+pub use circuit::{CircuitBreaker, CircuitEvidence};
 pub use combine::Cause;
 pub use common_cause::{CommonCause, Symptom, Turn, zone_shows};
 pub use detector::Verdict;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::TrafficCheck;
+use crate::config::Slow;
 use crate::model::{LATENCY_BOUNDS_US, Traffic};
 
 const SLOTS: u64 = 10;
@@ -23,9 +23,9 @@ pub(super) struct Tally {
 impl Tally {
     /// What one sample shows. A response counts as slow if it fell into a bucket that begins at
     /// the limit or above.
-    pub(super) fn of(sample: &Traffic, settings: &TrafficCheck) -> Self {
+    pub(super) fn of(sample: &Traffic, slow: Option<Slow>) -> Self {
         let ended = sample.ended();
-        let slow = settings.slow.map_or(0, |slow| {
+        let slow = slow.map_or(0, |slow| {
             let above = slow.above.as_micros();
             let buckets = LATENCY_BOUNDS_US.iter().zip(&sample.latency[1..]);
             buckets.filter(|(begins, _)| u128::from(**begins) >= above).map(|(_, n)| n).sum()
@@ -100,7 +100,6 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Slow;
     use crate::model::BackendKey;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -131,12 +130,10 @@ mod tests {
         sample.latency = [1; 18];
         let slow = |ms| {
             let above = Duration::from_millis(ms);
-            let settings =
-                TrafficCheck { slow: Some(Slow { above, max: 0.5 }), ..TrafficCheck::DEFAULT };
-            Tally::of(&sample, &settings).slow
+            Tally::of(&sample, Some(Slow { above, max: 0.5 })).slow
         };
         // Beyond 10 s: the bucket to 30 s, and the unbounded one.
         assert_eq!((slow(10_000), slow(10_001), slow(30_001)), (2, 1, 0));
-        assert_eq!(Tally::of(&sample, &TrafficCheck::DEFAULT).slow, 0);
+        assert_eq!(Tally::of(&sample, None).slow, 0);
     }
 }

@@ -244,8 +244,12 @@ impl Desk<'_> {
         };
         record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
         let class = class(&route.policy.priority, sight);
-        let Ok(under_way) = pool.admits(class, picker, worker.index) else {
-            return Ok(Prepared::Local(self.local_failure(Failure::Shed, request, facts)));
+        let under_way = match pool.admits(class, picker, worker.index) {
+            Ok(under_way) => under_way,
+            Err(refused) => {
+                let local = Local::refused(worker, refused, record.started);
+                return Ok(Prepared::Local(self.shape(local, request, facts)));
+            }
         };
         let upgrade = upgrade(route, facts);
         if facts.is_connect && upgrade.as_deref() != Some(WEBSOCKET) {

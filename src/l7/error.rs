@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Shed,
     /// It asks for a protocol that is not passed on here.
     Protocol,
+    /// Its pool is left alone for a while.
+    CircuitOpen,
     /// It comes too soon.
     TooMany,
     /// Most of the memory for buffers is in use.
@@ -64,6 +66,7 @@ impl Failure {
             Self::Protocol => (501, "this protocol is not passed on here"),
             Self::NoBackend => (503, "no backend can take this request now"),
             Self::Shed => (503, "more is asked than can be borne now"),
+            Self::CircuitOpen => (503, "the service fails, and is left alone for a while"),
             Self::TooMany => (429, "too many requests: come back later"),
             Self::NoMemory => (503, "too much is under way to begin more"),
             Self::QueueFull => (503, "too many wait already"),
@@ -95,6 +98,7 @@ impl Failure {
             Self::NoRoute | Self::Misdirected | Self::Protocol => Ended::Local,
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
+            Self::CircuitOpen => Ended::CircuitOpen,
             Self::TooMany => Ended::RateLimited,
             Self::NoMemory => Ended::NoMemory,
             Self::QueueFull => Ended::QueueFull,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use crate::config::{FixedResponse, Redirect, RedirectTo};
 use crate::l7::error::Failure;
 use crate::l7::exchange::After;
@@ -14,6 +16,7 @@ use crate::l7::record::Record;
 use crate::l7::worker::Worker;
 use crate::model::{Ended, UnixMillis};
 use crate::net::{Stream, Timer};
+use crate::table::Refused;
 
 /// How long a client may take to accept a response of ours.
 const SEND_MAX: Duration = Duration::from_secs(10);
@@ -29,6 +32,8 @@ pub(crate) struct Local {
     too_many: Option<Box<TooMany>>,
     /// What it says of plain HTTP.
     pub(crate) hsts: Option<Arc<str>>,
+    /// When to come back, if it is 503: in so many seconds.
+    retry_after_s: u64,
     /// Bytes of the request may still be on their way: close with care.
     pub(crate) unread: bool,
     /// Close after it.
@@ -57,9 +62,18 @@ impl Local {
         let close = failure.spoils_connection();
         let body = Text::Sentence(sentence);
         let ended = failure.ended();
-        let (location, too_many) = (None, None);
-        let (hsts, unread, to_head, to_call) = (None, close, false, false);
-        Self { status, ended, body, location, too_many, hsts, unread, close, to_head, to_call }
+        Self { ended, unread: close, close, ..Self::ours(status, body) }
+    }
+
+    /// The answer to a request that its pool does not let in.
+    pub(crate) fn refused(worker: &Worker, refused: Refused, now: Instant) -> Self {
+        let (failure, until) = match refused {
+            Refused::Shed => (Failure::Shed, None),
+            Refused::CircuitOpen(until) => (Failure::CircuitOpen, until),
+        };
+        let left = until.map(|until| until.saturating_duration_since(now.into_std()).as_secs());
+        let retry_after_s = left.unwrap_or(0).saturating_add(1);
+        Self { retry_after_s, ..Self::failure(worker, failure) }
     }
 
     /// A fixed response.
@@ -95,9 +109,19 @@ impl Local {
 
     fn ours(status: u16, body: Text) -> Self {
         let ended = Ended::Local;
-        let (location, too_many) = (None, None);
-        let (hsts, unread, close, to_head, to_call) = (None, false, false, false, false);
-        Self { status, ended, body, location, too_many, hsts, unread, close, to_head, to_call }
+        Self {
+            status,
+            ended,
+            body,
+            location: None,
+            too_many: None,
+            hsts: None,
+            retry_after_s: 1,
+            unread: false,
+            close: false,
+            to_head: false,
+            to_call: false,
+        }
     }
 
     /// How the exchange ended by it.
@@ -213,7 +237,9 @@ impl Local {
             put(HSTS, hsts.as_bytes());
         }
         match self.status {
-            503 => put("Retry-After", b"1"),
+            503 => {
+                put("Retry-After", itoa::Buffer::new().format(self.retry_after_s).as_bytes());
+            }
             405 => put("Allow", b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"),
             _ => {}
         }

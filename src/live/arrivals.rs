@@ -12,6 +12,8 @@ pub struct ArrivalCounters {
     pub arrived: [Counter; PRIORITY_CLASSES],
     /// Those of them that were refused because not all can be served.
     pub shed: [Counter; PRIORITY_CLASSES],
+    /// Those of them that were refused because the pool's circuit was not closed.
+    pub kept_out: Counter,
 }
 
 /// A pool's door, as it lives across tables.
@@ -41,6 +43,12 @@ impl Arrivals {
     #[must_use]
     pub fn shed(&self) -> [u64; PRIORITY_CLASSES] {
         self.sum(|worker| &worker.shed)
+    }
+
+    /// What was refused so far because the pool's circuit was not closed.
+    #[must_use]
+    pub fn kept_out(&self) -> u64 {
+        self.workers.iter().fold(0, |sum, worker| sum.wrapping_add(worker.kept_out.get()))
     }
 
     fn sum(

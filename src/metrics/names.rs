@@ -103,6 +103,12 @@ families! {
         "Requests under way from which on the lowest priority class is refused, as found out by latency (shed.adaptive).";
     POOL_OVERLOADED = Counter "pulsegate_pool_overloaded_total" ["pool"]
         "Requests refused because the pool had enough to do (shed); they count as shed, too.";
+    BREAKER_STATE = Gauge "pulsegate_pool_breaker" ["pool", "state"]
+        "1 for the state the pool's circuit breaker is in, 0 for the others; closed = all requests are let in.";
+    BREAKER_OPENED = Counter "pulsegate_pool_breaker_opened_total" ["pool"]
+        "Times the pool's circuit breaker opened.";
+    BREAKER_REFUSED = Counter "pulsegate_pool_breaker_refused_total" ["pool"]
+        "Requests refused because the pool's circuit breaker was not closed.";
     ZONE_PHASE = Gauge "pulsegate_zone_phase" ["pool", "region", "zone", "phase"]
         "1 for the phase the zone is in between taking part and being out, 0 for the others.";
     ZONE_SHARE = Gauge "pulsegate_zone_share" ["pool", "region", "zone"]

@@ -6,6 +6,7 @@
 
 mod address;
 mod agent;
+mod circuit;
 mod coding;
 mod health;
 mod http_ask;
@@ -28,6 +29,7 @@ mod transport;
 
 pub use address::Address;
 pub use agent::{AgentReport, AgentState};
+pub use circuit::Circuit;
 pub use coding::Coding;
 pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
 pub use http_ask::{

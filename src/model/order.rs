@@ -138,6 +138,8 @@ pub enum Action {
     Resume,
     /// A pool takes this part of its traffic, 0..=1, and sheds the rest. `None` = all again.
     Traffic(Option<f64>),
+    /// Closes a pool's circuit breaker, whatever was seen.
+    ResetBreaker,
     /// Emergency stop: no share, open connections are closed, and automation changes nothing there.
     Stop,
 }
@@ -156,6 +158,7 @@ impl Action {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Traffic(_) => "traffic",
+            Self::ResetBreaker => "reset-breaker",
             Self::Stop => "stop",
         }
     }

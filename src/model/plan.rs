@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Address, Admin, Admission, Health, PoolName, Reason, Standing};
+use super::{Address, Admin, Admission, Circuit, Health, PoolName, Reason, Standing};
 
 /// The outcome of one decision: everything `table::build` needs besides the config.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +25,8 @@ pub struct PoolPlan {
     pub shed: f64,
     /// Who is refused then: the least important first.
     pub admission: Admission,
+    /// Whether it is left alone, for how requests before ended.
+    pub circuit: Circuit,
 }
 
 /// One region's part of a plan.

@@ -98,6 +98,8 @@ closed_set! {
         NoBackend = "no_backend",
         /// No zone had room for it.
         Shed = "shed",
+        /// Its pool is left alone for a while.
+        CircuitOpen = "circuit_open",
         /// It came too soon.
         RateLimited = "rate_limited",
         /// Most of the memory for buffers was in use (`limits.buffers`).

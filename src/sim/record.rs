@@ -106,6 +106,10 @@ impl<'a> Recorder<'a> {
                     };
                     self.tell(at, What::Alert { about: Arc::clone(pool), text });
                 }
+                Change::Circuit { pool, from, to, cause } => {
+                    let text = format!("circuit breaker {from} -> {to}: {cause}");
+                    self.tell(at, What::Alert { about: Arc::clone(pool), text });
+                }
                 Change::Headroom { pool, low, headroom } => {
                     let now = if *low { "could not lose" } else { "can lose" };
                     let percent = headroom * 100.0;

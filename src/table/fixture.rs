@@ -12,7 +12,7 @@ use crate::config::{
 };
 use crate::live::Live;
 use crate::model::{
-    Address, Admin, Admission, BackendPlan, Health, Plan, PoolPlan, Standing, ZonePlan,
+    Address, Admin, Admission, BackendPlan, Circuit, Health, Plan, PoolPlan, Standing, ZonePlan,
 };
 use crate::table::{Headers, Inputs, Table, build};
 
@@ -59,7 +59,8 @@ impl World {
 
 /// Pool `p` with these zones.
 pub(crate) fn pool_plan(zones: Vec<ZonePlan>) -> PoolPlan {
-    PoolPlan { pool: Arc::from("p"), zones, regions: vec![], shed: 0.0, admission: Admission::ALL }
+    let (admission, circuit) = (Admission::ALL, Circuit::Closed);
+    PoolPlan { pool: Arc::from("p"), zones, regions: vec![], shed: 0.0, admission, circuit }
 }
 
 /// A config of these pools and listeners.
@@ -99,6 +100,7 @@ pub(crate) fn pool(name: &str, algorithm: Algorithm) -> Pool {
         concurrent: None,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
+        breaker: None,
         shed: None,
         tls: None,
         http2: None,

@@ -14,6 +14,7 @@ use crate::model::{PRIORITY_CLASSES, PriorityClass};
 pub struct Picker {
     random: fastrand::Rng,
     admissions: [Vec<u64>; PRIORITY_CLASSES],
+    trials: Vec<u64>,
     pools: Vec<u64>,
     zones: Vec<u64>,
     splits: HashMap<u64, u64>,
@@ -27,6 +28,7 @@ impl Picker {
         Self {
             random,
             admissions: Default::default(),
+            trials: Vec::new(),
             pools: Vec::new(),
             zones: Vec::new(),
             splits: HashMap::new(),
@@ -35,6 +37,10 @@ impl Picker {
 
     pub(super) fn admission(&mut self, id: PoolId, class: PriorityClass) -> &mut u64 {
         cursor(&mut self.admissions[class as usize], id.0, &mut self.random)
+    }
+
+    pub(super) fn trial(&mut self, id: PoolId) -> &mut u64 {
+        cursor(&mut self.trials, id.0, &mut self.random)
     }
 
     pub(super) fn pool(&mut self, id: PoolId) -> &mut u64 {

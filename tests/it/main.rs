@@ -14,6 +14,7 @@ mod admin_api;
 mod backend_tls;
 mod bench;
 mod bodies;
+mod breakers;
 mod budgets;
 mod bulk;
 mod bulkheads;

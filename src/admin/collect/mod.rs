@@ -39,6 +39,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
         backends::arrivals(&mut out, status, &state.live);
         protections::retries(&mut out, status, &state.live);
         protections::queues(&mut out, status, &state.live);
+        protections::breakers(&mut out, status, &state.live);
         protections::loads(&mut out, status, &state.live);
         backends::zones(&mut out, status);
         backends::phases(&mut out, status);

@@ -3,6 +3,7 @@
 use crate::control::Status;
 use crate::live::{Limiter, Live};
 use crate::metrics::{Exposition, Family, names};
+use crate::model::Circuit;
 
 /// What was sent again, and what was not.
 pub(super) fn retries(out: &mut Exposition, status: &Status, live: &Live) {
@@ -34,6 +35,25 @@ pub(super) fn queues(out: &mut Exposition, status: &Status, live: &Live) {
         let (full, late) = queue.counted();
         unplaced.add(&[pool, "full"], full as f64);
         unplaced.add(&[pool, "late"], late as f64);
+    }
+}
+
+/// How the pools' circuit breakers stand.
+pub(super) fn breakers(out: &mut Exposition, status: &Status, live: &Live) {
+    let with = || status.pools.iter().filter_map(|it| Some((&it.name, it.breaker.as_ref()?)));
+    let mut states = out.family(&names::BREAKER_STATE);
+    for (pool, breaker) in with() {
+        for name in Circuit::NAMES {
+            states.add(&[pool, name], f64::from(u8::from(breaker.circuit.name() == name)));
+        }
+    }
+    let mut opened = out.family(&names::BREAKER_OPENED);
+    for (pool, breaker) in with() {
+        opened.add(&[pool], breaker.opened as f64);
+    }
+    let mut refused = out.family(&names::BREAKER_REFUSED);
+    for (pool, _) in with() {
+        refused.add(&[pool], live.arrivals(pool).kept_out() as f64);
     }
 }
 

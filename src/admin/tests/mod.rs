@@ -19,17 +19,17 @@ use tower_service::Service;
 use super::{Door, Peer, Source, State, Tallies, router};
 use crate::config::{AdminApi, Role, Secret, SecretSource, Token};
 use crate::control::{
-    Actor, BackendEvidence, CertificateStatus, CheckEvidence, Counters, Detail, LayerVerdict,
-    OrderDone, OrderError, OrderRequest, PlaceStatus, PoolStatus, RegionStatus, ReloadError,
-    ReloadReport, Reloaded, Seen, Snapshot, Status, ZoneStatus,
+    Actor, BackendEvidence, BreakerStatus, CertificateStatus, CheckEvidence, Counters, Detail,
+    LayerVerdict, OrderDone, OrderError, OrderRequest, PlaceStatus, PoolStatus, RegionStatus,
+    ReloadError, ReloadReport, Reloaded, Seen, Snapshot, Status, ZoneStatus,
 };
 use crate::events::Chain;
 use crate::events::wire::{self, Event, Line};
 use crate::health::Verdict;
 use crate::live::{self, LimiterKey, Live};
 use crate::model::{
-    Action, Address, Admin, BackendKey, Failure, Health, Layer, Outcome, Phase, Reason, Transport,
-    UnixMillis,
+    Action, Address, Admin, BackendKey, Circuit, Failure, Health, Layer, Outcome, Phase, Reason,
+    Transport, UnixMillis,
 };
 
 /// Control's stand-in: tells what it was given and remembers who asked for a reload.
@@ -237,6 +237,13 @@ fn sample_status() -> Status {
             name: "api".into(),
             algorithm: "round-robin",
             headroom: Some(0.5),
+            breaker: Some(BreakerStatus {
+                circuit: Circuit::HalfOpen { share: 0.1 },
+                since: Some(UnixMillis(1_795_228_050_000)),
+                cause: "its time is over".into(),
+                until: None,
+                opened: 2,
+            }),
             regions: vec![region],
         }],
         report: vec!["api: one backend is out".to_owned()],

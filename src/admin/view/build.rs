@@ -20,7 +20,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
         name: clean(&pool.name),
         algorithm: pool.algorithm.to_owned(),
         headroom: pool.headroom,
-        protections: protections(live, &pool.name),
+        protections: protections(live, pool),
         regions: pool.regions.iter().map(|it| region(it, live, now)).collect(),
     });
     let (used, max) = live.buffers();

@@ -17,7 +17,7 @@ pub use alerts::{Alert, AlertStatus, Alerts, Heeded};
 pub use build::status;
 pub use drains::{Connection, Drain, Drains, drains};
 pub use order::{Give, Given, Orders};
-pub use protections::{Protections, Queue, RateLimit, Retries, Shed};
+pub use protections::{Breaker, Protections, Queue, RateLimit, Retries, Shed};
 pub use reload::{Confirmed, Events, Failed, LastReload, Ready, Reloaded};
 pub use standing::Standing;
 pub use status::{

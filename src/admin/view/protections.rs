@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::{BreakerStatus, PoolStatus};
 use crate::live::{Live, Pressure};
-use crate::model::PoolName;
+use crate::model::printable;
 
 /// What a pool's protections did since the process began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,26 @@ pub struct Protections {
     /// What it has to do, and what it refuses for that.
     #[serde(default)]
     pub shed: Shed,
+    /// How its circuit breaker stands; `null` = it has none.
+    #[serde(default)]
+    pub breaker: Option<Breaker>,
+}
+
+/// How a pool's circuit breaker stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breaker {
+    /// `closed` = all requests are let in, `open` = none is, `half-open` = a few are, on trial.
+    pub state: String,
+    /// Since when; `null` = always.
+    pub since: Option<String>,
+    /// What led to it; empty = nothing did.
+    pub cause: String,
+    /// When a trial begins, while it is open.
+    pub until: Option<String>,
+    /// How often it has opened.
+    pub opened: u64,
+    /// Requests refused so far because it was not closed.
+    pub refused: u64,
 }
 
 /// The load of a pool that sheds by load (`shed`).
@@ -79,8 +100,9 @@ pub(super) fn rate_limits(live: &Live) -> Vec<RateLimit> {
     told.collect()
 }
 
-/// Those of the pool of this name.
-pub(super) fn protections(live: &Live, pool: &PoolName) -> Protections {
+/// Those of this pool.
+pub(super) fn protections(live: &Live, status: &PoolStatus) -> Protections {
+    let pool = &status.name;
     let (sent, refused) = live.retries(pool).counted();
     let queue = live.queue(pool);
     let (full, late) = queue.counted();
@@ -89,10 +111,22 @@ pub(super) fn protections(live: &Live, pool: &PoolName) -> Protections {
         retries: Retries { sent, refused },
         queue: Queue { admitted, waiting, full, late },
         shed: shed(&live.pressure(pool)),
+        breaker: status.breaker.as_ref().map(|it| breaker(it, live.arrivals(pool).kept_out())),
     }
 }
 
 fn shed(pressure: &Pressure) -> Shed {
     let limit = Some(pressure.limit()).filter(|limit| *limit < u32::MAX);
     Shed { under_way: pressure.under_way(), limit, refused: pressure.refused() }
+}
+
+fn breaker(status: &BreakerStatus, refused: u64) -> Breaker {
+    Breaker {
+        state: status.circuit.name().to_owned(),
+        since: status.since.map(|since| since.to_string()),
+        cause: printable(&status.cause).into_owned(),
+        until: status.until.map(|until| until.to_string()),
+        opened: status.opened,
+        refused,
+    }
 }

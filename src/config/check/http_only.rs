@@ -28,6 +28,12 @@ pub(super) fn judge(named: &[Named<'_>], pools: &[Pool], listeners: &[(Named<'_>
                  come (give each a pool of its own; its probes have a `tls` of their own)",
             );
         }
+        if pool.breaker.is_some() {
+            named.problem(
+                "`breaker` is for pools of `http` routes, and bytes are passed through to here as they \
+                 come (give each a pool of its own)",
+            );
+        }
         // What is forwarded gets no answers that could tell anything, and would come in all the same.
         if pool.shed.is_some() {
             named.problem(

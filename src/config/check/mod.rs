@@ -9,6 +9,7 @@ mod admin;
 mod alert;
 mod backend;
 mod backend_tls;
+mod breaker;
 mod clients;
 mod compression;
 mod concurrent;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::defaults::{Inherited, POOL_TIMEOUTS};
 use super::{
-    backend, backend_tls, concurrent, failover, header, health, name, proxy_protocol, restoration,
-    retries, shed,
+    backend, backend_tls, breaker, concurrent, failover, header, health, name, proxy_protocol,
+    restoration, retries, shed,
 };
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields, Named};
@@ -67,6 +67,7 @@ pub(super) static SHAPE: Shape = Shape {
         ),
         key("limits", Kind::Shape(&concurrent::OF_POOL), "Limits of the pool as a whole."),
         key("queue", Kind::Shape(&concurrent::QUEUE), "Where who finds no free place waits."),
+        key("breaker", breaker::KIND, "When the pool as a whole is left alone; default `off`."),
         key("shed", shed::KIND, "From which load on requests are refused; default `off`."),
         key(
             "proxy_protocol",
@@ -75,7 +76,7 @@ pub(super) static SHAPE: Shape = Shape {
              backend itself begin with it too; default `off`.",
         ),
     ],
-    later: &["breaker", "outliers", "capacity", "priority", "discovery"],
+    later: &["outliers", "capacity", "priority", "discovery"],
 };
 
 static HTTP2: Shape = Shape {
@@ -216,6 +217,7 @@ pub(super) fn check(named: &Named<'_>, inherited: &Inherited) -> Option<Pool> {
         },
         retries: retries::of_pool(&fields),
         concurrent,
+        breaker: breaker::check(&fields),
         shed,
         queue,
         proxy_protocol: proxy_protocol::outbound(&fields),

@@ -9,7 +9,7 @@ use crate::config::check::pattern;
 use crate::config::value;
 use crate::config::{
     ApplicationCheck, BusinessAsk, BusinessCheck, Cadence, Endpoint, HealthChecks, NetworkAsk,
-    NetworkCheck, OwnHealth, Phi, ProbePlace, ProcessAsk, ProcessCheck, SecretSource, Step,
+    NetworkCheck, OwnHealth, Phi, ProbePlace, ProcessAsk, ProcessCheck, SecretSource, Slow, Step,
     TrafficCheck,
 };
 use crate::model::{BodyTest, Expect, HeaderTest, HttpMethod, Pattern, Source};
@@ -63,14 +63,11 @@ fn detectors(health: &HealthChecks) -> [(&'static str, Tree); 4] {
 }
 
 fn traffic(check: &TrafficCheck) -> Tree {
-    let slow = check.slow.as_ref().map_or(word("off"), |slow| {
-        map([("above", word(value::duration(slow.above))), ("max", word(value::ratio(slow.max)))])
-    });
     map([
         ("window", word(value::duration(check.window))),
         ("min_requests", word(check.min_requests)),
         ("max_errors", word(value::ratio(check.max_errors))),
-        ("slow", slow),
+        ("slow", slow(check.slow)),
         ("eject", word(value::duration(check.eject))),
         ("eject_max", word(value::duration(check.eject_max))),
         ("max_ejected", word(value::ratio(check.max_ejected))),
@@ -254,4 +251,11 @@ fn header(test: &HeaderTest) -> Tree {
         HeaderTest::Matches(Pattern(regex)) => map([("regex", text(pattern(regex)))]),
         HeaderTest::Present(present) => map([("present", word(present))]),
     }
+}
+
+/// When answers are too slow.
+pub(super) fn slow(slow: Option<Slow>) -> Tree {
+    slow.map_or(word("off"), |slow| {
+        map([("above", word(value::duration(slow.above))), ("max", word(value::ratio(slow.max)))])
+    })
 }

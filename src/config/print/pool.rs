@@ -6,8 +6,8 @@ use super::tls::backend_tls;
 use super::yaml::{Tree, list, map, text, word};
 use crate::config::value;
 use crate::config::{
-    Adaptive, Algorithm, Backend, BackendHttp2, BackendLimits, HashKey, Pool, Queue, Region, Shed,
-    Zone,
+    Adaptive, Algorithm, Backend, BackendHttp2, BackendLimits, Breaker, HashKey, Pool, Queue,
+    Region, Shed, Zone,
 };
 use crate::model::ProxyVersion;
 
@@ -49,6 +49,7 @@ pub(super) fn tree(pool: &Pool) -> Tree {
         ),
         ("limits", map([("concurrent", pool.concurrent.map_or(word("off"), word))])),
         ("queue", queue(&pool.queue)),
+        ("breaker", pool.breaker.as_ref().map_or(word("off"), breaker)),
         ("shed", pool.shed.as_ref().map_or(word("off"), shed)),
         ("tls", backend_tls(&pool.tls)),
         ("proxy_protocol", word(pool.proxy_protocol.map_or("off", ProxyVersion::name))),
@@ -66,6 +67,18 @@ fn http2(terms: BackendHttp2) -> (&'static str, Tree) {
 /// A queue.
 pub(super) fn queue(queue: &Queue) -> Tree {
     map([("length", word(queue.length)), ("timeout", word(value::duration(queue.timeout)))])
+}
+
+fn breaker(breaker: &Breaker) -> Tree {
+    map([
+        ("window", word(value::duration(breaker.window))),
+        ("min_requests", word(breaker.min_requests)),
+        ("max_errors", word(value::ratio(breaker.max_errors))),
+        ("slow", health::slow(breaker.slow)),
+        ("open", word(value::duration(breaker.open))),
+        ("trial_share", word(value::ratio(breaker.trial_share))),
+        ("trial_requests", word(breaker.trial_requests)),
+    ])
 }
 
 fn shed(shed: &Shed) -> Tree {

@@ -247,3 +247,25 @@ fn thresholds_that_could_never_act_are_told() {
     let tcp = "version: 1\nlisteners: { db: { bind: 127.0.0.1:80, protocol: tcp, pool: site } }\npools: { site: { backends: [ 1.2.3.4:5 ], shed: { concurrent: 3 } } }\n";
     assert!(problems(tcp).contains("`shed` is for pools of `http` routes"));
 }
+
+#[test]
+fn breakers_that_could_never_open_or_close_are_told() {
+    let with = |keys: &str| with_pool(&format!("backends: [ 1.2.3.4:5 ], breaker: {keys}"));
+    for (keys, message) in [
+        ("{ trial_share: 0% }", "the pool would never be let in again"),
+        ("{ max_errors: 100% }", "it could never open"),
+        ("{ max_errors: 100%, slow: { above: 1s, max: 100% } }", "it could never open"),
+        ("{ min_requests: 0 }", "expected a whole number from 1"),
+        ("{ slow: {} }", "`above` is missing"),
+        ("maybe", "expected `on` or `off`"),
+    ] {
+        let found = problems(&with(keys));
+        assert!(found.contains(message), "{keys}: {found}");
+    }
+    for keys in ["on", "off", "{ window: 5s, max_errors: 100%, slow: { above: 1s } }"] {
+        let printed = crate::config::print(&valid(&with(keys)).config);
+        assert_eq!(printed, crate::config::print(&valid(&printed).config), "{keys}");
+    }
+    let tcp = "version: 1\nlisteners: { db: { bind: 127.0.0.1:80, protocol: tcp, pool: site } }\npools: { site: { backends: [ 1.2.3.4:5 ], breaker: on } }\n";
+    assert!(problems(tcp).contains("`breaker` is for pools of `http` routes"));
+}

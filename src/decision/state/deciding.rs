@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Change, State};
+use super::State;
 use crate::config::Pool;
 use crate::decision::pool::{Inputs, PoolCore};
-use crate::decision::{Candidate, Member, Outlook, Report, outlook};
-use crate::model::{Action, Arrivals, Health, Order, PlaceKey, Plan, Standing, Traffic};
+use crate::decision::{Candidate, Change, Member, Outlook, Report, outlook};
+use crate::health::CircuitEvidence;
+use crate::model::{Action, Arrivals, Circuit, Health, Order, PlaceKey, Plan, Standing, Traffic};
 
 /// How often a pool's load is measured.
 const MEASURE: Duration = Duration::from_millis(100);
@@ -54,9 +55,11 @@ impl State {
     }
 
     /// Counts what was seen of a member's traffic.
-    pub(super) fn count(&mut self, (pool, place): (usize, usize), sample: &Traffic) {
-        if let Some(core) = self.cores.get_mut(pool) {
-            core.count(place, sample);
+    pub(super) fn count(&mut self, (pool, place): (usize, usize), sample: &Traffic, now: Instant) {
+        if let (Some(core), Some(settings)) =
+            (self.cores.get_mut(pool), self.config.pools.get(pool))
+        {
+            core.count(settings, place, sample, now);
             let member = self.pools.get(pool).and_then(|members| members.get(place));
             let well = member.is_some_and(|member| member.health.health().0 == Health::Up);
             self.starts.count((pool, core.zone_at(place)), place, well, sample);
@@ -69,6 +72,44 @@ impl State {
         if let Some(core) = cores.find(|core| core.plan.pool == arrivals.pool) {
             core.mix.count(&arrivals.by_class);
         }
+    }
+
+    /// Lets the pools' breakers judge what was seen, and that time has passed.
+    pub(super) fn judge_breakers(&mut self, now: Instant, changes: &mut Vec<Change>) {
+        for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
+            if let Some(from) = core.judge_breaker(pool, now) {
+                changes.extend(circuit_change(pool, core, from));
+            }
+        }
+    }
+
+    /// Closes the breakers of the pools that an order is about.
+    pub(super) fn reset_breakers(
+        &mut self,
+        order: &Order,
+        now: Instant,
+        changes: &mut Vec<Change>,
+    ) {
+        if order.action != Action::ResetBreaker {
+            return;
+        }
+        for (pool, core) in self.config.pools.iter().zip(&mut self.cores) {
+            let Some(terms) = pool.breaker.as_ref().filter(|_| order.scope.covers_pool(&pool.name))
+            else {
+                continue;
+            };
+            let from = core.breaker.circuit(terms);
+            if core.breaker.reset(now) {
+                (core.changed, core.urgent) = (true, true);
+                changes.extend(circuit_change(pool, core, from));
+            }
+        }
+    }
+
+    /// How each pool's breaker stands, in config order; `None` where there is none.
+    pub fn breakers(&self) -> impl Iterator<Item = Option<CircuitEvidence>> {
+        let pools = self.config.pools.iter().zip(&self.cores);
+        pools.map(|(pool, core)| Some(core.breaker.evidence(pool.breaker.as_ref()?)))
     }
 
     /// Judges what traffic has shown in this step.
@@ -157,6 +198,11 @@ impl State {
     pub fn is_restoring(&self) -> bool {
         self.cores.iter().any(|core| core.judging)
     }
+}
+
+fn circuit_change(pool: &Pool, core: &PoolCore, from: Circuit) -> Option<Change> {
+    let CircuitEvidence { circuit: to, cause, .. } = core.breaker.evidence(pool.breaker.as_ref()?);
+    Some(Change::Circuit { pool: pool.name.clone(), from, to, cause })
 }
 
 fn candidate<'a>(member: &'a Member, pool: &Pool, now: Instant) -> Candidate<'a> {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Change, State};
+use super::State;
 use crate::config::{Backend, Config, Target};
-use crate::decision::Member;
 use crate::decision::member::Changes;
 use crate::decision::start::Start;
+use crate::decision::{Change, Member};
 use crate::health::Kept;
 use crate::model::BackendKey;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Change, State};
-use crate::decision::Member;
+use super::State;
 use crate::decision::start::{Start, Starts};
+use crate::decision::{Change, Member};
 use crate::health::can_spare_one;
 use crate::model::{Admin, Health};
 

@@ -58,6 +58,7 @@ pub(crate) fn pool(name: &str, regions: Vec<Region>) -> Pool {
         concurrent: None,
         queue: Queue { length: 0, timeout: Duration::ZERO },
         proxy_protocol: None,
+        breaker: None,
         shed: None,
         tls: None,
         http2: None,

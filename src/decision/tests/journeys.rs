@@ -45,7 +45,7 @@ fn go_on(world: &mut World, time: Duration, failing: u64, slow: u64) {
             };
             let (failing, slow) = if place == 0 { (failing, slow) } else { (0, 100) };
             let sample = traffic(world, place, requests, one_in(failing), one_in(slow));
-            world.core.count(place, &sample);
+            world.core.count(&world.pool, place, &sample, world.now);
         }
         world.core.judge(&world.pool);
         world.decide(&[]);

@@ -1,5 +1,6 @@
 //! The decision as a whole: golden reports, properties, and the core driven by hand.
 
+mod circuits;
 mod common_cause;
 mod core;
 pub(crate) mod fixture;

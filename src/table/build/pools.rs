@@ -8,7 +8,7 @@ use crate::balance::round_robin::Schedule;
 use crate::balance::{ip_hash, share_parts};
 use crate::config::{self, FixedResponse, WhenAllDown};
 use crate::live::Live;
-use crate::model::{Admission, PoolPlan, ZoneKey, ZonePlan};
+use crate::model::{Admission, Circuit, PoolPlan, ZoneKey, ZonePlan};
 use crate::net::tls::ClientContext;
 use crate::table::pool::Secured;
 use crate::table::{Budget, Door, Pool, Shedding, Zone};
@@ -40,6 +40,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         return Arc::clone(before);
     }
     let admission = plan.map_or(Admission::ALL, |plan| plan.admission);
+    let circuit = plan.map_or(Circuit::Closed, |plan| plan.circuit);
     let plans = plan.map_or(&[][..], |plan| &plan.zones);
     let before_zones = before.map_or(&[][..], |pool| &pool.zones);
     let tls = secured(settings, before);
@@ -49,6 +50,7 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
     if let Some(before) = before
         && same_settings(before, settings)
         && before.door.admission == admission
+        && before.door.circuit == circuit
         && same_zones(&before.zones, &zones)
     {
         return Arc::clone(before);
@@ -76,7 +78,11 @@ fn pool(inputs: &Inputs<'_>, settings: &config::Pool, plan: Option<&Arc<PoolPlan
         tls,
         waiting: inputs.live.queue(name),
         when_down: when_down(settings),
-        door: Door::new(admission, shedding(inputs.live, settings), inputs.live.arrivals(name)),
+        door: Door::new(
+            (admission, circuit),
+            shedding(inputs.live, settings),
+            inputs.live.arrivals(name),
+        ),
         turns: Schedule::new(&shares),
         plan: plan.map(Arc::clone),
         zones,

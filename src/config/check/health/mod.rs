@@ -9,6 +9,7 @@ pub(super) mod own;
 mod phi;
 mod process;
 mod query;
+pub(super) mod slow;
 mod step;
 mod traffic;
 

@@ -1,13 +1,9 @@
 //! `health.traffic`: what live traffic is judged by, and what follows.
 
-use std::time::Duration;
-
-use super::mapping;
-use crate::config::defaults::TRAFFIC_MAX_SLOW;
+use super::{mapping, slow};
 use crate::config::read::Cursor;
-use crate::config::shape::{Kind, OFF, Shape, duration, key, required};
-use crate::config::{Slow, TrafficCheck, value};
-use crate::model::LATENCY_BOUNDS_US;
+use crate::config::shape::{Kind, OFF, Shape, duration, key};
+use crate::config::{TrafficCheck, value};
 
 pub(super) const KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&SHAPE)]);
 
@@ -18,7 +14,7 @@ static SHAPE: Shape = Shape {
         key("window", duration(1_000, 3_600_000), "How far back; default `10s`."),
         key("min_requests", COUNT, "Fewer tries that ended within it say nothing; default 20."),
         key("max_errors", Kind::Ratio, "The part of them that may fail; default `50%`."),
-        key("slow", SLOW_KIND, "When answers are too slow; default `off`."),
+        key("slow", slow::KIND, "When answers are too slow; default `off`."),
         key("eject", EJECT, "The first ejection's least time, doubled each time; default `10s`."),
         key("eject_max", EJECT, "The longest such time; default `5m`."),
         key(
@@ -32,17 +28,6 @@ static SHAPE: Shape = Shape {
     later: &[],
 };
 
-static SLOW: Shape = Shape {
-    name: "slow",
-    about: "When answers are too slow.",
-    keys: &[
-        required("above", duration(1, 30_000), "Slow is a response head that took longer."),
-        key("max", Kind::Ratio, "The part of the answers that may be slow; default `50%`."),
-    ],
-    later: &[],
-};
-
-const SLOW_KIND: Kind = Kind::AnyOf(&[OFF, Kind::Shape(&SLOW)]);
 const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const EJECT: Kind = duration(100, 24 * 60 * 60 * 1000);
 
@@ -54,7 +39,7 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Option<TrafficCheck> {
         window: fields.duration("window").unwrap_or(default.window),
         min_requests: fields.integer("min_requests").unwrap_or(default.min_requests),
         max_errors: fields.ratio("max_errors").unwrap_or(default.max_errors),
-        slow: fields.get("slow").and_then(|cursor| slow(&cursor)),
+        slow: fields.get("slow").and_then(|cursor| slow::check(&cursor)),
         eject: fields.duration("eject").unwrap_or(default.eject),
         eject_max: fields.duration("eject_max").unwrap_or(default.eject_max),
         max_ejected: fields.ratio("max_ejected").unwrap_or(default.max_ejected),
@@ -82,20 +67,4 @@ fn judge(cursor: &Cursor<'_>, check: &TrafficCheck) {
     if check.max_errors >= 1.0 && check.slow.is_none() {
         cursor.warning("`max_errors: 100%`: answers are counted, but eject nobody");
     }
-}
-
-fn slow(cursor: &Cursor<'_>) -> Option<Slow> {
-    let fields = mapping(cursor, &SLOW)?;
-    let above = fields.duration("above").unwrap_or(Duration::from_secs(1));
-    let us = above.as_micros();
-    if !LATENCY_BOUNDS_US.iter().any(|bound| u128::from(*bound) == us) {
-        let next = LATENCY_BOUNDS_US.iter().find(|bound| u128::from(**bound) > us);
-        let next = Duration::from_micros(next.copied().unwrap_or_default());
-        cursor.warning(format!(
-            "latencies are counted in steps: `above` ({}) acts as {}",
-            value::duration(above),
-            value::duration(next),
-        ));
-    }
-    Some(Slow { above, max: fields.ratio("max").unwrap_or(TRAFFIC_MAX_SLOW) })
 }
