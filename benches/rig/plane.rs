@@ -147,7 +147,7 @@ fn everything_up(config: &Config) -> Plan {
             circuit: Circuit::Closed,
         })
     });
-    Plan { pools: pools.collect() }
+    Plan { pools: pools.collect(), ..Plan::default() }
 }
 
 fn up(member: &ResolvedBackend) -> BackendPlan {

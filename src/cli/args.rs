@@ -9,8 +9,8 @@ use clap_complete::Shell;
 use super::bench_args::BenchArgs;
 use super::certs::CertsCommand;
 use super::order_args::{
-    AutomationArgs, BreakerArgs, DrainArgs, EmergencyArgs, FailoverArgs, RestoreArgs, TrafficArgs,
-    UndrainArgs, WeightArgs,
+    AutomationArgs, BreakerArgs, DegradeArgs, DrainArgs, EmergencyArgs, FailoverArgs, FaultArgs,
+    RestoreArgs, TrafficArgs, UndrainArgs, WeightArgs,
 };
 use super::plan_args::PlanArgs;
 
@@ -104,6 +104,19 @@ Examples:
     Automation(AutomationArgs),
     /// Let a pool serve only a part of its traffic; the rest is shed
     Traffic(TrafficArgs),
+    /// Do without what a level of `degradation` names, or with everything again
+    #[command(after_help = "\
+Examples:
+  pulsegate degrade lean --why 'a flood' --for 30m
+  pulsegate degrade off")]
+    Degrade(DegradeArgs),
+    /// Do something bad to the requests of a route, for a drill (`admin.faults` allows it)
+    #[command(after_help = "\
+Examples:
+  pulsegate fault inject web/checkout --delay 200ms --percent 10 --for 5m
+  pulsegate fault inject web/checkout --abort 503 --percent 1 --for 5m --why 'game day'
+  pulsegate fault clear web/checkout")]
+    Fault(FaultArgs),
     /// Close a pool's circuit breaker
     #[command(after_help = "\
 Examples:

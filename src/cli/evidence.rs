@@ -191,6 +191,7 @@ mod tests {
             listeners: Vec::new(),
             rate_limits: Vec::new(),
             certificates: Vec::new(),
+            exceptions: Vec::new(),
             pools: Vec::new(),
         }
     }

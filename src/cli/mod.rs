@@ -64,6 +64,8 @@ pub fn main() -> ExitCode {
         Command::Weight(args) => order::weight(args),
         Command::Automation(args) => order::automation(args),
         Command::Traffic(args) => order::traffic(args),
+        Command::Degrade(args) => order::degrade(args),
+        Command::Fault(args) => order::fault(args),
         Command::Breaker(args) => order::breaker(args),
         Command::Emergency(args) => order::emergency(args),
         Command::Drains(args) => drains::execute(args),

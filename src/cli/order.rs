@@ -1,5 +1,5 @@
 //! `pulsegate drain`, `undrain`, `failover`, `restore`, `weight`, `automation`, `traffic`,
-//! `breaker`, `emergency` and `orders`: one way from what is typed to an order and its answer.
+//! `degrade`, `fault`, `breaker`, `emergency` and `orders`: one way from what is typed to an order and its answer.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use anyhow::anyhow;
 use super::args::ListArgs;
 use super::failure::{Failure, note, print};
 use super::order_args::{
-    Automation, AutomationArgs, Breaker, BreakerArgs, DrainArgs, Emergency, EmergencyArgs,
-    Failover, FailoverArgs, Kind, OrderArgs, RestoreArgs, TargetArgs, TrafficArgs, UndrainArgs,
-    WeightArgs,
+    Automation, AutomationArgs, Breaker, BreakerArgs, DegradeArgs, DrainArgs, Emergency,
+    EmergencyArgs, Failover, FailoverArgs, FaultArgs, FaultCommand, FaultKindArgs, Kind, OrderArgs,
+    RestoreArgs, RouteArg, TargetArgs, TrafficArgs, UndrainArgs, WeightArgs,
 };
 use super::remote;
 use crate::admin::view::{Give, Given};
-use crate::events::wire::{Action, Order, Scope};
+use crate::events::wire::{Action, Fault, Order, Scope};
 use crate::events::{Anchor, read_back};
 use crate::model::{UnixMillis, printable};
 
@@ -69,6 +69,29 @@ pub(super) fn traffic(args: &TrafficArgs) -> Result<(), Failure> {
 pub(super) fn breaker(args: &BreakerArgs) -> Result<(), Failure> {
     let Breaker::Reset { pool, order } = &args.what;
     give(Scope::Pool { pool: pool.clone() }, Action::ResetBreaker {}, order)
+}
+
+pub(super) fn degrade(args: &DegradeArgs) -> Result<(), Failure> {
+    let level = (args.level != "off").then(|| args.level.clone());
+    give(Scope::All {}, Action::Degrade { level }, &args.order)
+}
+
+pub(super) fn fault(args: &FaultArgs) -> Result<(), Failure> {
+    let scope = |RouteArg { listener, route }: &RouteArg| Scope::Route {
+        listener: listener.clone(),
+        route: route.clone(),
+    };
+    match &args.what {
+        FaultCommand::Inject { route, kind, percent, order } => {
+            let fault = match *kind {
+                FaultKindArgs { delay: Some(delay), .. } => Fault::Delay { delay_ms: ms(delay) },
+                FaultKindArgs { abort: Some(status), .. } => Fault::Abort { status },
+                FaultKindArgs { .. } => Fault::Reset {},
+            };
+            give(scope(route), Action::Fault { fault, part: percent / 100.0 }, order)
+        }
+        FaultCommand::Clear { route, order } => give(scope(route), Action::ClearFault {}, order),
+    }
 }
 
 pub(super) fn emergency(args: &EmergencyArgs) -> Result<(), Failure> {

@@ -189,6 +189,73 @@ pub(super) enum Breaker {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DegradeArgs {
+    /// The level, as named in `degradation`; `off` = with everything again
+    pub(super) level: String,
+    #[command(flatten)]
+    pub(super) order: OrderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FaultArgs {
+    #[command(subcommand)]
+    pub(super) what: FaultCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FaultCommand {
+    /// Do this to the requests of a route; needs --for
+    Inject {
+        /// The route, as listener/route
+        #[arg(value_parser = route)]
+        route: RouteArg,
+        #[command(flatten)]
+        kind: FaultKindArgs,
+        /// Which part of its requests meet it, 0 to 100
+        #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "100")]
+        percent: f64,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// End what was injected
+    Clear {
+        /// The route, as listener/route
+        #[arg(value_parser = route)]
+        route: RouteArg,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+}
+
+/// What is done: one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct FaultKindArgs {
+    /// Hold a request for this time before it goes to a backend
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) delay: Option<Duration>,
+    /// Answer it with this status, 400 to 599
+    #[arg(long, value_name = "STATUS")]
+    pub(super) abort: Option<u16>,
+    /// Reset its connection (HTTP/2: its stream)
+    #[arg(long)]
+    pub(super) reset: bool,
+}
+
+/// A route by its listener's name and its own.
+#[derive(Clone, Debug)]
+pub(super) struct RouteArg {
+    pub(super) listener: String,
+    pub(super) route: String,
+}
+
+fn route(text: &str) -> Result<RouteArg, String> {
+    let names = text.split_once('/');
+    let (listener, route) = names.ok_or_else(|| "expected listener/route".to_owned())?;
+    Ok(RouteArg { listener: listener.to_owned(), route: route.to_owned() })
+}
+
+#[derive(Debug, Args)]
 pub(super) struct EmergencyArgs {
     #[command(subcommand)]
     pub(super) what: Emergency,

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::order::told;
 use super::places;
 use crate::admin::view::{Backend, LastReload, Status};
-use crate::model::printable;
+use crate::model::{UnixMillis, printable};
 
 const HEADER: [&str; COLUMNS] = [
     "POOL",
@@ -88,6 +89,10 @@ fn head(out: &mut String, status: &Status) -> std::fmt::Result {
         let Some(why) = &certificate.refused else { continue };
         let (name, file) = (printable(&certificate.listener), printable(&certificate.file));
         writeln!(out, "listener {name}: certificate {file} is not renewed: {}", printable(why))?;
+    }
+    for order in &status.exceptions {
+        let until = order.until_ms.map(|until| format!(", until {}", UnixMillis(until)));
+        writeln!(out, "{}{}", printable(&told(order)), until.unwrap_or_default())?;
     }
     for place in places::lines(status) {
         writeln!(out, "{place}")?;
@@ -281,6 +286,7 @@ mod tests {
             listeners: vec![Listener { name: "web".to_owned(), addresses }],
             rate_limits: Vec::new(),
             certificates: [("old", -1), ("due", 12), ("new", 200)].map(certificate).to_vec(),
+            exceptions: Vec::new(),
             pools: vec![Pool {
                 name: "api".to_owned(),
                 algorithm: "round-robin".to_owned(),

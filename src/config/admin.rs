@@ -17,6 +17,8 @@ pub struct AdminApi {
     pub tokens: Vec<Token>,
     /// What alerts that come in by webhook order; the first that matches.
     pub alerts: Vec<AlertRule>,
+    /// How long a fault may hold that an operator puts on a route; `None` = none may be put there.
+    pub faults: Option<Duration>,
     /// `Host` values accepted besides the bound addresses and `localhost`.
     pub allowed_hosts: Vec<String>,
 }

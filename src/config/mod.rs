@@ -12,6 +12,7 @@ mod check;
 mod clients;
 mod compression;
 pub mod defaults;
+mod degradation;
 mod expand;
 mod failover;
 mod health;
@@ -48,6 +49,7 @@ pub use breaker::Breaker;
 pub use certificate::{Certificate, CertificateFiles, Part, Unusable};
 pub use clients::{ClientList, Clients, ListSource, Networks};
 pub use compression::Compression;
+pub use degradation::{DegradationLevel, RouteName};
 pub use expand::{ResolvedBackend, expand};
 pub use failover::{
     Capacity, Drain, Failover, Gate, HeadroomLimit, HoldDown, Restoration, Stage, Thresholds,
@@ -93,6 +95,7 @@ pub use webhook::{News, Webhook, WebhookTls};
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -105,6 +108,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// In file order.
     pub pools: Vec<Pool>,
+    /// Levels of degraded service that may be ordered, in file order.
+    pub degradation: Vec<Arc<DegradationLevel>>,
     /// The admin API.
     pub admin: AdminApi,
     /// Who is told what happens.

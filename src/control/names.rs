@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::{Config, Pool, Region, nearest};
+use crate::config::{self, Config, Pool, Region, nearest};
 use crate::decision::State;
 use crate::model::{Action, BackendKey, Scope};
 
@@ -22,6 +23,7 @@ pub(super) fn unknown(config: &Config, scope: &Scope, action: &Action) -> Vec<St
         Scope::Listener(name) => {
             check(named("listener", name, config.listeners.iter().map(|it| &*it.name)));
         }
+        Scope::Route { listener, route } => check(forwarding(config, listener, route)),
         Scope::Pool(name) => check(pool(config, name)),
         Scope::Region { pool: of, region } => {
             of.iter().for_each(|name| check(pool(config, name)));
@@ -43,6 +45,10 @@ pub(super) fn unknown(config: &Config, scope: &Scope, action: &Action) -> Vec<St
             let backends = zones.flat_map(|zone| &zone.backends);
             check(named("backend", of_host(&key.name), backends.map(|backend| &*backend.name)));
         }
+    }
+    if let Action::Degrade { level: Some(level) } = action {
+        let levels = config.degradation.iter().map(|level| &*level.name);
+        check(named("level in `degradation`", level, levels));
     }
     if let (Action::ResetBreaker, Scope::Pool(name)) = (action, scope)
         && config.pools.iter().any(|pool| pool.name == *name && pool.breaker.is_none())
@@ -99,16 +105,21 @@ pub(super) fn unfit(scope: &Scope, action: &Action) -> Option<String> {
     let place = matches!(scope, Scope::Region { .. } | Scope::Zone { .. });
     let part = place || matches!(scope, Scope::Backend(_));
     let (fits, about) = match action {
-        Action::Drain { .. } | Action::Maint | Action::Ready => {
-            (*scope != Scope::All, "a backend, zone, region, pool or listener")
-        }
+        Action::Drain { .. } | Action::Maint | Action::Ready => (
+            !matches!(scope, Scope::All | Scope::Route { .. }),
+            "a backend, zone, region, pool or listener",
+        ),
         Action::Weight(_) => (part, "a backend, zone or region"),
         Action::Fail { .. } | Action::Restore { .. } => (place, "a zone or region"),
         Action::Pause | Action::Resume => (
-            !matches!(scope, Scope::Listener(_) | Scope::Backend(_)),
+            !matches!(scope, Scope::Listener(_) | Scope::Route { .. } | Scope::Backend(_)),
             "a zone, region, pool or all",
         ),
         Action::Traffic(_) | Action::ResetBreaker => (matches!(scope, Scope::Pool(_)), "a pool"),
+        Action::Degrade { .. } => (*scope == Scope::All, "everything"),
+        Action::Fault(_) | Action::ClearFault => {
+            (matches!(scope, Scope::Route { .. }), "a route of an `http` listener")
+        }
         Action::Stop => (matches!(scope, Scope::Region { .. }), "a region"),
     };
     let itself = match (scope, action) {
@@ -120,6 +131,36 @@ pub(super) fn unfit(scope: &Scope, action: &Action) -> Option<String> {
         return Some(format!("{} is for {about}, not for {scope}", action.name()));
     }
     itself.then(|| format!("{scope} cannot take over its own traffic"))
+}
+
+/// Why a fault may not be put there, if so: whoever forgets one must not find it next week.
+pub(super) fn forbidden(
+    config: &Config,
+    action: &Action,
+    lasts: Option<Duration>,
+) -> Option<String> {
+    let Action::Fault(fault) = action else { return None };
+    let Some(most) = config.admin.faults else {
+        return Some(String::from(
+            "faults are not allowed here (`admin.faults` says for how long one may hold)",
+        ));
+    };
+    match lasts {
+        None => Some(format!("a fault must have an end, at most {most:?} from now (`for`)")),
+        Some(lasts) if lasts > most => {
+            Some(format!("a fault holds for at most {most:?} (`admin.faults`), not for {lasts:?}"))
+        }
+        Some(_) => fault.mistake(),
+    }
+}
+
+/// A route of an `http` listener that leads to pools.
+fn forwarding(config: &Config, listener: &str, route: &str) -> Result<(), String> {
+    named("listener", listener, config.listeners.iter().map(|it| &*it.name))?;
+    let of = config.listeners.iter().filter(|it| *it.name == *listener);
+    let routes = of.flat_map(|it| &it.routes);
+    let forwards = routes.filter(|it| matches!(it.action, config::Action::Pools(_)));
+    named("route that forwards requests", route, forwards.map(|it| &*it.name))
 }
 
 fn pools<'c>(
@@ -172,8 +213,6 @@ fn named<'n>(kind: &str, typed: &str, names: impl Iterator<Item = &'n str>) -> R
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::backend as backend_named;
     use super::*;
     use crate::decision::tests::fixture::{backend, config, key, pool, region, zone};

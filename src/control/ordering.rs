@@ -53,9 +53,11 @@ impl Task {
     /// may leave a pool with nothing together.
     fn rehearsed(&self, requests: &[OrderRequest]) -> Result<OrderDone, OrderError> {
         let mut problems = Vec::new();
-        for OrderRequest { scope, action, .. } in requests {
-            problems.extend(names::unknown(self.state.config(), scope, action));
+        let config = self.state.config();
+        for OrderRequest { scope, action, lasts, .. } in requests {
+            problems.extend(names::unknown(config, scope, action));
             problems.extend(names::unfit(scope, action));
+            problems.extend(names::forbidden(config, action, *lasts));
         }
         if !problems.is_empty() {
             return Err(OrderError::Senseless(problems));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ReloadReport;
+use crate::events::wire::Order;
 use crate::health::Verdict;
 use crate::model::{
     Address, Admin, BackendKey, Circuit, Health, Layer, Outcome, Phase, UnixMillis,
@@ -41,6 +42,8 @@ pub struct Status {
     pub draining: bool,
     /// What listeners show their clients, in config order.
     pub certificates: Vec<CertificateStatus>,
+    /// The orders that stand about requests themselves: degraded service, and faults.
+    pub exceptions: Vec<Order>,
     /// In config order.
     pub pools: Vec<PoolStatus>,
     /// What the last decision did and what it waits for: one line of text each.

@@ -25,9 +25,10 @@ use super::standings::Standings;
 use super::versions::Versions;
 use super::{Detail, ReloadReport, Snapshot, Status, line, names, view};
 use crate::decision::{Change, Input, State, Step};
+use crate::events::{wire, written};
 use crate::health::{self, probe_plan};
 use crate::live::{self, Live};
-use crate::model::{Lookup, LookupPlan, Observation, ProbePlan, UnixMillis};
+use crate::model::{Action, Lookup, LookupPlan, Observation, Order, ProbePlan, UnixMillis};
 use crate::table::{self, Publisher};
 
 /// How often traffic counters are sampled and old tables are freed.
@@ -325,6 +326,14 @@ impl Task {
         }
     }
 
+    /// The orders about requests themselves.
+    fn exceptions(&self) -> Vec<wire::Order> {
+        let about =
+            |order: &&Order| matches!(order.action, Action::Degrade { .. } | Action::Fault(_));
+        let anchor = anchor(self.clock);
+        self.state.orders().iter().filter(about).map(|order| written(order, anchor)).collect()
+    }
+
     fn status(&self, detail: &Detail) -> Result<Status, String> {
         if let Detail::Backend(name) = detail {
             names::backend(&self.state, name)?;
@@ -335,6 +344,7 @@ impl Task {
             started: self.times.started,
             draining: self.shared.is_draining(),
             certificates: view::certificates(self.state.config(), self.refusals()),
+            exceptions: self.exceptions(),
             pools: view::pools(&self.state, self.clock, self.times.configured, detail),
             report: view::report(self.state.report()),
             last_reload: self.last_reload.clone(),

@@ -4,10 +4,11 @@
 //! holds. Of orders in different scopes, for a drain the one that takes more away does, and for a
 //! weight or a failover the last one given.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::ResolvedBackend;
-use crate::model::{Action, Admin, Order, Scope};
+use crate::model::{Action, Admin, Order, RouteFault, Scope};
 
 /// How often a gradual drain takes a step.
 const FADE_STEP: Duration = Duration::from_secs(1);
@@ -58,6 +59,8 @@ impl Orders {
                 | Action::Resume
                 | Action::Weight(None)
                 | Action::Traffic(None)
+                | Action::Degrade { level: None }
+                | Action::ClearFault
         );
         if stands {
             self.0.push(order);
@@ -147,6 +150,28 @@ impl Orders {
         self.0.iter().rev().filter(covers).find_map(part).map_or(1.0, |part| part.clamp(0.0, 1.0))
     }
 
+    /// The level of degraded service.
+    pub(super) fn degradation(&self) -> Option<Arc<str>> {
+        let level = |order: &Order| match &order.action {
+            Action::Degrade { level } => level.clone(),
+            _ => None,
+        };
+        self.0.iter().rev().find_map(level)
+    }
+
+    /// What is done to requests on purpose.
+    pub(super) fn faults(&self) -> Vec<RouteFault> {
+        let fault = |order: &Order| match (&order.scope, &order.action) {
+            (Scope::Route { listener, route }, Action::Fault(fault)) => Some(RouteFault {
+                listener: Arc::clone(listener),
+                route: Arc::clone(route),
+                fault: *fault,
+            }),
+            _ => None,
+        };
+        self.0.iter().filter_map(fault).collect()
+    }
+
     /// The weight a zone is given instead of its configured one.
     pub(super) fn zone_weight(&self, (pool, region, zone): (&str, &str, &str)) -> Option<u32> {
         let covers = |order: &&Order| {
@@ -191,6 +216,8 @@ enum Question {
     Automation,
     Traffic,
     Breaker,
+    Degradation,
+    Fault,
 }
 
 fn question(action: &Action) -> Question {
@@ -201,6 +228,8 @@ fn question(action: &Action) -> Question {
         Action::Pause | Action::Resume => Question::Automation,
         Action::Traffic(_) => Question::Traffic,
         Action::ResetBreaker => Question::Breaker,
+        Action::Degrade { .. } => Question::Degradation,
+        Action::Fault(_) | Action::ClearFault => Question::Fault,
     }
 }
 

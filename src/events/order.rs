@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::wire;
-use crate::model::{Action, BackendKey, Order, Scope, UnixMillis, printable};
+use crate::model::{Action, BackendKey, Fault, FaultKind, Order, Scope, UnixMillis, printable};
 
 /// One moment by both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,9 @@ fn scope_written(scope: &Scope) -> wire::Scope {
     match scope {
         Scope::All => wire::Scope::All {},
         Scope::Listener(name) => wire::Scope::Listener { listener: clean(name) },
+        Scope::Route { listener, route } => {
+            wire::Scope::Route { listener: clean(listener), route: clean(route) }
+        }
         Scope::Pool(name) => wire::Scope::Pool { pool: clean(name) },
         Scope::Region { pool, region } => {
             wire::Scope::Region { pool: named(pool), region: clean(region) }
@@ -90,6 +93,9 @@ pub fn scope(scope: &wire::Scope) -> Scope {
     match scope {
         wire::Scope::All {} => Scope::All,
         wire::Scope::Listener { listener } => Scope::Listener(shared(listener)),
+        wire::Scope::Route { listener, route } => {
+            Scope::Route { listener: shared(listener), route: shared(route) }
+        }
         wire::Scope::Pool { pool } => Scope::Pool(shared(pool)),
         wire::Scope::Region { pool, region } => {
             Scope::Region { pool: named(pool), region: shared(region) }
@@ -117,6 +123,11 @@ fn action_written(action: &Action) -> wire::Action {
         Action::Resume => wire::Action::Resume {},
         Action::Traffic(part) => wire::Action::Traffic { part: *part },
         Action::ResetBreaker => wire::Action::ResetBreaker {},
+        Action::Degrade { level } => wire::Action::Degrade { level: level.as_deref().map(clean) },
+        Action::Fault(Fault { kind, part }) => {
+            wire::Action::Fault { fault: fault_written(*kind), part: *part }
+        }
+        Action::ClearFault => wire::Action::ClearFault {},
         Action::Stop => wire::Action::Stop {},
     }
 }
@@ -137,7 +148,30 @@ pub fn action(action: &wire::Action) -> Action {
         wire::Action::Resume {} => Action::Resume,
         wire::Action::Traffic { part } => Action::Traffic(*part),
         wire::Action::ResetBreaker {} => Action::ResetBreaker,
+        wire::Action::Degrade { level } => Action::Degrade { level: level.as_deref().map(shared) },
+        wire::Action::Fault { fault: given, part } => {
+            Action::Fault(Fault { kind: fault(*given), part: *part })
+        }
+        wire::Action::ClearFault {} => Action::ClearFault,
         wire::Action::Stop {} => Action::Stop,
+    }
+}
+
+fn fault_written(kind: FaultKind) -> wire::Fault {
+    match kind {
+        FaultKind::Delay(delay) => {
+            wire::Fault::Delay { delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX) }
+        }
+        FaultKind::Abort(status) => wire::Fault::Abort { status },
+        FaultKind::Reset => wire::Fault::Reset {},
+    }
+}
+
+fn fault(kind: wire::Fault) -> FaultKind {
+    match kind {
+        wire::Fault::Delay { delay_ms } => FaultKind::Delay(Duration::from_millis(delay_ms)),
+        wire::Fault::Abort { status } => FaultKind::Abort(status),
+        wire::Fault::Reset {} => FaultKind::Reset,
     }
 }
 
@@ -170,6 +204,7 @@ mod tests {
         let scopes = [
             Scope::All,
             Scope::Listener("web".into()),
+            Scope::Route { listener: "web".into(), route: "api".into() },
             Scope::Pool("api".into()),
             Scope::Region { pool: Some("api".into()), region: "eu".into() },
             zone,
@@ -189,6 +224,12 @@ mod tests {
             Action::Traffic(Some(0.25)),
             Action::Stop,
             Action::ResetBreaker,
+            Action::Degrade { level: Some("lean".into()) },
+            Action::Degrade { level: None },
+            Action::Fault(Fault { kind: FaultKind::Delay(Duration::from_millis(7)), part: 0.5 }),
+            Action::Fault(Fault { kind: FaultKind::Abort(503), part: 1.0 }),
+            Action::Fault(Fault { kind: FaultKind::Reset, part: 0.01 }),
+            Action::ClearFault,
         ];
         for (scope, action) in scopes.iter().cycle().zip(actions) {
             let order = Order {

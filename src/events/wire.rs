@@ -257,6 +257,13 @@ pub enum Scope {
         /// Its name.
         listener: String,
     },
+    /// A route of a listener.
+    Route {
+        /// The listener.
+        listener: String,
+        /// Its name.
+        route: String,
+    },
     /// A pool.
     Pool {
         /// Its name.
@@ -334,8 +341,41 @@ pub enum Action {
     },
     /// Closes a pool's circuit breaker.
     ResetBreaker {},
+    /// Does without what a level of degraded service names.
+    Degrade {
+        /// The level; absent = with everything again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<String>,
+    },
+    /// Does this to the requests of a route.
+    Fault {
+        /// What is done.
+        fault: Fault,
+        /// To which part of them, 0..=1.
+        part: f64,
+    },
+    /// Ends a fault.
+    ClearFault {},
     /// Emergency stop.
     Stop {},
+}
+
+/// What is done to a request on purpose; see [`model::FaultKind`](crate::model::FaultKind).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fault {
+    /// It waits.
+    Delay {
+        /// How long, in milliseconds.
+        delay_ms: u64,
+    },
+    /// It is answered at once.
+    Abort {
+        /// With this status.
+        status: u16,
+    },
+    /// Its connection is reset.
+    Reset {},
 }
 
 impl Line {

@@ -89,6 +89,8 @@ fn follow<'t>(
                 split: &forward.split,
                 class,
                 told_class,
+                listener: &listener.settings.name,
+                name: &forward.policy.name,
                 listener_rates: &[],
                 route: None,
             });

@@ -20,6 +20,10 @@ pub(super) struct Led<'t> {
     pub(super) class: PriorityClass,
     /// That in words, and where it comes from.
     pub(super) told_class: String,
+    /// The listener's name.
+    pub(super) listener: &'t str,
+    /// The name of the route, whatever is forwarded.
+    pub(super) name: &'t str,
     /// The rate limits of the listener.
     pub(super) listener_rates: &'t [RateLimit],
     /// The route, if it is one of requests.
@@ -102,7 +106,7 @@ impl Asked<'_> {
                 .clamp(0.0, 1.0),
             class: self.led.told_class.clone(),
             admitted: self.pool.door.admission.of(self.led.class),
-            protections: protections(self.led, self.pool),
+            protections: protections(self.known.table, self.led, self.pool),
             key: told,
             chosen: chosen.map(|backend| backend.name.to_string()),
             regions,

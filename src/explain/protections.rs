@@ -4,12 +4,19 @@ use super::listed;
 use super::pools::Led;
 use crate::config::LimitKey;
 use crate::model::Circuit;
-use crate::table::{Pool, RateLimit};
+use crate::table::{Pool, RateLimit, Table};
 
 /// The protections of the way that leads to this pool.
-pub(super) fn protections(led: &Led<'_>, pool: &Pool) -> Vec<String> {
-    let told =
-        [breaker(pool), route_places(led), places(pool), shedding(led, pool), retries(led, pool)];
+pub(super) fn protections(table: &Table, led: &Led<'_>, pool: &Pool) -> Vec<String> {
+    let told = [
+        degradation(table, led),
+        fault(table, led),
+        breaker(pool),
+        route_places(led),
+        places(pool),
+        shedding(led, pool),
+        retries(led, pool),
+    ];
     let rates = led.route.into_iter().flat_map(|route| &route.rate_limits);
     let rates = led.listener_rates.iter().chain(rates).map(rate);
     rates.chain(told.into_iter().flatten()).collect()
@@ -28,6 +35,21 @@ fn rate(limit: &RateLimit) -> String {
         count => format!("; {count} refused so far"),
     };
     format!("{}: at most {} {by}, {} at once{refused}", policy.name, policy.rate(), policy.burst)
+}
+
+fn degradation(table: &Table, led: &Led<'_>) -> Option<String> {
+    let exceptions = table.exceptions.as_ref()?;
+    let level = exceptions.refuses(led.listener, led.name, led.class)?;
+    let answer = match &level.respond {
+        Some(fixed) => format!("answered with {}", fixed.status),
+        None => String::from("refused"),
+    };
+    Some(format!("{answer}: degraded service `{}` is ordered", level.name))
+}
+
+fn fault(table: &Table, led: &Led<'_>) -> Option<String> {
+    let fault = table.exceptions.as_ref()?.fault_of(led.listener, led.name)?.fault;
+    led.route.map(|_| format!("injected for a drill: {fault}"))
 }
 
 /// While it is closed, it is as if it was not there.

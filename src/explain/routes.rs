@@ -37,8 +37,17 @@ pub(super) fn follow<'t>(
                 Action::Pools(split) => {
                     let (class, told_class) = class(&route.policy.priority, listener, asked);
                     let listener_rates = &listener.rate_limits[..];
+                    let (name, own) = (&*route.policy.name, &*listener.settings.name);
                     let route = Some(&**route);
-                    Some(Led { split, class, told_class, listener_rates, route })
+                    Some(Led {
+                        split,
+                        class,
+                        told_class,
+                        listener: own,
+                        name,
+                        listener_rates,
+                        route,
+                    })
                 }
                 Action::Redirect(_) | Action::Fixed(_) | Action::Ready => None,
             });

@@ -75,7 +75,11 @@ pub(super) fn terms(client: &mut Client) -> Result<Terms, ForwardEnded> {
             let pool = forward.split.choose(picker);
             let (class, worker) = (forward.policy.priority, client.worker.index);
             let refused = |pool: &Pool| pool.admits(class, picker, worker).is_err();
-            if table.pool(pool).is_some_and(refused) {
+            let without = table.exceptions.as_ref().is_some_and(|exceptions| {
+                let (listener, route) = (&listener.settings.name, &forward.policy.name);
+                exceptions.refuses(listener, route, class).is_some()
+            });
+            if without || table.pool(pool).is_some_and(refused) {
                 return Err(ForwardEnded::Shed);
             }
             let logged = client.is_logged().then(|| Arc::clone(forward));

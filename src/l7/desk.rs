@@ -15,7 +15,7 @@ use crate::l7::budget::{self, Budget};
 use crate::l7::caller::Caller;
 use crate::l7::compress;
 use crate::l7::error::Failure;
-use crate::l7::exchange::{Job, Terms, Upload};
+use crate::l7::exchange::{Fault, Job, Terms, Upload};
 use crate::l7::grpc;
 use crate::l7::headers::{
     Origin, Outgoing, WebSocketKey, client_address, elements, given_id, is_claim, is_trusted,
@@ -27,7 +27,8 @@ use crate::l7::local::Local;
 use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::version::Version;
 use crate::l7::worker::{Scratch, Worker};
-use crate::model::{BadRequest, Coding, PriorityClass};
+use crate::live::UnderWay;
+use crate::model::{BadRequest, Coding, FaultKind, PriorityClass};
 use crate::net::Pressure;
 use crate::net::tls::Agreement;
 use crate::table::{
@@ -244,12 +245,9 @@ impl Desk<'_> {
         };
         record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
         let class = class(&route.policy.priority, sight);
-        let under_way = match pool.admits(class, picker, worker.index) {
-            Ok(under_way) => under_way,
-            Err(refused) => {
-                let local = Local::refused(worker, refused, record.started);
-                return Ok(Prepared::Local(self.shape(local, request, facts)));
-            }
+        let (fault, under_way) = match self.enter(route, pool, class, picker, record.started) {
+            Ok(entered) => entered,
+            Err(local) => return Ok(Prepared::Local(self.shape(local, request, facts))),
         };
         let upgrade = upgrade(route, facts);
         if facts.is_connect && upgrade.as_deref() != Some(WEBSOCKET) {
@@ -287,6 +285,7 @@ impl Desk<'_> {
         Ok(Prepared::Forward(Job {
             lease,
             _under_way: under_way,
+            fault,
             pool: pool.id,
             policy: pool.into(),
             key,
@@ -300,6 +299,33 @@ impl Desk<'_> {
     /// What answers say of plain HTTP.
     fn hsts(&self) -> Option<&Arc<str>> {
         self.listener.settings.tls.as_ref().and_then(|tls| tls.hsts.as_ref())
+    }
+
+    /// Lets a request in: with the fault that it is to meet, counted as under way where that is
+    /// counted. Or says what it is answered with instead.
+    fn enter(
+        &self,
+        route: &Route,
+        pool: &Pool,
+        class: PriorityClass,
+        picker: &mut Picker,
+        now: Instant,
+    ) -> Result<(Fault, Option<UnderWay>), Local> {
+        let worker = &self.caller.worker;
+        let mut fault = None;
+        if let Some(exceptions) = &self.table.exceptions {
+            let (listener, name) = (&self.listener.settings.name, &route.policy.name);
+            if let Some(level) = exceptions.refuses(listener, name, class) {
+                return Err(Local::degraded(worker, level.respond.as_ref()));
+            }
+            fault = exceptions.meets(listener, name, picker);
+        }
+        if let Some(FaultKind::Abort(status)) = fault {
+            return Err(Local::aborted(status));
+        }
+        let entered = pool.admits(class, picker, worker.index);
+        let under_way = entered.map_err(|refused| Local::refused(worker, refused, now))?;
+        Ok((Fault::new(fault), under_way))
     }
 
     /// What ip-hash hashes; other algorithms need nothing.

@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Protocol,
     /// Its pool is left alone for a while.
     CircuitOpen,
+    /// It is one of those that a level of degraded service does without.
+    Degraded,
     /// It comes too soon.
     TooMany,
     /// Most of the memory for buffers is in use.
@@ -67,6 +69,7 @@ impl Failure {
             Self::NoBackend => (503, "no backend can take this request now"),
             Self::Shed => (503, "more is asked than can be borne now"),
             Self::CircuitOpen => (503, "the service fails, and is left alone for a while"),
+            Self::Degraded => (503, "the service does without this for a while"),
             Self::TooMany => (429, "too many requests: come back later"),
             Self::NoMemory => (503, "too much is under way to begin more"),
             Self::QueueFull => (503, "too many wait already"),
@@ -99,6 +102,7 @@ impl Failure {
             Self::NoBackend => Ended::NoBackend,
             Self::Shed => Ended::Shed,
             Self::CircuitOpen => Ended::CircuitOpen,
+            Self::Degraded => Ended::Degraded,
             Self::TooMany => Ended::RateLimited,
             Self::NoMemory => Ended::NoMemory,
             Self::QueueFull => Ended::QueueFull,

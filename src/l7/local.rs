@@ -76,6 +76,20 @@ impl Local {
         Self { retry_after_s, ..Self::failure(worker, failure) }
     }
 
+    /// The answer to a request that is done without for a while.
+    pub(crate) fn degraded(worker: &Worker, fixed: Option<&FixedResponse>) -> Self {
+        match fixed {
+            Some(fixed) => Self { ended: Ended::Degraded, ..Self::fixed(fixed) },
+            None => Self::failure(worker, Failure::Degraded),
+        }
+    }
+
+    /// The answer to a request that is aborted on purpose.
+    pub(crate) fn aborted(status: u16) -> Self {
+        let sentence = Text::Sentence("a fault that was injected for a drill");
+        Self { ended: Ended::FaultInjected, ..Self::ours(status, sentence) }
+    }
+
     /// A fixed response.
     pub(crate) fn fixed(fixed: &FixedResponse) -> Self {
         Self::ours(fixed.status, Text::Fixed(Arc::clone(&fixed.body)))

@@ -81,6 +81,10 @@ families! {
     RATE_LIMIT_FORGOTTEN = Counter "pulsegate_rate_limit_forgotten_keys_total" ["listener", "route", "limit"]
         "Clients or values forgotten too early for want of places (raise `keys`).";
 
+    DEGRADATION = Gauge "pulsegate_degradation" ["level"]
+        "1 for the level of degraded service that is ordered; absent while none is.";
+    FAULTS = Gauge "pulsegate_injected_faults" []
+        "Routes on which a fault was put for a drill.";
     POOL_HEADROOM = Gauge "pulsegate_pool_headroom" ["pool"]
         "Part of what is asked of the pool that it could carry without its largest zone; below 1, losing that zone costs requests.";
     POOL_ARRIVALS = Counter "pulsegate_pool_arrivals_total" ["pool", "priority"]

@@ -8,6 +8,7 @@ mod address;
 mod agent;
 mod circuit;
 mod coding;
+mod fault;
 mod health;
 mod http_ask;
 mod identity;
@@ -31,6 +32,7 @@ pub use address::Address;
 pub use agent::{AgentReport, AgentState};
 pub use circuit::Circuit;
 pub use coding::Coding;
+pub use fault::{Fault, FaultKind, RouteFault};
 pub use health::{Admin, Failure, Health, Layer, Outcome, Reason};
 pub use http_ask::{
     BodyTest, Expect, HeaderTest, HttpAsk, HttpMethod, HttpRequest, Part, Pattern, Source,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{BackendKey, PoolName};
+use super::{BackendKey, Fault, PoolName};
 
 /// What an order is about. Where a pool or region is left out, every one is meant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,13 @@ pub enum Scope {
     All,
     /// A listener; the decision leaves it to those who accept connections.
     Listener(Arc<str>),
+    /// A route of a listener.
+    Route {
+        /// The listener's name.
+        listener: Arc<str>,
+        /// The route's.
+        route: Arc<str>,
+    },
     /// A pool.
     Pool(PoolName),
     /// A region, of one pool or of all.
@@ -46,7 +53,11 @@ impl Scope {
         match self {
             Self::All => true,
             Self::Pool(pool) => **pool == *name,
-            Self::Listener(_) | Self::Region { .. } | Self::Zone { .. } | Self::Backend(_) => false,
+            Self::Listener(_)
+            | Self::Route { .. }
+            | Self::Region { .. }
+            | Self::Zone { .. }
+            | Self::Backend(_) => false,
         }
     }
 
@@ -94,6 +105,7 @@ impl fmt::Display for Scope {
         match self {
             Self::All => f.write_str("everything"),
             Self::Listener(name) => write!(f, "listener {name}"),
+            Self::Route { listener, route } => write!(f, "route {listener}/{route}"),
             Self::Pool(name) => write!(f, "pool {name}"),
             Self::Region { pool, region } => write!(f, "region {region}{}", within(pool)),
             Self::Zone { pool, region: Some(region), zone } => {
@@ -140,6 +152,15 @@ pub enum Action {
     Traffic(Option<f64>),
     /// Closes a pool's circuit breaker, whatever was seen.
     ResetBreaker,
+    /// Does without what a level of degraded service names. `None` = with everything again.
+    Degrade {
+        /// The level.
+        level: Option<Arc<str>>,
+    },
+    /// Does this to the requests of a route.
+    Fault(Fault),
+    /// Ends `Fault` there.
+    ClearFault,
     /// Emergency stop: no share, open connections are closed, and automation changes nothing there.
     Stop,
 }
@@ -159,6 +180,9 @@ impl Action {
             Self::Resume => "resume",
             Self::Traffic(_) => "traffic",
             Self::ResetBreaker => "reset-breaker",
+            Self::Degrade { .. } => "degrade",
+            Self::Fault(_) => "fault",
+            Self::ClearFault => "clear-fault",
             Self::Stop => "stop",
         }
     }
@@ -183,7 +207,13 @@ pub struct Order {
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} ordered by {}", self.action.name(), self.scope, self.actor)?;
+        match &self.action {
+            Action::Degrade { level: Some(level) } => write!(f, "degraded service `{level}`")?,
+            Action::Degrade { level: None } => f.write_str("end of degraded service")?,
+            Action::Fault(fault) => write!(f, "{fault} of {}", self.scope)?,
+            action => write!(f, "{} of {}", action.name(), self.scope)?,
+        }
+        write!(f, " ordered by {}", self.actor)?;
         if self.why.is_empty() { Ok(()) } else { write!(f, ": {}", self.why) }
     }
 }

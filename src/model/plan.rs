@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Address, Admin, Admission, Circuit, Health, PoolName, Reason, Standing};
+use super::{Address, Admin, Admission, Circuit, Health, PoolName, Reason, RouteFault, Standing};
 
 /// The outcome of one decision: everything `table::build` needs besides the config.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,6 +10,10 @@ pub struct Plan {
     /// One entry per pool of the config, in its order. A pool that is as before is shared with the
     /// plan before.
     pub pools: Vec<Arc<PoolPlan>>,
+    /// The level of degraded service that is ordered, by its name.
+    pub degradation: Option<Arc<str>>,
+    /// What is done to requests on purpose, by order.
+    pub faults: Vec<RouteFault>,
 }
 
 /// One pool's part of a plan.

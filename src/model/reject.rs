@@ -100,6 +100,10 @@ closed_set! {
         Shed = "shed",
         /// Its pool is left alone for a while.
         CircuitOpen = "circuit_open",
+        /// It is one of those that a level of degraded service does without.
+        Degraded = "degraded",
+        /// An operator had put a fault on its route, which ended it.
+        FaultInjected = "fault_injected",
         /// It came too soon.
         RateLimited = "rate_limited",
         /// Most of the memory for buffers was in use (`limits.buffers`).

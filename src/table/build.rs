@@ -11,7 +11,7 @@ mod pools;
 
 use std::sync::Arc;
 
-use super::{Pool, Table};
+use super::{Exceptions, Pool, Table};
 use crate::config::Config;
 use crate::live::{self, Live};
 use crate::model::Plan;
@@ -42,6 +42,7 @@ pub fn build(inputs: &Inputs<'_>) -> Table {
         config: Arc::clone(inputs.config),
         plan: Arc::clone(inputs.plan),
         listeners: listeners::build(inputs, &pools),
+        exceptions: Exceptions::of(inputs.config, inputs.plan),
         pool_index: index(&pools),
         pools,
     }

@@ -45,7 +45,7 @@ impl World {
     /// The next table, in which pool `p` has these zones.
     pub(crate) fn table(&mut self, zones: Vec<ZonePlan>, previous: Option<&Table>) -> Table {
         self.generation += 1;
-        let plan = Arc::new(Plan { pools: vec![Arc::new(pool_plan(zones))] });
+        let plan = Arc::new(Plan { pools: vec![Arc::new(pool_plan(zones))], ..Plan::default() });
         build(&Inputs {
             config: &self.config,
             plan: &plan,
@@ -70,6 +70,7 @@ pub(crate) fn config(pools: Vec<Pool>, listeners: Vec<Listener>) -> Config {
         watch: false,
         listeners,
         pools,
+        degradation: Vec::new(),
         admin: AdminApi::default(),
         webhooks: Vec::new(),
         state_dir: None,

@@ -15,6 +15,7 @@ mod budget;
 mod build;
 mod chooser;
 mod door;
+mod exceptions;
 mod handle;
 mod host;
 mod hosts;
@@ -38,6 +39,7 @@ pub use backend::{Backend, Lease};
 pub use budget::Budget;
 pub use build::{Inputs, build};
 pub use door::{Door, Refused};
+pub use exceptions::Exceptions;
 pub use handle::{CachedReader, Publisher, Reader};
 pub use host::{HostError, normalise_host};
 pub use listener::{Forward, HelloMismatch, Listener};
@@ -68,6 +70,8 @@ pub struct Table {
     pub plan: Arc<Plan>,
     /// In config order.
     pub listeners: Vec<Arc<Listener>>,
+    /// What is ordered about requests themselves; `None` = nothing.
+    pub exceptions: Option<Box<Exceptions>>,
     /// In config order.
     pools: Vec<Arc<Pool>>,
     /// Where a pool is in `pools`, by its id.

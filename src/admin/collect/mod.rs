@@ -36,6 +36,7 @@ pub(super) fn collect<C: Source>(state: &State<C>, status: Option<&Status>) -> E
     notices.add(&["failed"], told.failed.load(Relaxed) as f64);
     notices.add(&["dropped"], (told.dropped.load(Relaxed) + untold) as f64);
     if let Some(status) = status {
+        protections::exceptions(&mut out, status);
         backends::arrivals(&mut out, status, &state.live);
         protections::retries(&mut out, status, &state.live);
         protections::queues(&mut out, status, &state.live);

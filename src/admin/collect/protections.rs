@@ -1,6 +1,7 @@
 //! What the pools' protections did.
 
 use crate::control::Status;
+use crate::events::wire::Action;
 use crate::live::{Limiter, Live};
 use crate::metrics::{Exposition, Family, names};
 use crate::model::Circuit;
@@ -36,6 +37,19 @@ pub(super) fn queues(out: &mut Exposition, status: &Status, live: &Live) {
         unplaced.add(&[pool, "full"], full as f64);
         unplaced.add(&[pool, "late"], late as f64);
     }
+}
+
+/// What is ordered about requests themselves.
+pub(super) fn exceptions(out: &mut Exposition, status: &Status) {
+    let mut level_in_force = out.family(&names::DEGRADATION);
+    for order in &status.exceptions {
+        if let Action::Degrade { level: Some(level) } = &order.action {
+            level_in_force.add(&[level], 1.0);
+        }
+    }
+    let faults = status.exceptions.iter();
+    let faults = faults.filter(|order| matches!(order.action, Action::Fault { .. })).count();
+    out.family(&names::FAULTS).add(&[], faults as f64);
 }
 
 /// How the pools' circuit breakers stand.

@@ -233,6 +233,14 @@ fn sample_status() -> Status {
             not_after: UnixMillis(1_795_928_050_000),
             refused: Some("the file holds no private key".into()),
         }],
+        exceptions: vec![wire::Order {
+            scope: wire::Scope::All {},
+            action: wire::Action::Degrade { level: Some("lean".to_owned()) },
+            actor: "admin tester".to_owned(),
+            why: "a flood".to_owned(),
+            since_ms: 1_795_228_050_000,
+            until_ms: None,
+        }],
         pools: vec![PoolStatus {
             name: "api".into(),
             algorithm: "round-robin",

@@ -39,6 +39,7 @@ pub fn status(status: &control::Status, live: &Live, ready: bool, now: UnixMilli
         listeners: listeners(&live.listeners()),
         rate_limits: rate_limits(live),
         certificates: status.certificates.iter().map(|it| certificate(it, now)).collect(),
+        exceptions: status.exceptions.clone(),
         pools: pools.collect(),
     }
 }

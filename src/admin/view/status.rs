@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{LastReload, Protections, RateLimit, Standing};
+use crate::events::wire::Order;
 
 /// Everything that is known, as of one moment.
 ///
@@ -49,6 +50,9 @@ pub struct Status {
     pub rate_limits: Vec<RateLimit>,
     /// What listeners show their clients, in config order.
     pub certificates: Vec<Certificate>,
+    /// The orders that stand about requests themselves: degraded service, and faults for a drill.
+    #[serde(default)]
+    pub exceptions: Vec<Order>,
     /// In config order.
     pub pools: Vec<Pool>,
 }

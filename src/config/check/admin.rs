@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{PATH, alert, listener, name, secret};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
-use crate::config::shape::{Kind, OFF, Shape, key, required};
+use crate::config::shape::{DAY_MS, Kind, OFF, Shape, duration, key, required};
 use crate::config::{AdminApi, Role, Token, defaults};
 
 /// `admin`.
@@ -29,6 +29,12 @@ pub(super) static SHAPE: Shape = Shape {
             "alerts",
             Kind::List(&Kind::Shape(&alert::SHAPE)),
             "What alerts that come in at `/webhooks/alertmanager` order; default none.",
+        ),
+        key(
+            "faults",
+            Kind::AnyOf(&[OFF, duration(1_000, DAY_MS)]),
+            "How long a fault may hold at most that an operator puts on a route for a drill; default \
+             `off`: none may be put there.",
         ),
         key(
             "allowed_hosts",
@@ -83,6 +89,7 @@ pub(super) fn check(fields: Option<&Fields<'_>>) -> AdminApi {
         socket,
         tokens: typed_tokens.iter().filter_map(token).collect(),
         alerts: alerts.iter().filter_map(alert::check).collect(),
+        faults: fields.duration_or_off("faults").flatten(),
         allowed_hosts: hosts.iter().filter_map(host).collect(),
     }
 }

@@ -14,6 +14,7 @@ mod clients;
 mod compression;
 mod concurrent;
 mod defaults;
+mod degradation;
 mod failover;
 mod header;
 mod health;
@@ -78,6 +79,11 @@ pub(super) static ROOT: Shape = Shape {
             "pools",
             Kind::Map { of: "pool", values: &Kind::Shape(&pool::SHAPE), x_keys: false },
             "The backends that routes lead to.",
+        ),
+        key(
+            "degradation",
+            Kind::List(&Kind::Shape(&degradation::SHAPE)),
+            "Levels of degraded service that an operator may order; default none.",
         ),
         key("admin", Kind::Shape(&admin::SHAPE), "The admin API."),
         key(
@@ -177,6 +183,8 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     http_only::judge(&named_pools, &pools, &listeners);
     probing::warn(&fields, &named_pools, &pools);
 
+    let all: Vec<&Listener> = listeners.iter().map(|(_, listener)| listener).collect();
+    let degradation = degradation::check(&fields, &all);
     let admin = admin::check(fields.fields("admin").as_ref());
     unique_binds(&fields, &listeners, &admin.bind);
     let webhooks = fields.list("webhooks").unwrap_or_default();
@@ -187,6 +195,7 @@ pub(super) fn check(root: &Node, report: &Report, origin: Option<&Path>) -> Opti
     Some(Config {
         path: origin.map(Path::to_owned),
         watch: watch.unwrap_or(false),
+        degradation,
         listeners: listeners.into_iter().map(|(_, listener)| listener).collect(),
         pools,
         admin,

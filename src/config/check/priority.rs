@@ -11,7 +11,9 @@ use crate::model::PriorityClass;
 /// What `priority` of a route may be.
 pub(super) const PRIORITY: Kind = Kind::AnyOf(&[CLASS, Kind::Shape(&BY_HEADER)]);
 
-const CLASS: Kind = Kind::Words { now: &["critical", "high", "normal", "low"], later: &[] };
+/// A class.
+pub(super) const CLASS: Kind =
+    Kind::Words { now: &["critical", "high", "normal", "low"], later: &[] };
 
 static BY_HEADER: Shape = Shape {
     name: "priority_by_header",
@@ -64,7 +66,8 @@ fn header_name(fields: &Fields<'_>) -> Option<Arc<str>> {
     name
 }
 
-fn class(cursor: &Cursor<'_>) -> PriorityClass {
+/// Reads a class.
+pub(super) fn class(cursor: &Cursor<'_>) -> PriorityClass {
     let Kind::Words { now, later } = CLASS else { return PriorityClass::default() };
     let word = cursor.word(now, later);
     word.and_then(|word| PriorityClass::named(word.as_bytes())).unwrap_or_default()

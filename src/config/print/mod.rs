@@ -18,8 +18,10 @@ pub use flat::{Setting, settings};
 
 use self::yaml::{Tree, list, map, text, word};
 use super::{
-    AdminApi, AlertPlace, AlertRule, Config, EventLog, Role, SecretSource, Token, Webhook, value,
+    AdminApi, AlertPlace, AlertRule, Config, DegradationLevel, EventLog, Role, RouteName,
+    SecretSource, Token, Webhook, value,
 };
+use crate::model::PriorityClass;
 
 /// Writes the config in effect.
 #[must_use]
@@ -37,6 +39,9 @@ fn tree(config: &Config) -> Tree {
         ("pools", Tree::Map(pools.collect())),
         ("admin", admin(&config.admin)),
     ];
+    if !config.degradation.is_empty() {
+        keys.push(("degradation", list(&config.degradation, |level| degradation(level))));
+    }
     if !config.webhooks.is_empty() {
         keys.push(("webhooks", list(&config.webhooks, webhook)));
     }
@@ -55,6 +60,20 @@ fn tree(config: &Config) -> Tree {
     map(keys)
 }
 
+fn degradation(level: &DegradationLevel) -> Tree {
+    let refused = PriorityClass::ALL.into_iter().filter(|class| level.classes[*class as usize]);
+    let refused: Vec<_> = refused.collect();
+    let priority =
+        (!refused.is_empty()).then(|| ("priority", list(&refused, |class| word(class.name()))));
+    let route = |name: &RouteName| text(format!("{}/{}", name.listener, name.route));
+    let routes = (!level.routes.is_empty()).then(|| ("routes", list(&level.routes, route)));
+    let respond = level.respond.as_ref().map(|fixed| {
+        ("respond", map([("status", word(fixed.status)), ("body", text(&fixed.body))]))
+    });
+    let refuse = ("refuse", map(priority.into_iter().chain(routes)));
+    map([("name", text(&level.name)), refuse].into_iter().chain(respond))
+}
+
 fn admin(admin: &AdminApi) -> Tree {
     let socket = admin.socket.as_ref().map_or(word("off"), |path| text(path.display()));
     let mut keys = vec![("socket", socket)];
@@ -63,6 +82,7 @@ fn admin(admin: &AdminApi) -> Tree {
     }
     keys.push(("tokens", list(&admin.tokens, token)));
     keys.push(("alerts", list(&admin.alerts, alert)));
+    keys.push(("faults", admin.faults.map_or(word("off"), |most| word(value::duration(most)))));
     keys.push(("allowed_hosts", list(&admin.allowed_hosts, text)));
     map(keys)
 }

@@ -269,3 +269,41 @@ fn breakers_that_could_never_open_or_close_are_told() {
     let tcp = "version: 1\nlisteners: { db: { bind: 127.0.0.1:80, protocol: tcp, pool: site } }\npools: { site: { backends: [ 1.2.3.4:5 ], breaker: on } }\n";
     assert!(problems(tcp).contains("`breaker` is for pools of `http` routes"));
 }
+
+#[test]
+fn levels_of_degraded_service_name_what_there_is() {
+    let with = |levels: &str| {
+        format!(
+            "version: 1\ndegradation: [ {levels} ]\nlisteners:\n  web: {{ bind: 127.0.0.1:80, routes: [ {{ name: api, match: {{ path: /a }}, pool: site }}, {{ name: ready, respond: ready }} ] }}\n  db: {{ bind: 127.0.0.1:81, protocol: tcp, routes: [ {{ name: sql, pool: site }} ] }}\npools: {{ site: {{ backends: [ 1.2.3.4:5 ] }} }}\n"
+        )
+    };
+    for (level, message) in [
+        ("{ name: a, refuse: {} }", "nothing is refused (expected `priority` or `routes`)"),
+        ("{ name: a, refuse: { priority: [] } }", "nothing is refused"),
+        ("{ name: a, refuse: { priority: lo } }", "expected `critical`, `high`, `normal` or `low`"),
+        (
+            "{ name: a, refuse: { priority: [ low, normal, high, critical ] } }",
+            "every class is refused, and so is everything",
+        ),
+        ("{ name: off, refuse: { priority: low } }", "`off` ends the level that was ordered"),
+        (
+            "{ name: a, refuse: { priority: low } }, { name: a, refuse: { priority: high } }",
+            "there is a level `a` already",
+        ),
+        ("{ name: a, refuse: { routes: api } }", "expected a route as listener/route"),
+        ("{ name: a, refuse: { routes: wed/api } }", "no listener \"wed\" (did you mean `web`?)"),
+        ("{ name: a, refuse: { routes: web/apy } }", "no route \"apy\" (did you mean `api`?)"),
+        ("{ name: a, refuse: { routes: web/ready } }", "only what is forwarded can be refused"),
+    ] {
+        let found = problems(&with(level));
+        assert!(found.contains(message), "{level}: {found}");
+    }
+    let doubtful = valid(&with("{ name: a, refuse: { priority: critical } }")).warnings;
+    assert!(
+        doubtful.iter().any(|it| it.message.contains("`critical` is refused and `low` is not"))
+    );
+    let level = "{ name: a, refuse: { priority: [ low, normal ], routes: [ web/api, db/sql ] }, respond: { status: 200, body: x } }";
+    let printed = crate::config::print(&valid(&with(level)).config);
+    assert_eq!(printed, crate::config::print(&valid(&printed).config));
+    assert!(printed.contains("web/api"), "{printed}");
+}

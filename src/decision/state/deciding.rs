@@ -152,11 +152,13 @@ impl State {
         }
         self.report = Report { pools: self.cores.iter().map(|c| Arc::clone(&c.report)).collect() };
         let before = self.plan.pools.iter();
-        let same = self.cores.len() == before.len()
+        let (degradation, faults) = (self.orders.degradation(), self.orders.faults());
+        let same = (&self.plan.degradation, &self.plan.faults) == (&degradation, &faults)
+            && self.cores.len() == before.len()
             && self.cores.iter().zip(before).all(|(core, plan)| Arc::ptr_eq(&core.plan, plan));
         if !same {
             let pools = self.cores.iter().map(|core| Arc::clone(&core.plan)).collect();
-            self.plan = Arc::new(Plan { pools });
+            self.plan = Arc::new(Plan { pools, degradation, faults });
         }
         !same
     }

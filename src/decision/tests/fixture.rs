@@ -23,6 +23,7 @@ pub(crate) fn config(pools: Vec<Pool>) -> Config {
         watch: false,
         listeners: Vec::new(),
         pools,
+        degradation: Vec::new(),
         admin: AdminApi::default(),
         webhooks: Vec::new(),
         state_dir: None,

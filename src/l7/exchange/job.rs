@@ -11,7 +11,7 @@ use crate::live::{PoolId, UnderWay};
 use crate::model::Coding;
 use crate::table::{Lease, Pool, Route};
 
-use super::Upload;
+use super::{Fault, Upload};
 
 /// A request on its way to a backend.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Job {
     pub(crate) lease: Option<Lease>,
     /// It counts as under way in its pool, where that is counted.
     pub(crate) _under_way: Option<UnderWay>,
+    /// What is done to it on purpose before it goes to a backend.
+    pub(crate) fault: Fault,
     /// The pool, to be looked up in the newest table at each further try.
     pub(crate) pool: PoolId,
     /// The pool's settings.

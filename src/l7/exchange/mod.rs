@@ -19,6 +19,7 @@ mod backend;
 mod client;
 mod coded;
 mod deadline;
+mod fault;
 mod inbound;
 mod job;
 mod obtain;
@@ -63,6 +64,7 @@ use rescue::{Called, Rescue};
 
 pub(crate) use backend::{Answering, Asking, HeadMax, NoHead};
 pub(crate) use client::{Client, Sink, Source};
+pub(crate) use fault::Fault;
 pub(crate) use job::{Job, Terms};
 pub(crate) use upload::Upload;
 
@@ -166,6 +168,12 @@ async fn enter(
     deadline: &Deadline<'_>,
     record: &mut Record,
 ) -> Result<(After, Ended), Failure> {
+    // Boxed: hardly a request suffers one, and all would carry the room for it.
+    if !job.fault.is_none()
+        && let Some(end) = Box::pin(fault::suffer(parties, job, deadline)).await
+    {
+        return end;
+    }
     if job.policy.concurrent.is_none() && job.terms.route.queue.is_none() {
         return try_backends(parties, job, deadline, record).await;
     }

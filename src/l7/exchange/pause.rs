@@ -18,7 +18,7 @@ pub(super) enum Paused {
     ClientLeft,
 }
 
-/// Waits this long, unless the client leaves.
+/// Waits this long, unless the client leaves or has not as much time.
 pub(super) async fn pause(
     parties: &mut Parties<'_, impl Client>,
     job: &Job,
@@ -31,6 +31,15 @@ pub(super) async fn pause(
     if !deadline.leaves(length) {
         return Paused::TooLong;
     }
+    wait(parties, job, length).await
+}
+
+/// Waits this long, unless the client leaves.
+pub(super) async fn wait(
+    parties: &mut Parties<'_, impl Client>,
+    job: &Job,
+    length: Duration,
+) -> Paused {
     let (worker, timer) = (parties.worker, parties.timer);
     let (mut client, _) = parties.client.split();
     timer.set(length);
