@@ -4,22 +4,21 @@
 //! request's bytes stand still; what has to outlive them is copied, and it is little.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use httparse::Header;
 use tokio::time::Instant;
 
 use crate::balance::ip_hash;
-use crate::config::{Algorithm, HashKey, PathMatch, Priority};
-use crate::l7::budget::{self, Budget};
+use crate::config::{Algorithm, HashKey};
+use crate::l7::asked::{
+    class, coding, is_call, is_idempotent, rewrite, takes_trailers, upgrade, waits,
+};
+use crate::l7::budget::Budget;
 use crate::l7::caller::Caller;
-use crate::l7::compress;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Fault, Job, Terms, Upload};
-use crate::l7::grpc;
 use crate::l7::headers::{
-    Origin, Outgoing, WebSocketKey, client_address, elements, given_id, is_claim, is_trusted,
-    write_request,
+    Origin, Outgoing, WebSocketKey, client_address, given_id, is_claim, is_trusted, write_request,
 };
 use crate::l7::http1::{Body, Facts, Request};
 use crate::l7::limits::too_many;
@@ -28,7 +27,7 @@ use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::version::Version;
 use crate::l7::worker::{Scratch, Worker};
 use crate::live::UnderWay;
-use crate::model::{BadRequest, Coding, FaultKind, PriorityClass};
+use crate::model::{BadRequest, FaultKind, PriorityClass};
 use crate::net::Pressure;
 use crate::net::tls::Agreement;
 use crate::table::{
@@ -38,13 +37,6 @@ use crate::table::{
 
 /// The only protocol for which an extended CONNECT can be told to a backend that speaks HTTP/1.1.
 const WEBSOCKET: &str = "websocket";
-
-/// Does it say that its body is messages of gRPC, which come when there is something to say?
-fn is_grpc(headers: &[Header<'_>]) -> bool {
-    const KIND: &[u8] = b"application/grpc";
-    let kind = headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-type"));
-    kind.and_then(|it| it.value.get(..KIND.len())).is_some_and(|it| it.eq_ignore_ascii_case(KIND))
-}
 
 /// What becomes of a request.
 pub(crate) enum Prepared {
@@ -244,16 +236,14 @@ impl Desk<'_> {
             return Ok(Prepared::Local(self.local_failure(Failure::NoBackend, request, facts)));
         };
         record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
-        let class = class(&route.policy.priority, sight);
+        let class = class(&route.policy.priority, request.headers, sight.trusted);
         let (fault, under_way) = match self.enter(route, pool, class, picker, record.started) {
             Ok(entered) => entered,
             Err(local) => return Ok(Prepared::Local(self.shape(local, request, facts))),
         };
-        let upgrade = upgrade(route, facts);
-        if facts.is_connect && upgrade.as_deref() != Some(WEBSOCKET) {
+        let Some((upgrade, websocket)) = switch(route, facts) else {
             return Ok(Prepared::Local(self.local_failure(Failure::Protocol, request, facts)));
-        }
-        let websocket = facts.is_connect.then(|| Box::new(WebSocketKey::new(fastrand::u128(..))));
+        };
         let key = self.key(pool, sight);
         let lease = pool.choose(picker, key, &[]);
         if let (None, Some(fixed)) = (&lease, &pool.when_down) {
@@ -272,7 +262,7 @@ impl Desk<'_> {
             keep_alive: facts.keep_alive && !self.caller.acceptor.removed.get(),
             to_head: request.method == "HEAD",
             idempotent: route.policy.retries.idempotent || is_idempotent(request.method),
-            converses: facts.body != Body::None && is_grpc(request.headers),
+            converses: is_call && facts.body != Body::None,
             expects: facts.expect_continue,
             is_call,
             upgrade,
@@ -424,32 +414,18 @@ impl Desk<'_> {
     }
 }
 
-/// Is it a call of gRPC? Those come by HTTP/2 only.
-fn is_call(request: &Request<'_, '_>) -> bool {
-    request.version == Version::Http2 && grpc::is_call(request.headers)
-}
+/// A protocol to change to, and the key of its handshake.
+type Switch = (Option<Arc<str>>, Option<Box<WebSocketKey>>);
 
-/// How long the client waits, if it says so, and the header in which the backend is told.
-fn waits<'r>(
-    request: &Request<'_, '_>,
-    route: &'r Route,
-    is_call: bool,
-) -> (Option<Duration>, Option<&'r str>) {
-    let name = route.policy.budget_header.as_deref();
-    let said = name.and_then(|name| budget::said(request.headers, name));
-    if is_call {
-        let waits = grpc::timeout(request.headers).into_iter().chain(said).min();
-        (waits, Some(grpc::TIMEOUT))
-    } else {
-        (said, name)
+/// The protocol that a backend is asked to change to, if any, and the key of its handshake where the
+/// proxy has to make it; `None` = none could be asked for, and the client takes nothing else.
+fn switch(route: &Route, facts: &Facts<'_>) -> Option<Switch> {
+    let upgrade = upgrade(route, facts);
+    if facts.is_connect && upgrade.as_deref() != Some(WEBSOCKET) {
+        return None;
     }
-}
-
-/// Does the client say that it takes trailers (RFC 9110 §10.1.4)? gRPC asks that of its clients, and its
-/// servers look whether everybody between passes it on.
-fn takes_trailers(headers: &[Header<'_>]) -> bool {
-    let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("te"));
-    named.flat_map(|header| elements(header.value)).any(|it| it.eq_ignore_ascii_case("trailers"))
+    let key = facts.is_connect.then(|| Box::new(WebSocketKey::new(fastrand::u128(..))));
+    Some((upgrade, key))
 }
 
 /// A parsed request with everything found out about it.
@@ -476,54 +452,5 @@ impl Headers for Fields<'_, '_> {
                 .all
                 .iter()
                 .any(|field| field.name.eq_ignore_ascii_case(name) && test(field.value))
-    }
-}
-
-/// The priority class of a request. Whoever is not trusted could make everything critical.
-fn class(priority: &Priority, sight: &Sight<'_, '_, '_>) -> PriorityClass {
-    let Some(header) = priority.header.as_ref().filter(|_| sight.trusted) else {
-        return priority.class;
-    };
-    let mut fields = sight.request.headers.iter();
-    let named = fields.find(|field| field.name.eq_ignore_ascii_case(header));
-    let named = named.and_then(|field| PriorityClass::named(field.value.trim_ascii()));
-    named.unwrap_or(priority.class)
-}
-
-/// The protocol a request asks to change to, if the route lets it pass.
-fn upgrade(route: &Route, facts: &Facts<'_>) -> Option<Arc<str>> {
-    let passes = &route.policy.upgrades;
-    let passing = |asked: &str| passes.iter().find(|it| it.eq_ignore_ascii_case(asked));
-    elements(facts.upgrade?).find_map(passing).cloned()
-}
-
-/// The coding that the client would take the answer in, where the route compresses.
-fn coding(route: &Route, request: &Request<'_, '_>) -> Option<Coding> {
-    let compression = route.policy.compression.as_ref()?;
-    let named = |field: &&Header<'_>| field.name.eq_ignore_ascii_case("accept-encoding");
-    let accepts = request.headers.iter().filter(named).map(|field| field.value);
-    compress::choose(&accepts, &compression.codings)
-}
-
-/// RFC 9110 §9.2.2.
-fn is_idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
-}
-
-/// Splits a path into what the route puts in front and what stays of it.
-fn rewrite<'a>(route: &'a Route, path: &'a str) -> (&'a str, &'a str) {
-    let Some(prefix) = &route.policy.rewrite_prefix else { return ("", path) };
-    let matched = match &route.policy.matches.path {
-        Some(PathMatch::Exact(matched) | PathMatch::Prefix(matched)) => &**matched,
-        Some(PathMatch::Regex(_)) | None => "/",
-    };
-    let rest = path.strip_prefix(matched).unwrap_or(path);
-    match (prefix.ends_with('/'), rest.strip_prefix('/')) {
-        (true, Some(rest)) => (prefix, rest),
-        // `/v1/` → `/app` must not turn `/v1/x` into `/appx`: the slash belongs to the match.
-        (false, None) if !rest.is_empty() && matched.ends_with('/') => {
-            (prefix, &path[matched.len() - 1..])
-        }
-        _ => (prefix, rest),
     }
 }

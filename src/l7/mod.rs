@@ -11,6 +11,7 @@
 //! What every exchange has in common (retries, deadlines, headers, the log) lives in `exchange`
 //! and `headers`; the protocols' halves know nothing of it.
 
+mod asked;
 mod budget;
 mod caller;
 pub mod chunked;

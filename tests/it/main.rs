@@ -21,6 +21,7 @@ mod bulkheads;
 mod chaos;
 mod client_certificates;
 mod clients;
+mod compression;
 mod deadlines;
 mod degradation;
 mod drains;

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::ops::{Deref, DerefMut};
 
-use super::message::{Head, read_chunked};
+use super::message::{Head, read_chunk, read_chunked};
 use super::{End, PATIENCE, Wire};
 
 /// How a response's body was delimited.
@@ -83,6 +83,11 @@ impl Client {
             (body, Framing::Close(end))
         };
         Response { status, head, body, trailers, framing }
+    }
+
+    /// The next chunk of a body; `None` = it was the last.
+    pub(crate) fn chunk(&mut self) -> Option<Vec<u8>> {
+        read_chunk(&mut self.0)
     }
 
     /// Sends and reads one response.

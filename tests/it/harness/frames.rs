@@ -213,6 +213,12 @@ impl Frames {
 
     /// The whole answer on a stream, which must be the only one: its status and body.
     pub(crate) fn answer(&mut self, stream: u32) -> (u16, String) {
+        let (status, body) = self.answer_bytes(stream);
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Likewise, of a body that is no text.
+    pub(crate) fn answer_bytes(&mut self, stream: u32) -> (u16, Vec<u8>) {
         let head = self.next();
         assert_eq!((head.kind, head.stream), (kind::HEADERS, stream), "{head:?}");
         let (status, mut body, mut over) = (head.status(), Vec::new(), head.ends());
@@ -226,7 +232,7 @@ impl Frames {
                 _ => panic!("{frame:?}"),
             }
         }
-        (status, String::from_utf8_lossy(&body).into_owned())
+        (status, body)
     }
 
     /// The error that the next frame of note resets this stream with.
