@@ -84,6 +84,9 @@ pub enum LimitKey {
     },
     /// Those with one value of this header (lower-case name); without it, those of one client.
     Header(Arc<str>),
+    /// Those of one subject and its names, as its certificate has proved them, whichever certificate that
+    /// is now; without one, those of one client.
+    Certificate,
 }
 
 impl LimitKey {

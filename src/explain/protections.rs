@@ -28,6 +28,7 @@ fn rate(limit: &RateLimit) -> String {
         LimitKey::All => String::from("of all together"),
         LimitKey::Client { v4: 32, .. } => String::from("of each client"),
         LimitKey::Client { v4, v6 } => format!("of each network of clients (/{v4}, /{v6})"),
+        LimitKey::Certificate => String::from("of whom each certificate is for"),
         LimitKey::Header(name) => format!("of each value of {name}"),
     };
     let refused = match limit.limiter.refused() {

@@ -142,7 +142,8 @@ impl Desk<'_> {
             client_address(self.caller.peer.ip(), trusted, request.headers)
         };
         let headers = Fields { all: request.headers, trusted };
-        let too_many = too_many(limits, client, &headers, now)?;
+        let proved = self.agreement.and_then(|agreement| agreement.client.as_deref());
+        let too_many = too_many(limits, client, &headers, proved, now)?;
         Some(Local::too_many(&self.caller.worker, too_many))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::live::Excess;
+use crate::net::tls::ClientIdentity;
 use crate::table::{Headers, RateLimit};
 
 /// A request beyond a limit.
@@ -40,10 +41,11 @@ pub(crate) fn too_many<H: Headers>(
     limits: &[RateLimit],
     client: impl Fn() -> IpAddr,
     headers: &H,
+    proved: Option<&ClientIdentity>,
     now: Instant,
 ) -> Option<TooMany> {
     limits.iter().find_map(|limit| {
-        let excess = limit.take(&client, headers, now).err()?;
+        let excess = limit.take(&client, headers, proved, now).err()?;
         Some(TooMany { limit: Arc::clone(&limit.policy.name), excess })
     })
 }

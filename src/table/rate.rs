@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Headers;
 use crate::config::{self, LimitKey};
 use crate::live::{Excess, Limiter, Pace};
+use crate::net::tls::ClientIdentity;
 
 /// A rate limit and what was taken of it.
 #[derive(Debug)]
@@ -33,12 +34,18 @@ impl RateLimit {
         &self,
         client: impl FnOnce() -> IpAddr,
         headers: &H,
+        proved: Option<&ClientIdentity>,
         now: Instant,
     ) -> Result<(), Excess> {
         let network = |v4, v6| network(client(), v4, v6);
         match &self.policy.by {
             LimitKey::All => self.limiter.take((), self.pace, now),
             LimitKey::Client { v4, v6 } => self.limiter.take(network(*v4, *v6), self.pace, now),
+            LimitKey::Certificate => match proved {
+                // A renewed certificate is the same client.
+                Some(who) => self.limiter.take((&who.subject, &who.names), self.pace, now),
+                None => self.limiter.take(network(32, 64), self.pace, now),
+            },
             LimitKey::Header(name) => {
                 let mut taken = None;
                 headers.any(name, |value| {

@@ -202,3 +202,28 @@ fn only_configured_suites_and_groups_are_agreed_on() {
     let group = stream.conn.negotiated_key_exchange_group().expect("a group").name();
     assert!([rustls::NamedGroup::X25519, rustls::NamedGroup::secp384r1].contains(&group));
 }
+
+#[test]
+fn a_rate_limit_counts_by_whom_certificates_are_for_also_a_renewed_one() {
+    let (_dir, dir) = folder();
+    let roots = [certificate(&dir, "a", &["a.test"])];
+    let authority = Authority::new(&dir, "ca");
+    let (shown, asking) = (pair(&dir, "a", ""), asking(&dir, "optional"));
+    let tls = format!("tls: {{ certificates: [ {shown} ], {asking} }}");
+    let server = telling();
+    let proxy = Setup::default()
+        .listener(&tls)
+        .listener("rate_limit: { rate: 1/h, burst: 1, by: certificate }")
+        .over(&[&server]);
+    let status = |config: &Arc<ClientConfig>| {
+        let mut stream = connect(&proxy, config, "a.test").expect("a connection");
+        let answer = ask(&mut stream, &crate::tls::get("a.test"), "\r\n\r\n").expect("an answer");
+        answer[9..12].to_owned()
+    };
+    let (before, renewed) = (authority.client(GOOD), authority.client(GOOD - 1));
+    assert_eq!(status(&showing(&roots, before)), "200");
+    assert_eq!(status(&showing(&roots, renewed)), "429", "it is the same client");
+    let nameless = client_config(&roots);
+    assert_eq!(status(&nameless), "200", "without one, it is its address");
+    assert_eq!(status(&nameless), "429");
+}

@@ -136,6 +136,8 @@ pub(super) fn check(
     let trusted = fields.list("trusted_proxies").unwrap_or_default();
     let tls = tls::check(&fields).map(Arc::new);
     let handshakes = handshakes(&fields, &inherited).filter(|_| tls.is_some());
+    let rate_limits = rate_limit::check(&fields);
+    rate_limit::judge(&fields, &rate_limits, &routes, tls.as_deref());
     let http2 = if matches!(protocol, Protocol::Http) { http2(&fields) } else { None };
     Some(Listener {
         name,
@@ -150,7 +152,7 @@ pub(super) fn check(
         timeouts: inherited.listener,
         limits: ListenerLimits { handshakes, ..inherited.limits },
         clients: clients::check(&fields).map(Arc::new),
-        rate_limits: rate_limit::check(&fields),
+        rate_limits,
         paths: paths(fields.fields("paths").as_ref()),
         reserved_headers: Arc::default(),
         routes,

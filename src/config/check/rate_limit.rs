@@ -7,7 +7,7 @@ use super::{header, name};
 use crate::config::problem::shown;
 use crate::config::read::{Cursor, Fields};
 use crate::config::shape::{Kind, Shape, key, required};
-use crate::config::{LimitKey, Per, RateLimit, defaults};
+use crate::config::{LimitKey, Per, RateLimit, Route, TlsTermination, defaults};
 
 /// What `rate_limit` may be.
 pub(super) const KIND: Kind = Kind::OneOrMany(&Kind::Shape(&SHAPE));
@@ -33,8 +33,9 @@ static SHAPE: Shape = Shape {
     later: &["cost", "shared"],
 };
 
-const BY: Kind =
-    Kind::AnyOf(&[Kind::Words { now: &["all", "client"], later: &[] }, Kind::Shape(&BY_SHAPE)]);
+const BY: Kind = Kind::AnyOf(&[Kind::Words { now: BY_WORDS, later: &[] }, Kind::Shape(&BY_SHAPE)]);
+
+const BY_WORDS: &[&str] = &["all", "client", "certificate"];
 
 static BY_SHAPE: Shape = Shape {
     name: "limit_by",
@@ -44,7 +45,7 @@ static BY_SHAPE: Shape = Shape {
         key("v6", Kind::Integer { min: 1, max: 128 }, "Bits of an IPv6 address; default 64."),
         key("header", Kind::Text(header::NAME), "A header; where missing, the client."),
     ],
-    later: &["certificate"],
+    later: &[],
 };
 
 const RATE: &str = "a rate such as 1000/s, 30/m or 100/h";
@@ -88,6 +89,24 @@ fn one(cursor: &Cursor<'_>, index: usize) -> Option<RateLimit> {
     })
 }
 
+/// Reports limits by certificate where no client is asked for one.
+pub(super) fn judge(
+    listener: &Fields<'_>,
+    limits: &[RateLimit],
+    routes: &[Route],
+    tls: Option<&TlsTermination>,
+) {
+    let all = routes.iter().flat_map(|route| &route.rate_limits).chain(limits);
+    let asks = tls.is_some_and(|tls| tls.shown.iter().any(|it| it.client_auth.is_some()));
+    for limit in all.filter(|limit| limit.by == LimitKey::Certificate && !asks) {
+        listener.cursor().problem(format!(
+            "`{}` counts by certificate, and no client is asked for one here (expected \
+             `tls: {{ client_auth: … }}`, or `by: client`)",
+            limit.name
+        ));
+    }
+}
+
 /// The name of a limit that was given none; no typed name can be the same.
 pub(in crate::config) fn auto_name(index: usize) -> Arc<str> {
     Arc::from(format!("rate_limit[{index}]"))
@@ -117,8 +136,9 @@ fn most(per: Per) -> u64 {
 
 fn by(cursor: &Cursor<'_>) -> Option<LimitKey> {
     if !cursor.is_mapping() {
-        return match cursor.word(&["all", "client"], &[])? {
+        return match cursor.word(BY_WORDS, &[])? {
             "client" => Some(LimitKey::CLIENT),
+            "certificate" => Some(LimitKey::Certificate),
             _ => Some(LimitKey::All),
         };
     }

@@ -15,6 +15,7 @@ fn tree(index: usize, limit: &RateLimit) -> Tree {
     let by = match &limit.by {
         LimitKey::All => word("all"),
         LimitKey::Client { v4, v6 } => map([("v4", word(v4)), ("v6", word(v6))]),
+        LimitKey::Certificate => word("certificate"),
         LimitKey::Header(name) => map([("header", text(name))]),
     };
     let keys = (limit.by != LimitKey::All).then(|| ("keys", word(limit.keys)));

@@ -307,3 +307,10 @@ fn levels_of_degraded_service_name_what_there_is() {
     assert_eq!(printed, crate::config::print(&valid(&printed).config));
     assert!(printed.contains("web/api"), "{printed}");
 }
+
+#[test]
+fn a_limit_by_certificate_needs_clients_that_are_asked_for_one() {
+    let text = "version: 1\nlisteners: { a: { bind: 127.0.0.1:80, routes: [ { pool: p, rate_limit: { name: of-each, rate: 1/s, by: certificate } } ] } }\npools: { p: { backends: [ 1.2.3.4:5 ] } }\n";
+    let found = problems(text);
+    assert!(found.contains("`of-each` counts by certificate, and no client is asked"), "{found}");
+}
