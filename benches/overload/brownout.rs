@@ -25,8 +25,10 @@ const BACKENDS: usize = 4;
 const CLIENTS: usize = 32;
 /// Tries per request: the first, and those within the budget of 20 %.
 const ATTEMPTS_MAX: f64 = 1.2;
-/// What the budget's least (three a second) may add in a short run.
-const SLACK: f64 = 0.005;
+/// Requests per second that may be sent again however few there are, see the configuration.
+const LEAST: f64 = 3.0;
+/// As far back as a budget looks: what it allows at once, because nothing was asked yet, is used up then.
+const WINDOW: Duration = Duration::from_secs(10);
 const FAILED: &[u8] = b"HTTP/1.1 503 Oh\r\nContent-Length: 0\r\n\r\n";
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n";
 
@@ -42,11 +44,13 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
     let task = Task { backends, workers: 1, cores: PROXY_CORE, checks: false, protocol: "http" };
     let proxy = Proxy::start(&RETRYING, task).await?;
     well.set(false);
+    load(proxy.address, WINDOW).await?;
     let mut worst = 0_f64;
     for round in 0..args.rounds {
         let before = asked.get();
         let (requests, answered) = load(proxy.address, args.length()).await?;
-        let attempts = (asked.get() - before) as f64 / requests as f64;
+        let all = (asked.get() - before) as f64;
+        let attempts = (all - LEAST * args.seconds) / requests as f64;
         let good = answered as f64 / requests as f64;
         say(&format!(
             "brownout  round {:2}  {attempts:.3} attempts per request, {good:.3} answered well",
@@ -57,8 +61,8 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
         worst = worst.max(attempts);
     }
     let what = "every backend fails half of its requests: attempts per request, worst round";
-    let note = format!("budget 20 % and 3 a second, {} rounds", args.rounds);
-    report.figure(what, Some(ATTEMPTS_MAX + SLACK), worst, 3, note);
+    let note = format!("budget 20 %; the 3 a second beside it left out, {} rounds", args.rounds);
+    report.figure(what, Some(ATTEMPTS_MAX), worst, 3, note);
     Ok(())
 }
 

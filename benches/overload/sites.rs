@@ -50,7 +50,7 @@ pub(crate) const RETRYING: Recipe = Recipe {
     prepare: |site| {
         serve(
             site,
-            "    routes: [ { pool: site, retries: { attempts: 3, on: [ 5xx ], backoff: off } } ]",
+            "    routes: [ { pool: site, retries: { attempts: 3, on: [ 500-599 ], backoff: off } } ]",
             "    retries: { budget: 20%, min_per_second: 3 }\n    health: off",
         )
     },
