@@ -136,7 +136,7 @@ impl Gradient {
         let enough = if passed < LONG { ENOUGH } else { FEW };
         if self.seen.answered < enough {
             if passed > STALE {
-                self.forget(now);
+                self.grope(now);
             }
             return self.bound(terms);
         }
@@ -167,6 +167,15 @@ impl Gradient {
             }
         }
         self.bound(terms);
+    }
+
+    /// Next to nothing was answered for long. If something was refused meanwhile, what is under way may
+    /// be streams that last, and say nothing about others: these are not kept out for ever.
+    fn grope(&mut self, now: Instant) {
+        if self.seen.refused > 0 {
+            self.limit += self.limit.sqrt();
+        }
+        self.forget(now);
     }
 
     fn forget(&mut self, now: Instant) {
@@ -353,5 +362,20 @@ mod tests {
             gradient.see(&TERMS, seen, start + Duration::from_secs(second), 0.5);
         }
         assert_eq!((gradient.limit(), gradient.alone()), (TERMS.max, None));
+    }
+
+    #[test]
+    fn streams_that_last_keep_nobody_out_for_ever() {
+        let terms = Adaptive { max: 80, ..TERMS };
+        let mut pool = Pool::new(&terms, 1.0, 100.0);
+        pool.run(&terms, 1.0, 30.0);
+        pool.run(&terms, 1e6, 60.0);
+        let kept_out = pool.gradient.limit();
+        let seen = Seen { answered: 0, latency_us: 0, under_way: 60, refused: 5 };
+        for second in 1..=120 {
+            pool.gradient.see(&terms, seen, pool.now + Duration::from_secs(second), 0.5);
+        }
+        let limit = pool.gradient.limit();
+        assert!(kept_out < 20 && limit > 60, "{kept_out}, then {limit}");
     }
 }

@@ -275,7 +275,7 @@ impl Desk<'_> {
         };
         Ok(Prepared::Forward(Job {
             lease,
-            _under_way: under_way,
+            under_way,
             fault,
             pool: pool.id,
             policy: pool.into(),

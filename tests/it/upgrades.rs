@@ -35,6 +35,21 @@ fn a_websocket_passes_bytes_both_ways() {
 }
 
 #[test]
+fn an_open_tunnel_is_no_load_that_keeps_requests_out() {
+    let setup = Setup::default().pool("shed: { concurrent: 1 }").pool("idle_connections: 0");
+    let site = setup.start();
+    let (mut busy, mut serving) = site.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    serving.head();
+    assert_eq!(site.client().get("/b").status, 503);
+    serving.ok("a");
+    assert_eq!(busy.response().text(), "a");
+    let (_client, _upstream) = tunnel(&site);
+    let (mut client, mut upstream) = site.send("GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+    upstream.serve("c");
+    assert_eq!(client.response().text(), "c");
+}
+
+#[test]
 fn a_tunnel_passes_a_half_close_either_way() {
     let site = Site::plain();
     let (mut client, mut upstream) = tunnel(&site);

@@ -19,7 +19,7 @@ pub(crate) struct Job {
     /// The first backend, chosen by the table the request was routed by.
     pub(crate) lease: Option<Lease>,
     /// It counts as under way in its pool, where that is counted.
-    pub(crate) _under_way: Option<UnderWay>,
+    pub(crate) under_way: Option<UnderWay>,
     /// What is done to it on purpose before it goes to a backend.
     pub(crate) fault: Fault,
     /// The pool, to be looked up in the newest table at each further try.

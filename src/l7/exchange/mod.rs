@@ -351,6 +351,8 @@ async fn on_connection(
     else {
         return attempted;
     };
+    // It keeps its places, but an open tunnel is no load by which others could be judged.
+    job.under_way = None;
     let terms = (rescue, &job.terms);
     Box::pin(tunnel::tunnel(parties, stream, std::mem::take(leftover), terms, record)).await;
     attempted
