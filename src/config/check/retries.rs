@@ -6,7 +6,7 @@ use crate::config::problem::{nearest, shown};
 use crate::config::read::{Cursor, Fields};
 use crate::config::retries::GRPC_CODES;
 use crate::config::shape::{DAY_MS, Kind, OFF, Shape, TIMEOUT, duration, key};
-use crate::config::{Backoff, Retries, RetryBudget, RetryOn, RouteTimeouts};
+use crate::config::{Backoff, GrpcCodes, Retries, RetryBudget, RetryOn, RouteTimeouts};
 
 /// `retries` of a route.
 pub(super) static OF_ROUTE: Shape = Shape {
@@ -87,6 +87,14 @@ fn contradictions(fields: &Fields<'_>, retries: &Retries, timeouts: &RouteTimeou
         for cursor in needless {
             cursor.warning("with `attempts: 1` nothing is ever tried again, and this does nothing");
         }
+    }
+    if let Some(cursor) = fields.get("on").filter(|_| retries.on.codes != GrpcCodes::NONE)
+        && !retries.idempotent
+    {
+        cursor.warning(
+            "calls of gRPC are POST requests: after a code of theirs none is tried again unless the \
+             route says that its requests may be repeated (add `idempotent: true`)",
+        );
     }
     let Some((cursor, per_try)) = fields.get("per_try").zip(retries.per_try) else { return };
     if let Some(total) = timeouts.total.filter(|total| *total <= per_try) {

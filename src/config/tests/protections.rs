@@ -6,6 +6,7 @@ use super::{problems, valid, with_pool, with_route};
 fn retries_that_contradict_themselves_are_told() {
     for (retries, message) in [
         ("on: conect-failure", "did you mean `connect-failure`?"),
+        ("on: unavailible", "did you mean `unavailable`?"),
         ("on: [ 200 ]", "\"200\" is no status that a failure has (expected 400 to 599"),
         ("on: [ 504-502 ]", "\"504-502\" is no status that a failure has"),
         ("on: \"\"", "the text is empty"),
@@ -27,11 +28,23 @@ fn retries_that_contradict_themselves_are_told() {
     for (retries, message) in [
         ("attempts: 1, on: reset", "with `attempts: 1` nothing is ever tried again"),
         ("per_try: 1s", "`timeout` is not among what is tried again"),
+        ("on: [ reset, unavailable ]", "calls of gRPC are POST requests"),
     ] {
         let warnings =
             valid(&with_route(&format!("pool: site, retries: {{ {retries} }}"))).warnings;
         assert!(warnings.iter().any(|it| it.message.contains(message)), "{warnings:?}");
     }
+}
+
+#[test]
+fn codes_of_grpc_are_read_back() {
+    let codes = "cancelled, deadline-exceeded, internal, resource-exhausted, unavailable";
+    let retries = format!("on: [ reset, {codes}, 503 ], idempotent: true");
+    let loaded = valid(&with_route(&format!("pool: site, retries: {{ {retries} }}")));
+    assert!(!loaded.warnings.iter().any(|it| it.message.contains("gRPC")), "{:?}", loaded.warnings);
+    let on = loaded.config.listeners[0].routes[0].retries.on;
+    assert_eq!(on.names().join(", "), format!("reset, {codes}, 503"));
+    assert!(on.codes.has(14) && !on.codes.has(12));
 }
 
 #[test]
