@@ -17,6 +17,7 @@ use crate::l7::budget::Budget;
 use crate::l7::caller::Caller;
 use crate::l7::error::Failure;
 use crate::l7::exchange::{Fault, Job, Terms, Upload};
+use crate::l7::grpc;
 use crate::l7::headers::{
     Origin, Outgoing, WebSocketKey, client_address, given_id, is_claim, is_trusted, write_request,
 };
@@ -27,7 +28,7 @@ use crate::l7::record::{Logged, Record, Texts};
 use crate::l7::version::Version;
 use crate::l7::worker::{Scratch, Worker};
 use crate::live::UnderWay;
-use crate::model::{BadRequest, FaultKind, PriorityClass};
+use crate::model::{BadRequest, FaultKind};
 use crate::net::Pressure;
 use crate::net::tls::Agreement;
 use crate::table::{
@@ -237,8 +238,7 @@ impl Desk<'_> {
             return Ok(Prepared::Local(self.local_failure(Failure::NoBackend, request, facts)));
         };
         record.pool = record.is_logged().then(|| Arc::clone(&pool.name));
-        let class = class(&route.policy.priority, request.headers, sight.trusted);
-        let (fault, under_way) = match self.enter(route, pool, class, picker, record.started) {
+        let (fault, under_way) = match self.enter(sight, route, pool, picker, record.started) {
             Ok(entered) => entered,
             Err(local) => return Ok(Prepared::Local(self.shape(local, request, facts))),
         };
@@ -253,8 +253,7 @@ impl Desk<'_> {
         let mut head = worker.buffers.take_vec();
         let is_call = is_call(request);
         let (waits, name) = waits(request, route, is_call);
-        let limited = waits.is_some() || route.policy.timeouts.total.is_some();
-        let budget = name.map(|name| (name, limited));
+        let budget = name.map(|name| (name, waits.or(route.policy.timeouts.total).is_some()));
         let switch = (upgrade.as_deref(), websocket.as_deref());
         let budget_at = self.write_head(sight, (route, pool), switch, budget, &mut head);
         let terms = Terms {
@@ -263,7 +262,7 @@ impl Desk<'_> {
             keep_alive: facts.keep_alive && !self.caller.acceptor.removed.get(),
             to_head: request.method == "HEAD",
             idempotent: route.policy.retries.idempotent || is_idempotent(request.method),
-            converses: is_call && facts.body != Body::None,
+            converses: facts.body != Body::None && grpc::is_call(request.headers),
             expects: facts.expect_continue,
             is_call,
             upgrade,
@@ -296,13 +295,14 @@ impl Desk<'_> {
     /// counted. Or says what it is answered with instead.
     fn enter(
         &self,
+        sight: &Sight<'_, '_, '_>,
         route: &Route,
         pool: &Pool,
-        class: PriorityClass,
         picker: &mut Picker,
         now: Instant,
     ) -> Result<(Fault, Option<UnderWay>), Local> {
         let worker = &self.caller.worker;
+        let class = class(&route.policy.priority, sight.request.headers, sight.trusted);
         let mut fault = None;
         if let Some(exceptions) = &self.table.exceptions {
             let (listener, name) = (&self.listener.settings.name, &route.policy.name);

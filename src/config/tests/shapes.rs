@@ -71,7 +71,7 @@ fn full() -> (String, tempfile::TempDir) {
         "tls: {{ certificates: [ {{ cert: {:?}, key: {:?}, ocsp: {:?} }}, {{ folder: {:?}, client_auth: {{ ca: {:?}, mode: optional }} }} ], \
          min_version: '1.2', unknown_names: first, client_auth: {{ ca: {:?}, mode: require }}, \
          identity_headers: {{ subject: x-subject, names: x-names, fingerprint: x-hash }}, \
-         cipher_suites: [ TLS13_AES_256_GCM_SHA384 ], groups: [ X25519MLKEM768, X25519 ], \
+         cipher_suites: [ TLS13_AES_256_GCM_SHA384 ], groups: [ X25519MLKEM768, X25519 ], hsts: max-age=60, \
          passthrough: {{ routes: [ {{ match: {{ sni: a.b }}, pool: site-db }} ], retries: {{ attempts: 3 }}, \
          timeouts: {{ idle: 1h, lifetime: off, connect_total: 5s }} }} }} # {{",
         ca,
