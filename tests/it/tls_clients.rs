@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use crate::harness::{Pulsegate, Server, Setup, certificate, folder};
+use crate::harness::{Pulsegate, Server, Setup, certificate, folder, python, runs};
 use crate::tls::tls;
 
 /// A proxy with a certificate for `localhost`, over one backend that tells the protocol.
@@ -35,13 +35,6 @@ impl Stage {
     fn certificate(&self) -> PathBuf {
         self.dir.join("a.pem")
     }
-}
-
-/// Does this command run without a complaint?
-fn runs(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    let status = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
 }
 
 fn says(output: &Output) -> String {
@@ -175,9 +168,7 @@ asyncio.run(main())
 
 #[test]
 fn a_websocket_library_talks_to_itself_through_the_proxy() {
-    // Debian's packages belong to Debian's interpreter.
-    let python = ["/usr/bin/python3", "python3"];
-    let Some(python) = python.into_iter().find(|it| runs(it, &["-c", "import websockets"])) else {
+    let Some(python) = python("websockets") else {
         return println!("skipped: python3-websockets not installed");
     };
     let (_folder, dir) = folder();

@@ -4,13 +4,15 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::harness::python;
+
 use super::setup;
 
 const SKIPPED: &str = "skipped: Python's grpcio not installed";
 
-fn script(arguments: &[&str]) -> Command {
+fn script(python: &str, arguments: &[&str]) -> Command {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/http2_backends/grpcio.py");
-    let mut command = Command::new("python3");
+    let mut command = Command::new(python);
     command.arg(path).args(arguments);
     command
 }
@@ -22,8 +24,8 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
-        let mut command = script(&["serve"]);
+    fn start(python: &str) -> Self {
+        let mut command = script(python, &["serve"]);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.expect("python3 runs");
         let mut line = String::new();
@@ -42,16 +44,13 @@ impl Drop for Server {
 
 #[test]
 fn calls_of_all_kinds_pass() {
-    let there = Command::new("python3").args(["-c", "import grpc"]).output();
-    if !there.is_ok_and(|output| output.status.success()) {
-        return println!("{SKIPPED}");
-    }
-    let server = Server::start();
+    let Some(python) = python("grpc") else { return println!("{SKIPPED}") };
+    let server = Server::start(python);
     let proxy = setup("")
         .route("{ pool: site, match: { path: { prefix: /test.Calls } } }")
         .over_addresses(&[([127, 0, 0, 1], server.port).into()]);
     let address = proxy.address("web").to_string();
-    let output = script(&["call", &address]).output().expect("python3 runs");
+    let output = script(python, &["call", &address]).output().expect("python3 runs");
     let told = String::from_utf8_lossy(&output.stdout);
     let failed = String::from_utf8_lossy(&output.stderr);
     let expected = "unary b'olleh' 5\nlarge True\ndown [b'0', b'1', b'2']\nup b'a+b'\n\

@@ -1,0 +1,16 @@
+//! Programs of the world, where they are installed.
+
+use std::process::{Command, Stdio};
+
+/// Does this command run without a complaint?
+pub(crate) fn runs(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    let status = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// A Python that has this module. Debian's packages belong to Debian's own.
+pub(crate) fn python(module: &str) -> Option<&'static str> {
+    let import = format!("import {module}");
+    ["/usr/bin/python3", "python3"].into_iter().find(|python| runs(python, &["-c", &import]))
+}
