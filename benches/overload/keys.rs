@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
         once(Duration::from_secs(2), &proxy, &all).await?;
         ensure!(begun.elapsed() < Duration::from_secs(150), "{} keys only", all.next.get());
     }
-    let grown = proxy.process.resident_kib().saturating_sub(before) as f64 / 1024.0;
+    let memory = proxy.process.resident_kib() as f64 / 1024.0;
     for round in 0..args.rounds {
         for (side, keys) in [("one", &one), ("million", &all)] {
             let us = once(args.length(), &proxy, keys).await?;
@@ -62,9 +62,10 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
     let (ratio, note) = report.ratio(NAME, ["million", "one"], "cpu_us");
     let what = "1,000,000 keys: CPU per request, of that with one key";
     report.figure(what, Some(RATIO_MAX), ratio, 3, note);
-    let what = "1,000,000 keys: memory, MiB";
-    let note = format!("{before} KiB before them");
-    report.figure(what, Some(MEMORY_MIB_MAX), grown, 1, note);
+    // The limit's room is taken when it is configured, so what the keys add says nothing.
+    let what = "1,000,000 keys: memory of the process, MiB";
+    let note = format!("{before} KiB before the first of them");
+    report.figure(what, Some(MEMORY_MIB_MAX), memory, 1, note);
     Ok(())
 }
 

@@ -17,10 +17,10 @@ use tokio::time::sleep;
 use crate::Args;
 use crate::report::Report;
 use crate::rig::backend::{self, LARGE, SMALL};
-use crate::rig::load::{Load, Running};
 use crate::rig::process::PROXY_CORE;
 use crate::rig::proxy::{Proxy, Task};
 use crate::rig::results::say;
+use crate::saturation::saturation;
 use crate::sites::SHIPPED;
 
 pub(crate) const NAME: &str = "loris";
@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
     backend::serve(vec![listener]);
     let task = Task { backends, workers: 1, cores: PROXY_CORE, checks: false, protocol: "http" };
     let proxy = Proxy::start(&SHIPPED, task).await?;
-    let rate = saturation(args, proxy.address).await? * PART;
+    let rate = saturation(args, proxy.address, CONNECTIONS).await? * PART;
     let before = proxy.process.resident_kib();
     for round in 0..args.rounds {
         let alone = p99_us(args, proxy.address, rate).await?;
@@ -71,25 +71,6 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
     let grown = (most - before as f64) / 1024.0;
     report.figure("memory that they take, MiB", None, grown, 1, format!("{before} KiB before"));
     Ok(())
-}
-
-/// Requests per second of a closed loop.
-async fn saturation(args: &Args, target: SocketAddr) -> Result<f64> {
-    let running = Running::start(&Load {
-        target,
-        connections: CONNECTIONS,
-        page: SMALL,
-        protocol: "http",
-        streams: 1,
-        close: false,
-        patience: None,
-    })?;
-    sleep(Duration::from_secs_f64(args.warm_up)).await;
-    running.reset();
-    sleep(args.length()).await;
-    let requests = running.tally().requests();
-    ensure!(running.stop().await == 0, "requests failed");
-    Ok(requests as f64 / args.seconds)
 }
 
 async fn p99_us(args: &Args, target: SocketAddr, rate: f64) -> Result<f64> {

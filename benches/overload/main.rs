@@ -20,6 +20,7 @@ mod report;
 #[expect(dead_code, reason = "the peers and what only they need take no part here")]
 #[path = "../rig/mod.rs"]
 mod rig;
+mod saturation;
 mod shed;
 mod sites;
 

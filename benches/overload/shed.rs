@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use bytes::Bytes;
 use memchr::memmem;
-use pulsegate::bench::load::{Plan, Precise, Protocol, Request, Server, run as ask};
-use pulsegate::bench::measure::{Arrivals, Schedule, Step, Tally};
+use pulsegate::bench::load::{Measured, Plan, Precise, Protocol, Request, Server, run as ask};
+use pulsegate::bench::measure::{Arrivals, Schedule, Step};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,10 +19,10 @@ use tokio::time::sleep;
 use crate::Args;
 use crate::report::Report;
 use crate::rig::backend::{self, SMALL};
-use crate::rig::load::{Load, Running};
 use crate::rig::process::{PROXY_CORE, Process};
 use crate::rig::proxy::{Proxy, Site, Task, free_address};
 use crate::rig::results::say;
+use crate::saturation::saturation;
 use crate::sites::{BARE, shedding};
 
 pub(crate) const NAME: &str = "shed";
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
     };
     let saturated = {
         let plain = Proxy::start(&BARE, task(&backends)).await?;
-        saturation(args, plain.address).await?
+        saturation(args, plain.address, BACKENDS * SLOTS * 2).await?
     };
     let (dir, listen) = (TempDir::with_prefix("pulsegate-bench-")?, free_address()?);
     let site = Site { task: task(&backends), dir: dir.path(), listen };
@@ -76,9 +76,12 @@ pub(crate) async fn run(args: &Args, report: &mut Report) -> Result<()> {
         };
         both(LEARN).await?;
         let (others, few) = both(args.seconds).await?;
-        let p99 = |tally: &Tally| tally.from_due.value_at_quantile(0.99) as f64 / 1e6;
-        let goodput = (others.answers() + few.answers()) as f64 / args.seconds / saturated;
-        let lost = few.failures();
+        let p99 = |run: &Measured| run.tally.from_due.value_at_quantile(0.99) as f64 / 1e6;
+        // The last answers come after the last request was due.
+        let took = others.elapsed.max(few.elapsed).as_secs_f64();
+        let answered = others.tally.answers() + few.tally.answers();
+        let goodput = answered as f64 / took / saturated;
+        let lost = few.tally.failures();
         say(&format!(
             "shed      round {:2}  critical: {lost} failed, p99 {:.1} ms alone, {:.1} ms; goodput {goodput:.3}",
             round + 1,
@@ -114,26 +117,8 @@ fn figures(report: &mut Report, saturated: f64) {
     report.figure(what, Some(LOST_MAX), 1.0 - median, 3, format!("goodput {median:.3}"));
 }
 
-async fn saturation(args: &Args, target: SocketAddr) -> Result<f64> {
-    let running = Running::start(&Load {
-        target,
-        connections: BACKENDS * SLOTS * 2,
-        page: SMALL,
-        protocol: "http",
-        streams: 1,
-        close: false,
-        patience: None,
-    })?;
-    sleep(Duration::from_secs_f64(args.warm_up)).await;
-    running.reset();
-    sleep(args.length()).await;
-    let requests = running.tally().requests();
-    ensure!(running.stop().await == 0, "requests failed");
-    Ok(requests as f64 / args.seconds)
-}
-
 /// Asks at this rate, as of this class.
-async fn asked(target: SocketAddr, rate: f64, class: &str, seconds: f64) -> Result<Tally> {
+async fn asked(target: SocketAddr, rate: f64, class: &str, seconds: f64) -> Result<Measured> {
     let url = format!("http://{target}{}", SMALL.path);
     let step = Step { rate, length: Duration::from_secs_f64(seconds) };
     let plan = Plan {
@@ -147,7 +132,7 @@ async fn asked(target: SocketAddr, rate: f64, class: &str, seconds: f64) -> Resu
     };
     let server = Server::find(&plan).await?;
     let pace = Precise::new(Duration::ZERO)?;
-    Ok(ask(&plan, &server, pace, std::future::pending(), |_| ()).await?.tally)
+    Ok(ask(&plan, &server, pace, std::future::pending(), |_| ()).await?)
 }
 
 async fn serve(listener: TcpListener) {

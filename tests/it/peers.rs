@@ -2,12 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::harness::{Server, Setup};
-
-fn is_installed(program: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
-}
+use crate::harness::{Server, Setup, is_installed};
 
 #[test]
 fn curl_gets_posts_and_follows() {

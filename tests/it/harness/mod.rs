@@ -33,7 +33,7 @@ pub(crate) use http2_server::{Answer, Http2Server, Request};
 pub(crate) use installed::{Installed, PASSWORD, USER, installed};
 pub(crate) use message::Head;
 pub(crate) use process::{Finished, Program, Pulsegate, pulsegate};
-pub(crate) use programs::{python, runs};
+pub(crate) use programs::{is_installed, python};
 pub(crate) use secure::{NAME, Secure};
 pub(crate) use server::Server;
 pub(crate) use setup::{Setup, Site};

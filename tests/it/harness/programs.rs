@@ -2,8 +2,14 @@
 
 use std::process::{Command, Stdio};
 
+/// Is there such a program? Some complain of `--version`.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
 /// Does this command run without a complaint?
-pub(crate) fn runs(program: &str, arguments: &[&str]) -> bool {
+fn runs(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     let status = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
